@@ -1,0 +1,48 @@
+//! Every bound the two sides share, each with its reason.
+
+/// Lifecycle ring, bytes. 16 MiB hold about 10,000 full exec records or 200,000
+/// forks, more than 500 ms of either at the highest rate measured.
+pub const RING_BYTES: u32 = 16 << 20;
+/// Entries of the lineage map: live members of all services together.
+pub const LINEAGE_ENTRIES: u32 = 262_144;
+/// Live services. A host with more recognised server roots than this is not one host.
+pub const SERVICE_ENTRIES: u32 = 4_096;
+/// Executable names recognised in the kernel.
+pub const NAME_ENTRIES: u32 = 256;
+/// Processes per gate page: one byte each, `pid_max / GATE_PAGE` pages.
+pub const GATE_PAGE: usize = 32_768;
+/// Pages of the gate when `pid_max` has its highest value, 2^22.
+pub const GATE_PAGES_MAX: u32 = 128;
+
+/// argv bytes kept from the front. Covers every shell one-liner of the catalogue.
+pub const ARGS_HEAD: usize = 2_048;
+/// argv bytes kept from the end, so that padding in front hides nothing.
+pub const ARGS_TAIL: usize = 1_024;
+/// Environment bytes kept from either end; decode keeps named variables only.
+pub const ENV_HEAD: usize = 1_024;
+/// See [`ENV_HEAD`].
+pub const ENV_TAIL: usize = 1_024;
+/// `linux_binprm.filename` as the caller passed it.
+pub const FILENAME: usize = 1_024;
+/// `linux_binprm.interp`: the kernel allows 256 bytes for a `#!` line.
+pub const INTERP: usize = 256;
+/// Bytes of one resolved path. Longer paths lose their root end and are marked.
+pub const PATH: usize = 4_096;
+/// Components and mounts walked for one path. The leaf is kept, the root end is
+/// lost and marked: the verifier wants a bound.
+pub const PATH_STEPS: u32 = 64;
+/// One path component, `NAME_MAX`.
+pub const COMPONENT: usize = 255;
+/// kernfs levels walked for a cgroup path. Kubernetes nests about 5.
+pub const CGROUP_STEPS: u32 = 16;
+
+/// Capacity of the variable part of a record; a power of two because the verifier
+/// bounds the write cursor by masking it.
+pub const PAYLOAD: usize = 0x4000;
+/// Room behind [`PAYLOAD`] for the last write that started below it.
+pub const PAYLOAD_SLACK: usize = 0x1000;
+
+/// Longest recognised executable name with its NUL.
+pub const NAME: usize = 16;
+/// Longest executable file name looked at; a longer one is no server we know.
+pub const NAME_READ: usize = 32;

@@ -1,0 +1,75 @@
+//! Keys and values of the maps both sides touch.
+
+use crate::limit::GATE_PAGE;
+
+/// Identity of a process: thread-group id and the leader's start on
+/// `CLOCK_BOOTTIME`, in ns. A tgid is reused, the pair is not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(C)]
+pub struct ProcessId {
+    /// `task_struct.start_boottime` of the thread-group leader, ns.
+    pub start_ns: u64,
+    /// Thread-group id in the initial pid namespace.
+    pub tgid: u32,
+    /// Always 0: map keys are compared byte by byte.
+    pub pad: u32,
+}
+
+impl ProcessId {
+    /// The process that had `tgid` and began at `start_ns`.
+    #[must_use]
+    pub const fn new(tgid: u32, start_ns: u64) -> Self {
+        Self { start_ns, tgid, pad: 0 }
+    }
+}
+
+/// Value of the lineage map (key: tgid): this process belongs to a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Lineage {
+    /// Start of the process the entry is about; another start means a reused tgid.
+    pub start_ns: u64,
+    /// Root of the service: the process recognised at exec or by the scan.
+    pub root: ProcessId,
+    /// Forks between the root and this process.
+    pub depth: u32,
+    /// Always 0.
+    pub pad: u32,
+}
+
+/// Value of the service map (key: root [`ProcessId`]).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct ServiceState {
+    /// [`ServiceState::ACTIVE`] or [`ServiceState::RETIRED`].
+    pub state: u32,
+    /// Recognised name, an index chosen by the agent.
+    pub name: u32,
+}
+
+impl ServiceState {
+    /// Members are traced.
+    pub const ACTIVE: u32 = 0;
+    /// The agent has looked closer (a `java` that is no server): its members are
+    /// strangers again. One write un-marks them all.
+    pub const RETIRED: u32 = 1;
+}
+
+/// Value of the state map: what the agent tells every program, at run time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct SensorState {
+    /// 0 until the snapshot is complete: every lifecycle event is emitted.
+    pub seeded: u32,
+    /// tgid of the agent: its own helpers are not traced in host scope.
+    pub agent_tgid: u32,
+}
+
+/// One page of the gate: a byte per tgid, non-zero for members. It keeps the path of
+/// non-members free of cold hash look-ups.
+pub type GatePage = [u8; GATE_PAGE];
+
+const _: () = assert!(size_of::<ProcessId>() == 16);
+const _: () = assert!(size_of::<Lineage>() == 32);
+const _: () = assert!(size_of::<ServiceState>() == 8);
+const _: () = assert!(size_of::<SensorState>() == 8);

@@ -1,0 +1,16 @@
+//! User-space side of the map values. The only user-side `unsafe` of the contract.
+
+use crate::map::{Lineage, ProcessId, SensorState, ServiceState};
+use crate::offset::Offsets;
+
+macro_rules! pod {
+    ($($type:ty),*) => {
+        $(
+            // SAFETY: `repr(C)`, integers only, and explicit padding fields (asserted
+            // by size next to each type): every bit pattern is a value.
+            unsafe impl aya::Pod for $type {}
+        )*
+    };
+}
+
+pod!(Lineage, Offsets, ProcessId, SensorState, ServiceState);

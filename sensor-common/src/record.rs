@@ -259,9 +259,9 @@ pub mod row {
     pub const MAP_FULL: u32 = 1 << 3;
 }
 
-const _: () = assert!(size_of::<Header>() == 80);
-const _: () = assert!(size_of::<Fork>() == 120);
-const _: () = assert!(size_of::<Exit>() == 88);
+const _: () = assert!(size_of::<Header>() == 72);
+const _: () = assert!(size_of::<Fork>() == 112);
+const _: () = assert!(size_of::<Exit>() == 80);
 const _: () = assert!(size_of::<Spans>() == 40);
-const _: () = assert!(size_of::<Exec>() == 272);
+const _: () = assert!(size_of::<Exec>() == 264);
 const _: () = assert!(size_of::<TaskRow>() == 64);

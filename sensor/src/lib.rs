@@ -1,1 +1,8 @@
+//! The user-space agent of the lineage sensor.
+//!
+//! Modules stand in the order in which an event travels; each names only what
+//! stands before it and `sensor_common`. See ARCHITECTURE.md.
+#![forbid(unsafe_code)]
 
+pub mod event;
+pub mod lineage;

@@ -1,0 +1,186 @@
+//! A lineage: the chain of processes from a service root to one process, and what
+//! is known about each. Built by `tree`, read by `detect` and `alert`.
+
+use std::sync::Arc;
+
+use crate::event::{Exec, ExitStatus, ProcessId, Program};
+
+/// How an ancestor became known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provenance {
+    /// Its fork (or, for a root, its exec) was seen.
+    Observed,
+    /// It was there when the sensor started; its parent is the one it had then.
+    Scanned,
+    /// Its place follows from cgroup and uid only.
+    Inferred,
+    /// The kernel names it as a member, but its records were lost.
+    Lost,
+}
+
+impl Provenance {
+    /// Word used in alerts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Observed => "observed",
+            Self::Scanned => "scanned",
+            Self::Inferred => "inferred",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// One process of a lineage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ancestor {
+    /// The process.
+    pub id: ProcessId,
+    /// How it became known.
+    pub provenance: Provenance,
+    /// What it runs now; for a forked process that never exec'ed, its creator's program
+    /// at the fork. `None` when lost.
+    pub program: Option<Arc<Program>>,
+    /// Programs it has exec'ed itself, oldest first, the current one last. Empty for a
+    /// process that only forked.
+    pub chain: Vec<Arc<Program>>,
+    /// Programs dropped from the middle of `chain` to keep it bounded.
+    pub chain_elided: u32,
+    /// Part it has in its service.
+    pub part: Part,
+    /// Real uid last known.
+    pub uid: u32,
+    /// When and how it ended.
+    pub exit: Option<(u64, ExitStatus)>,
+}
+
+/// Part a process has in its service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Recognised at exec (or its daemonised child, or a re-exec of the own image).
+    Master,
+    /// Forked from the master, never exec'ed.
+    Worker,
+    /// A single process that is master and worker at once (java, orphaned workers).
+    Both,
+    /// Has left the service's own image: whatever the service spawned.
+    Descendant,
+}
+
+impl Part {
+    /// Word used in Sigma fields and alerts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Master => "master",
+            Self::Worker => "worker",
+            Self::Both => "both",
+            Self::Descendant => "descendant",
+        }
+    }
+}
+
+/// A chain of processes, root first, the subject last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lineage {
+    /// At most [`Lineage::HEAD`] from the root and [`Lineage::TAIL`] up to the subject.
+    pub ancestors: Vec<Ancestor>,
+    /// Ancestors left out between the two.
+    pub elided: u32,
+}
+
+impl Lineage {
+    /// Ancestors kept from the root.
+    pub const HEAD: usize = 8;
+    /// Ancestors kept up to the subject.
+    pub const TAIL: usize = 24;
+}
+
+/// Kind of server program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ServiceKind {
+    /// nginx.
+    Nginx,
+    /// Apache httpd.
+    Apache,
+    /// PHP FastCGI process manager.
+    PhpFpm,
+    /// A Java application server.
+    Java,
+}
+
+impl ServiceKind {
+    /// Every kind, in order of declaration.
+    pub const ALL: &'static [Self] = &[Self::Nginx, Self::Apache, Self::PhpFpm, Self::Java];
+
+    /// Word used in Sigma fields, metric labels and alerts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::Apache => "apache",
+            Self::PhpFpm => "php-fpm",
+            Self::Java => "java",
+        }
+    }
+}
+
+/// What a service may do by its nature; sets the default severity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Executes nothing but itself.
+    Edge,
+    /// Runs an application, which may execute programs.
+    App,
+}
+
+impl Role {
+    /// Word used in Sigma fields and alerts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Edge => "edge",
+            Self::App => "app",
+        }
+    }
+}
+
+/// A service as rules and alerts see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Root process: the identity of the service.
+    pub id: ProcessId,
+    /// Kind of program.
+    pub kind: ServiceKind,
+    /// Role.
+    pub role: Role,
+    /// systemd unit, from the cgroup path; empty when in none.
+    pub unit: String,
+}
+
+/// An exec under a service, with everything rules and alerts are made from.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The exec itself.
+    pub exec: Exec,
+    /// The service it happened under.
+    pub service: Arc<Service>,
+    /// Service root to the process itself, which is the last.
+    pub lineage: Lineage,
+    /// The process that made this one; `None` when unknown.
+    pub creator: Option<Ancestor>,
+    /// What this process ran before this exec, its own or inherited.
+    pub previous: Option<Arc<Program>>,
+    /// Part of the service process from which this branch left the service's own image:
+    /// a worker (or both) for a request, the master for a helper like a log pipe.
+    pub origin: Part,
+    /// Transparent helpers (`jspawnhelper`, env, nohup, timeout, ...) between the service
+    /// and the process left out: forks and execs that count.
+    pub depth: u32,
+    /// The exec is of the service's own image (re-exec, binary upgrade).
+    pub own_image: bool,
+    /// First process of this branch that left the service's own image.
+    pub spawn_root: ProcessId,
+    /// Records lost while the service was alive, so the lineage may be incomplete.
+    pub lost_events: u64,
+}

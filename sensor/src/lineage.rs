@@ -158,13 +158,13 @@ pub struct Service {
     pub unit: String,
 }
 
-/// An exec under a service, with everything rules and alerts are made from.
+/// An exec under a service (in host scope: any), with everything rules and alerts are made from.
 #[derive(Clone, Debug)]
 pub struct Subject {
     /// The exec itself.
     pub exec: Exec,
-    /// The service it happened under.
-    pub service: Arc<Service>,
+    /// The service it happened under; `None` only in host scope.
+    pub service: Option<Arc<Service>>,
     /// Service root to the process itself, which is the last.
     pub lineage: Lineage,
     /// The process that made this one; `None` when unknown.

@@ -4,5 +4,7 @@
 //! stands before it and `sensor_common`. See ARCHITECTURE.md.
 #![forbid(unsafe_code)]
 
+pub mod btf;
+pub mod decode;
 pub mod event;
 pub mod lineage;

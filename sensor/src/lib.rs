@@ -5,6 +5,10 @@
 #![forbid(unsafe_code)]
 
 pub mod btf;
+pub mod clock;
 pub mod decode;
 pub mod event;
 pub mod lineage;
+pub mod probe;
+pub mod ring;
+pub mod scan;

@@ -3,7 +3,11 @@
 //! A choice of compiler counts only once a program has been linked with it. What
 //! was found to work is written to a stamp, so that the next call is quick.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, ExitCode},
+};
 
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
@@ -40,8 +44,9 @@ impl Compiler {
     }
 }
 
-pub(crate) fn task(args: &Args) -> Result<()> {
-    setup(args.compiler).map(drop)
+pub(crate) fn task(args: &Args) -> Result<ExitCode> {
+    setup(args.compiler)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Set-up as the other tasks want it.
@@ -135,7 +140,7 @@ fn prove(found: Toolchain, scratch: &Path) -> Result<Toolchain> {
 
 /// Everything the probe's outcome depends on; the host's rustc brings the libLLVM.
 fn fingerprint(found: Toolchain) -> Result<String> {
-    let host = command::output(std::process::Command::new("rustc").arg("-vV"))?;
+    let host = command::output(Command::new("rustc").arg("-vV"))?;
     Ok(format!(
         "{}\n{}\n{host}\nbpf-linker {}\n",
         found.name,

@@ -89,7 +89,11 @@ pub(crate) fn follow(suite: &mut Command) -> Result<Outcome> {
 
 fn failure(status: ExitStatus, tally: &Tally) -> Option<String> {
     if tally.failed > 0 {
-        Some(format!("{} failed", tally.failed))
+        Some(format!(
+            "{} failed: {}",
+            tally.failed,
+            tally.failures.join(", ")
+        ))
     } else if status.code() == Some(TIMED_OUT) {
         Some(format!("ended after {LIMIT} s"))
     } else if !status.success() {

@@ -73,6 +73,9 @@ fn setup(wanted: Compiler) -> Result<Toolchain> {
         return Ok(found);
     }
     let chosen = choose(wanted, present, &scratch)?;
+    if stamp.exists() {
+        forget_kernel_programs()?;
+    }
     fs::write(&stamp, fingerprint(chosen)?).context("write the set-up stamp")?;
     eprintln!(
         "setup: done: {}, bpf-linker {}",
@@ -80,6 +83,24 @@ fn setup(wanted: Compiler) -> Result<Toolchain> {
         linker::VERSION
     );
     Ok(chosen)
+}
+
+/// Makes the next build compile the kernel programs again: cargo does not know that
+/// a build script's outcome depends on a compiler it was not told about.
+fn forget_kernel_programs() -> Result<()> {
+    eprintln!("setup: the compiler changed; the kernel programs will be built again");
+    for profile in ["dev", "release"] {
+        let args = [
+            "clean",
+            "--quiet",
+            "--package",
+            "sensor",
+            "--profile",
+            profile,
+        ];
+        command::output(command::cargo().args(args))?;
+    }
+    Ok(())
 }
 
 /// The first compiler that links, made ready where it can be.

@@ -5,4 +5,6 @@
 #![forbid(unsafe_code)]
 
 pub mod event;
+pub mod exit;
 pub mod lineage;
+pub mod printable;

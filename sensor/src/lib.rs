@@ -4,6 +4,7 @@
 //! stands before it and `sensor_common`. See ARCHITECTURE.md.
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod event;
 pub mod exit;
 pub mod lineage;

@@ -8,4 +8,5 @@ pub mod config;
 pub mod event;
 pub mod exit;
 pub mod lineage;
+pub mod logging;
 pub mod printable;

@@ -4,6 +4,7 @@
 //! stands before it and `sensor_common`. See ARCHITECTURE.md.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod config;
 pub mod control;
 pub mod event;

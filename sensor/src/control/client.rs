@@ -100,18 +100,15 @@ fn exchange(path: &Path, request: &Value) -> Result<Vec<u8>, AskError> {
     }
     stream.set_read_timeout(Some(WAIT)).map_err(io)?;
     stream.set_write_timeout(Some(WAIT)).map_err(io)?;
-    stream
-        .write_all(format!("{request}\n").as_bytes())
-        .map_err(io)?;
+    // A refusal can come, and the other end close, before the request is written.
+    let sent = stream.write_all(format!("{request}\n").as_bytes());
     let mut line = Vec::new();
-    BufReader::new(stream.take(REPLY_MAX))
-        .read_until(b'\n', &mut line)
-        .map_err(io)?;
+    let got = BufReader::new(stream.take(REPLY_MAX)).read_until(b'\n', &mut line);
     if line.pop() == Some(b'\n') {
-        Ok(line)
-    } else {
-        Err(io(io::ErrorKind::UnexpectedEof.into()))
+        return Ok(line);
     }
+    let broken = || io::ErrorKind::UnexpectedEof.into();
+    Err(io(sent.and(got.map(drop)).err().unwrap_or_else(broken)))
 }
 
 fn connect_error(path: &Path, error: io::Error) -> AskError {

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
     future::Future,
-    io,
+    io::{self, Write as _},
     os::unix::fs::{
         DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _,
         PermissionsExt as _,
@@ -131,16 +131,17 @@ impl Server {
                     continue;
                 }
             };
-            // Over the limit the connection is closed unread.
-            if let Ok(slot) = Arc::clone(&slots).try_acquire_owned() {
-                let queries = queries.clone();
-                connections.spawn(async move {
-                    if let Err(error) = converse(stream, &queries).await {
-                        debug!(%error, "control connection");
-                    }
-                    drop(slot);
-                });
-            }
+            let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
+                turn_away(stream);
+                continue;
+            };
+            let queries = queries.clone();
+            connections.spawn(async move {
+                if let Err(error) = converse(stream, &queries).await {
+                    debug!(%error, "control connection");
+                }
+                drop(slot);
+            });
         }
     }
 }
@@ -204,6 +205,16 @@ fn clear(path: &Path) -> Result<(), BindError> {
         Ok(_) => Err(BindError::Busy(path.into())),
         Err(error) => Err(io(error)),
     }
+}
+
+/// Closes a connection over the limit; one small write to a new socket does not wait.
+fn turn_away(stream: UnixStream) {
+    let line = b"{\"error\":\"too many connections\"}\n";
+    drop(
+        stream
+            .into_std()
+            .and_then(|mut stream| stream.write_all(line)),
+    );
 }
 
 #[derive(Deserialize)]

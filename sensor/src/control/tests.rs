@@ -115,17 +115,19 @@ fn bad_requests_are_refused_in_words() {
 #[test]
 fn more_connections_than_slots_are_closed() {
     let agent = Agent::start();
-    let (served, reply) = agent.client(|path| {
+    let (over, reply) = agent.client(|path| {
         let idle: Vec<_> = (0..CONNECTIONS_MAX)
             .map(|_| UnixStream::connect(path).unwrap())
             .collect();
-        let over = ask(path, &json!({"query": "tree"})).is_err();
+        let over = ask(path, &json!({"query": "tree"}))
+            .unwrap_err()
+            .to_string();
         drop(idle);
         // The slots come back when the server has seen the connections close.
         let reply = (0..1_000).find_map(|_| ask(path, &json!({"query": "tree"})).ok());
         (over, reply)
     });
-    assert!(served);
+    assert_eq!(over, "the sensor refused: too many connections");
     assert_eq!(reply, Some(json!({"services": []})));
 }
 

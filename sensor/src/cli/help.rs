@@ -35,7 +35,7 @@ Examples:
   sudo lineage-sensor run
   sudo lineage-sensor run --output json >> alerts.jsonl
   sudo lineage-sensor run --rules ./my-rules --scope host
-  sudo LINEAGE_SENSOR__OUTPUT__LEVEL=high lineage-sensor run --config ./config.yaml";
+  sudo LINEAGE_SENSOR__OUTPUT__LEVEL=high lineage-sensor run";
 
 pub(super) const TREE_LONG: &str = "\
 Asks the running sensor, through its control socket, for the live process trees of the \
@@ -78,7 +78,7 @@ Examples:
 pub(super) const CONFIG_CHECK: &str = "\
 Examples:
   lineage-sensor config check
-  lineage-sensor config check ./config.yaml && sudo systemctl restart lineage-sensor";
+  lineage-sensor config check ./config.yaml";
 
 pub(super) const CONFIG_SHOW: &str = "\
 Examples:

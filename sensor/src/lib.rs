@@ -4,11 +4,11 @@
 //! stands before it and `sensor_common`. See ARCHITECTURE.md.
 #![forbid(unsafe_code)]
 
-pub mod btf;
-pub mod clock;
-pub mod decode;
+pub mod cli;
+pub mod config;
+pub mod control;
 pub mod event;
+pub mod exit;
 pub mod lineage;
-pub mod probe;
-pub mod ring;
-pub mod scan;
+pub mod logging;
+pub mod printable;

@@ -39,8 +39,13 @@ pub fn stem(name: &[u8]) -> Option<NameKey> {
         return None;
     }
     let mut len = 0;
-    stem_lengths(|index| name.get(index).copied().unwrap_or(0), |found| len = found);
-    let stem = name.get(..len).filter(|stem| !stem.is_empty() && stem.len() < NAME)?;
+    stem_lengths(
+        |index| name.get(index).copied().unwrap_or(0),
+        |found| len = found,
+    );
+    let stem = name
+        .get(..len)
+        .filter(|stem| !stem.is_empty() && stem.len() < NAME)?;
     let mut key = [0; NAME];
     key.iter_mut().zip(stem).for_each(|(to, from)| *to = *from);
     Some(key)

@@ -11,7 +11,10 @@ use sensor_common::{
 use crate::{
     count::count,
     load::{Load, Object, probe},
-    map::{LINEAGE_GATE, LINEAGE_NAME_BUF, LINEAGE_NAMES, LINEAGE_SERVICES, LINEAGE_STATE, LINEAGE_TASKS},
+    map::{
+        LINEAGE_GATE, LINEAGE_NAME_BUF, LINEAGE_NAMES, LINEAGE_SERVICES, LINEAGE_STATE,
+        LINEAGE_TASKS,
+    },
     offset::{HOST_SCOPE, off},
 };
 
@@ -33,16 +36,29 @@ pub(crate) fn gated(tgid: u32) -> bool {
 }
 
 /// Membership of the process `id`, if it has one in a service that still exists.
-/// Drops an entry left over from another process or a retired service.
 #[inline(always)]
 pub(crate) fn member(id: ProcessId) -> Option<Lineage> {
-    if !gated(id.tgid) {
-        return None;
-    }
-    // SAFETY: map values stay readable for the whole program run (RCU); they change
-    // only when their process execs or exits, not while we run for it.
+    if gated(id.tgid) { entry(id) } else { None }
+}
+
+/// As [`member`], also for an entry that the agent has just made: the agent cannot
+/// write single bytes of the gate, so this sets it.
+#[inline(always)]
+pub(crate) fn claim(id: ProcessId) -> Option<Lineage> {
+    let lineage = entry(id)?;
+    open_gate(id.tgid);
+    Some(lineage)
+}
+
+/// Looks the entry up. Drops one left over from another process or a service that is
+/// no more.
+#[inline(always)]
+fn entry(id: ProcessId) -> Option<Lineage> {
+    // SAFETY: map values stay readable for the whole program run (RCU); an entry changes
+    // only when its process is born or ends.
     let lineage = unsafe { LINEAGE_TASKS.get(&id.tgid) }.copied()?;
     if lineage.start_ns == id.start_ns {
+        // SAFETY: as above.
         if unsafe { LINEAGE_SERVICES.get(&lineage.root) }.is_some() {
             return Some(lineage);
         }
@@ -69,11 +85,16 @@ pub(crate) fn enter(id: ProcessId, root: ProcessId, depth: u32) -> bool {
         count(Counter::MapFull);
         return false;
     }
-    if let Some(byte) = gate(id.tgid) {
+    open_gate(id.tgid);
+    true
+}
+
+#[inline(always)]
+fn open_gate(tgid: u32) {
+    if let Some(byte) = gate(tgid) {
         // SAFETY: inside the page: the index is masked to its size.
         unsafe { *byte = 1 };
     }
-    true
 }
 
 /// Makes `id` the root of a service of its own.
@@ -139,7 +160,11 @@ pub(crate) fn recognise(dentry: Object, caller: Caller) -> Option<u32> {
     // `NameBuf::clear` has zeroed.
     let status = unsafe {
         (*buffer).clear();
-        bpf_probe_read_kernel((*buffer).name.as_mut_ptr().cast(), read, address as *const _)
+        bpf_probe_read_kernel(
+            (*buffer).name.as_mut_ptr().cast(),
+            read,
+            address as *const _,
+        )
     };
     if status != 0 || !stem(buffer) {
         return None;

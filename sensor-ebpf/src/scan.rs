@@ -14,7 +14,7 @@ use sensor_common::{
 };
 
 use crate::{
-    lineage::{self, enter, member, process_of, recognise},
+    lineage::{self, claim, enter, member, process_of, recognise},
     load::{Load, Object, Probed},
     offset::off,
 };
@@ -94,7 +94,7 @@ fn executable(task: Object) -> Option<Object> {
 
 #[inline(always)]
 fn membership(row: &mut TaskRow) {
-    if let Some(lineage) = member(row.process) {
+    if let Some(lineage) = claim(row.process) {
         row.root = lineage.root;
         row.depth = lineage.depth;
         row.flags |= row::MEMBER;

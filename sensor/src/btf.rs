@@ -115,8 +115,15 @@ impl<'a> Btf<'a> {
             kind::ARRAY => 12,
             kind::STRUCT | kind::UNION | kind::DATASEC | kind::ENUM64 => ty.vlen * 12,
             kind::ENUM | kind::FUNC_PROTO => ty.vlen * 8,
-            kind::PTR | kind::FWD | kind::TYPEDEF | kind::VOLATILE | kind::CONST
-            | kind::RESTRICT | kind::FUNC | kind::FLOAT | kind::TYPE_TAG => 0,
+            kind::PTR
+            | kind::FWD
+            | kind::TYPEDEF
+            | kind::VOLATILE
+            | kind::CONST
+            | kind::RESTRICT
+            | kind::FUNC
+            | kind::FLOAT
+            | kind::TYPE_TAG => 0,
             other => return Err(BtfError::Kind(other)),
         };
         match ty.kind {
@@ -136,7 +143,9 @@ impl<'a> Btf<'a> {
     #[must_use]
     pub fn member_offset(&self, structure: &str, member: &str) -> Option<u64> {
         let id = *self.structs.get(structure.as_bytes())?;
-        member.split('|').find_map(|name| self.find(id, name.as_bytes(), MAX_DEPTH))
+        member
+            .split('|')
+            .find_map(|name| self.find(id, name.as_bytes(), MAX_DEPTH))
     }
 
     /// Number of arguments of the tracepoint `name`.
@@ -220,7 +229,10 @@ impl<'a> Btf<'a> {
     fn string(&self, offset: u32) -> Result<&'a [u8], BtfError> {
         let start = add(self.strings, offset as usize)?;
         let rest = self.data.get(start..).ok_or(BtfError::Truncated)?;
-        let end = rest.iter().position(|&byte| byte == 0).ok_or(BtfError::Truncated)?;
+        let end = rest
+            .iter()
+            .position(|&byte| byte == 0)
+            .ok_or(BtfError::Truncated)?;
         rest.get(..end).ok_or(BtfError::Truncated)
     }
 }
@@ -238,7 +250,10 @@ fn add(a: usize, b: usize) -> Result<usize, BtfError> {
 
 fn word(data: &[u8], at: usize) -> Result<u32, BtfError> {
     let bytes = data.get(at..).and_then(<[u8]>::first_chunk::<4>);
-    bytes.copied().map(u32::from_ne_bytes).ok_or(BtfError::Truncated)
+    bytes
+        .copied()
+        .map(u32::from_ne_bytes)
+        .ok_or(BtfError::Truncated)
 }
 
 #[cfg(test)]
@@ -253,7 +268,10 @@ mod tests {
         let strings = b"\0int\0outer\0a\0b\0c\0named\0btf_trace_t\0";
         let at = |name: &str| {
             let needle = format!("{name}\0");
-            strings.windows(needle.len()).position(|w| w == needle.as_bytes()).unwrap() as u32
+            strings
+                .windows(needle.len())
+                .position(|w| w == needle.as_bytes())
+                .unwrap() as u32
         };
         let info = |kind: u32, vlen: u32| kind << 24 | vlen;
         let mut types: Vec<u32> = Vec::new();
@@ -273,7 +291,9 @@ mod tests {
         for value in [24, 0, len, len, strings.len() as u32] {
             data.extend(value.to_ne_bytes());
         }
-        types.iter().for_each(|value| data.extend(value.to_ne_bytes()));
+        types
+            .iter()
+            .for_each(|value| data.extend(value.to_ne_bytes()));
         data.extend_from_slice(strings);
         data
     }
@@ -298,8 +318,15 @@ mod tests {
             return;
         };
         let btf = Btf::parse(&data).unwrap();
-        for spec in sensor_common::offset::Offsets::SPECS.iter().filter(|spec| spec.required) {
-            assert!(btf.member_offset(spec.structure, spec.member).is_some(), "{}", spec.name);
+        for spec in sensor_common::offset::Offsets::SPECS
+            .iter()
+            .filter(|spec| spec.required)
+        {
+            assert!(
+                btf.member_offset(spec.structure, spec.member).is_some(),
+                "{}",
+                spec.name
+            );
         }
         assert_eq!(btf.tracepoint_args("sched_process_fork"), Some(2));
     }

@@ -16,5 +16,7 @@ pub fn realtime_minus_boottime_ns() -> i64 {
 
 fn read(clock: ClockId) -> i64 {
     let time = clock_gettime(clock);
-    time.tv_sec.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec)
+    time.tv_sec
+        .saturating_mul(1_000_000_000)
+        .saturating_add(time.tv_nsec)
 }

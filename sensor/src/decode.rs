@@ -153,7 +153,11 @@ fn exit(bytes: &[u8]) -> Result<Exit, DecodeError> {
         stamp: stamp(bytes)?,
         process: get_id!(bytes, record::Header, process),
         membership: membership(bytes)?,
-        status: if signal == 0 { ExitStatus::Code(code) } else { ExitStatus::Signal(signal) },
+        status: if signal == 0 {
+            ExitStatus::Code(code)
+        } else {
+            ExitStatus::Signal(signal)
+        },
     })
 }
 
@@ -245,7 +249,9 @@ fn stdio(bytes: &[u8]) -> Result<[Fd; 3], DecodeError> {
     let mut fds = [Fd::Unknown; 3];
     let base = offset_of!(record::Exec, stdio);
     for (index, fd) in fds.iter_mut().enumerate() {
-        let raw = bytes.get(base + index * size_of::<FdRaw>()..).ok_or(DecodeError::Short)?;
+        let raw = bytes
+            .get(base + index * size_of::<FdRaw>()..)
+            .ok_or(DecodeError::Short)?;
         *fd = descriptor(get!(raw, u32, FdRaw, mode), get!(raw, u32, FdRaw, rdev));
     }
     Ok(fds)
@@ -280,12 +286,17 @@ struct Payload<'a> {
 
 impl<'a> Payload<'a> {
     fn new(record: &'a [u8]) -> Result<Self, DecodeError> {
-        let rest = record.get(size_of::<record::Exec>()..).ok_or(DecodeError::Short)?;
+        let rest = record
+            .get(size_of::<record::Exec>()..)
+            .ok_or(DecodeError::Short)?;
         Ok(Self { rest })
     }
 
     fn take(&mut self, len: u32) -> Result<&'a [u8], DecodeError> {
-        let (taken, rest) = self.rest.split_at_checked(len as usize).ok_or(DecodeError::Spans)?;
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(len as usize)
+            .ok_or(DecodeError::Spans)?;
         self.rest = rest;
         Ok(taken)
     }
@@ -293,7 +304,11 @@ impl<'a> Payload<'a> {
     /// A string ended by NUL.
     fn string(&mut self, len: u32) -> Result<BString, DecodeError> {
         let bytes = self.take(len)?;
-        Ok(bytes.split(|&byte| byte == 0).next().unwrap_or_default().into())
+        Ok(bytes
+            .split(|&byte| byte == 0)
+            .next()
+            .unwrap_or_default()
+            .into())
     }
 }
 
@@ -318,10 +333,22 @@ fn path(components: &[u8], cut: bool, flags: u32) -> BString {
 pub fn args(head: &[u8], tail: &[u8], argc: u32, total: u64) -> Args {
     let truncated = (head.len() + tail.len()) as u64 != total;
     if truncated {
-        return Args { head: split(head), tail: split(tail), argc, total, truncated };
+        return Args {
+            head: split(head),
+            tail: split(tail),
+            argc,
+            total,
+            truncated,
+        };
     }
     let whole = [head, tail].concat();
-    Args { head: split(&whole), tail: Vec::new(), argc, total, truncated }
+    Args {
+        head: split(&whole),
+        tail: Vec::new(),
+        argc,
+        total,
+        truncated,
+    }
 }
 
 /// Strings separated by NUL; the last one's NUL may be there or cut off.
@@ -340,17 +367,29 @@ pub fn environment(head: &[u8], tail: &[u8], total: u64) -> Vec<(BString, BStrin
     if (head.len() + tail.len()) as u64 == total {
         return allowed(&[head, tail].concat());
     }
-    let whole_head = head.rfind_byte(0).and_then(|end| head.get(..end)).unwrap_or_default();
-    let whole_tail = tail.find_byte(0).and_then(|end| tail.get(end + 1..)).unwrap_or_default();
+    let whole_head = head
+        .rfind_byte(0)
+        .and_then(|end| head.get(..end))
+        .unwrap_or_default();
+    let whole_tail = tail
+        .find_byte(0)
+        .and_then(|end| tail.get(end + 1..))
+        .unwrap_or_default();
     let mut variables = allowed(whole_head);
     variables.extend(allowed(whole_tail));
     variables
 }
 
 fn allowed(bytes: &[u8]) -> Vec<(BString, BString)> {
-    let variables = bytes.split(|&byte| byte == 0).filter_map(|variable| variable.split_once_str("="));
+    let variables = bytes
+        .split(|&byte| byte == 0)
+        .filter_map(|variable| variable.split_once_str("="));
     variables
-        .filter(|(name, _)| ENVIRONMENT.binary_search_by(|known| known.as_bytes().cmp(name)).is_ok())
+        .filter(|(name, _)| {
+            ENVIRONMENT
+                .binary_search_by(|known| known.as_bytes().cmp(name))
+                .is_ok()
+        })
         .map(|(name, value)| (name.into(), value.into()))
         .collect()
 }

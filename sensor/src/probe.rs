@@ -34,6 +34,7 @@ pub use self::{
 };
 use crate::{
     btf::Btf,
+    event::Snapshot,
     ring::{Read, Ring},
 };
 
@@ -96,7 +97,16 @@ impl Probe {
         seed::load(&mut ebpf, &kernel_btf)?;
         let ring = Ring::new(ring);
         let backlog = Vec::new();
-        Ok(Self { ebpf, ring, backlog, hooks, tasks, services, state, counters })
+        Ok(Self {
+            ebpf,
+            ring,
+            backlog,
+            hooks,
+            tasks,
+            services,
+            state,
+            counters,
+        })
     }
 
     /// The attached hooks, in order of name.
@@ -111,15 +121,7 @@ impl Probe {
         Arc::clone(&self.counters)
     }
 
-    /// Gives up the ring to its reader; the hooks stay attached while the second part
-    /// lives.
-    #[must_use]
-    pub fn split(self) -> (Ring, Attached) {
-        let Self { ebpf, ring, services, .. } = self;
-        (ring, Attached { _ebpf: ebpf, services })
-    }
-
-    /// Takes the log of the kernel programs, when they were loaded with one.
+    /// Takes the log of the kernel programs.
     ///
     /// # Errors
     /// When the object has no log map.
@@ -127,16 +129,29 @@ impl Probe {
         aya_log::EbpfLogger::init(&mut self.ebpf).map_err(ProbeError::Log)
     }
 
+    /// Gives up the ring to its reader; the hooks stay attached while the second part
+    /// lives.
+    #[must_use]
+    pub fn split(self) -> (Ring, Attached) {
+        let Self {
+            ebpf,
+            ring,
+            services,
+            ..
+        } = self;
+        (ring, Attached { ebpf, services })
+    }
 }
 
 /// Keeps the hooks attached, and tells the kernel side what the agent found out.
 pub struct Attached {
-    _ebpf: Ebpf,
+    ebpf: Ebpf,
     services: HashMap<MapData, ProcessId, ServiceState>,
 }
 
 impl Attached {
-    /// Un-marks every member of the service `root`: one write.
+    /// Un-marks every member of the service `root`: one write. For a root that is no
+    /// server, and for a service that has ended.
     ///
     /// # Errors
     /// When the map refuses; a service that is already gone is no error.
@@ -145,6 +160,15 @@ impl Attached {
             Ok(()) | Err(aya::maps::MapError::KeyNotFound) => Ok(()),
             Err(error) => Err(ProbeError::Map(error)),
         }
+    }
+
+    /// The processes that exist now, after records were lost. The kernel's own marks
+    /// do not depend on the ring, so one pass tells all.
+    ///
+    /// # Errors
+    /// When the iterator fails.
+    pub fn rescan(&mut self, host_scope: bool) -> Result<Snapshot, ProbeError> {
+        Ok(seed::snapshot(&seed::rows(&mut self.ebpf)?, host_scope))
     }
 }
 
@@ -183,7 +207,9 @@ fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<aya::maps::Map, ProbeErro
 }
 
 fn fill_names(ebpf: &mut Ebpf, names: &[(NameKey, u32)]) -> Result<(), ProbeError> {
-    let map = ebpf.map_mut("LINEAGE_NAMES").ok_or(ProbeError::Object("LINEAGE_NAMES"))?;
+    let map = ebpf
+        .map_mut("LINEAGE_NAMES")
+        .ok_or(ProbeError::Object("LINEAGE_NAMES"))?;
     let mut map: HashMap<_, NameKey, u32> = HashMap::try_from(map)?;
     for (key, index) in names {
         map.insert(key, index, 0)?;

@@ -29,7 +29,10 @@ impl Ring {
     /// A reader from the start of the ring's life: sequence numbers begin at 1.
     #[must_use]
     pub fn new(ring: RingBuf<MapData>) -> Self {
-        Self { ring, sequence: Sequence::default() }
+        Self {
+            ring,
+            sequence: Sequence::default(),
+        }
     }
 
     /// Takes one record, if there is one.
@@ -44,7 +47,11 @@ impl Ring {
     /// When the descriptor cannot be registered.
     pub fn into_async(self) -> io::Result<AsyncRing> {
         let Self { ring, sequence } = self;
-        Ok(AsyncRing { ring: AsyncFd::new(ring)?, sequence })
+        #[expect(unsafe_code, reason = "tokio has no safe way to register a descriptor")]
+        // SAFETY: the descriptor is the ring's own map; it stays open and the same for
+        // as long as `ring` lives, which the `AsyncFd` owns.
+        let ring = unsafe { AsyncFd::register(ring) }?;
+        Ok(AsyncRing { ring, sequence })
     }
 }
 
@@ -118,7 +125,11 @@ impl Sequence {
         let last = self.last.get_mut(cpu)?;
         let missing = stamp.seq.saturating_sub(last.saturating_add(1));
         *last = stamp.seq.max(*last);
-        (missing > 0).then_some(Lost { cpu: stamp.cpu, count: missing, time_ns: stamp.time_ns })
+        (missing > 0).then_some(Lost {
+            cpu: stamp.cpu,
+            count: missing,
+            time_ns: stamp.time_ns,
+        })
     }
 }
 
@@ -130,7 +141,13 @@ mod tests {
     fn gaps_are_counted_per_cpu_and_from_the_first_record() {
         let mut sequence = Sequence::default();
         let mut follow = |cpu, seq| {
-            sequence.follow(Stamp { cpu, seq, time_ns: 0 }).map(|lost| lost.count)
+            sequence
+                .follow(Stamp {
+                    cpu,
+                    seq,
+                    time_ns: 0,
+                })
+                .map(|lost| lost.count)
         };
         assert_eq!(follow(0, 1), None);
         assert_eq!(follow(0, 2), None);

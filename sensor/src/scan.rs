@@ -63,7 +63,9 @@ pub fn program(id: ProcessId, time_ns: u64) -> Option<Arc<Program>> {
 
 /// `true` when `process` is the one `id` names.
 fn is(process: &Process, id: ProcessId) -> bool {
-    process.stat().is_ok_and(|stat| stat.starttime == id.start_ns / TICK_NS)
+    process
+        .stat()
+        .is_ok_and(|stat| stat.starttime == id.start_ns / TICK_NS)
 }
 
 fn image(dir: &Path) -> Option<Image> {
@@ -79,7 +81,10 @@ fn image(dir: &Path) -> Option<Image> {
     }
     Some(Image {
         path,
-        file: FileId { dev: kernel_dev(metadata.dev()), ino: metadata.ino() },
+        file: FileId {
+            dev: kernel_dev(metadata.dev()),
+            ino: metadata.ino(),
+        },
         size: metadata.size(),
         nlink: u32::try_from(metadata.nlink()).unwrap_or(u32::MAX),
         mode: metadata.mode(),
@@ -120,7 +125,9 @@ fn args(dir: &Path) -> (Args, bool) {
     let total = bytes.len() as u64;
     let argc = u32::try_from(bytes.iter().filter(|&&byte| byte == 0).count()).unwrap_or(u32::MAX);
     let (head, rest) = bytes.split_at(bytes.len().min(limit::ARGS_HEAD));
-    let tail = rest.get(rest.len().saturating_sub(limit::ARGS_TAIL)..).unwrap_or_default();
+    let tail = rest
+        .get(rest.len().saturating_sub(limit::ARGS_TAIL)..)
+        .unwrap_or_default();
     let args = decode::args(head, tail, argc, total);
     let cut = args.truncated;
     (args, cut)
@@ -144,7 +151,11 @@ fn credentials(process: &Process) -> Credentials {
         euid: ids.2,
         egid: ids.3,
         login_uid: process.loginuid().ok().and_then(set),
-        session_id: session.to_str().ok().and_then(|text| text.trim().parse().ok()).and_then(set),
+        session_id: session
+            .to_str()
+            .ok()
+            .and_then(|text| text.trim().parse().ok())
+            .and_then(set),
     }
 }
 
@@ -165,7 +176,10 @@ fn namespaces(process: &Process, dir: &Path) -> Namespaces {
 /// Inode number of a namespace link; 0 when it cannot be read.
 #[must_use]
 pub fn namespace(path: &Path) -> u32 {
-    fs::metadata(path).ok().and_then(|metadata| u32::try_from(metadata.ino()).ok()).unwrap_or(0)
+    fs::metadata(path)
+        .ok()
+        .and_then(|metadata| u32::try_from(metadata.ino()).ok())
+        .unwrap_or(0)
 }
 
 /// The unified hierarchy is line `0::` of `/proc/PID/cgroup`.
@@ -179,7 +193,10 @@ fn cgroup(process: &Process) -> Cgroup {
     let id = cgroup_root()
         .and_then(|root| fs::metadata(root.join(path.trim_start_matches('/'))).ok())
         .map_or(0, |metadata| metadata.ino());
-    Cgroup { id, path: path.into() }
+    Cgroup {
+        id,
+        path: path.into(),
+    }
 }
 
 /// Where cgroup v2 is mounted: the usual places, alone or beside v1.
@@ -215,7 +232,13 @@ mod tests {
         assert_eq!(program.image.path, exe.as_os_str().as_encoded_bytes());
         assert_eq!(program.image.file.ino, fs::metadata(&exe).unwrap().ino());
         assert_eq!(program.args.argc as usize, std::env::args_os().count());
-        assert_eq!(program.cwd, std::env::current_dir().unwrap().as_os_str().as_encoded_bytes());
+        assert_eq!(
+            program.cwd,
+            std::env::current_dir()
+                .unwrap()
+                .as_os_str()
+                .as_encoded_bytes()
+        );
         assert_eq!(program.source, Source::Scan);
     }
 

@@ -25,15 +25,43 @@ fn exec_record(strings: [&[u8]; 9], args_total: u64, env_total: u64, flags: u32)
     put!(builder, record::Exec, args_total = args_total);
     put!(builder, record::Exec, env_total = env_total);
     put!(builder, record::Exec, login_uid = UNSET);
-    put!(builder, record::Exec, spans.args_head = (strings[0].len() as u32));
-    put!(builder, record::Exec, spans.args_tail = (strings[1].len() as u32));
-    put!(builder, record::Exec, spans.filename = (strings[2].len() as u32));
-    put!(builder, record::Exec, spans.interp = (strings[3].len() as u32));
+    put!(
+        builder,
+        record::Exec,
+        spans.args_head = (strings[0].len() as u32)
+    );
+    put!(
+        builder,
+        record::Exec,
+        spans.args_tail = (strings[1].len() as u32)
+    );
+    put!(
+        builder,
+        record::Exec,
+        spans.filename = (strings[2].len() as u32)
+    );
+    put!(
+        builder,
+        record::Exec,
+        spans.interp = (strings[3].len() as u32)
+    );
     put!(builder, record::Exec, spans.exe = (strings[4].len() as u32));
     put!(builder, record::Exec, spans.cwd = (strings[5].len() as u32));
-    put!(builder, record::Exec, spans.cgroup = (strings[6].len() as u32));
-    put!(builder, record::Exec, spans.env_head = (strings[7].len() as u32));
-    put!(builder, record::Exec, spans.env_tail = (strings[8].len() as u32));
+    put!(
+        builder,
+        record::Exec,
+        spans.cgroup = (strings[6].len() as u32)
+    );
+    put!(
+        builder,
+        record::Exec,
+        spans.env_head = (strings[7].len() as u32)
+    );
+    put!(
+        builder,
+        record::Exec,
+        spans.env_tail = (strings[8].len() as u32)
+    );
     builder.0.extend(strings.concat());
     let len = builder.0.len() as u32;
     put!(builder, record::Exec, header.len = len);
@@ -51,7 +79,17 @@ fn decoded(bytes: &[u8]) -> Exec {
 fn an_exec_record_comes_out_field_by_field() {
     let env = b"LD_PRELOAD=/tmp/x.so\0SECRET=1\0REMOTE_ADDR=::1\0";
     let bytes = exec_record(
-        [b"sh\0-c\0id\0", b"", b"/bin/sh\0", b"/bin/sh\0", b"dash\0bin\0usr\0", b"html\0www\0var\0", b"php.service\0system.slice\0", env, b""],
+        [
+            b"sh\0-c\0id\0",
+            b"",
+            b"/bin/sh\0",
+            b"/bin/sh\0",
+            b"dash\0bin\0usr\0",
+            b"html\0www\0var\0",
+            b"php.service\0system.slice\0",
+            env,
+            b"",
+        ],
         9,
         env.len() as u64,
         flag::MEMBER,
@@ -68,14 +106,28 @@ fn an_exec_record_comes_out_field_by_field() {
     assert!(!program.args.truncated);
     assert_eq!(program.script(), None);
     assert_eq!(program.cred.login_uid, None);
-    let names: Vec<_> = program.env.iter().map(|(name, _)| name.to_string()).collect();
+    let names: Vec<_> = program
+        .env
+        .iter()
+        .map(|(name, _)| name.to_string())
+        .collect();
     assert_eq!(names, ["LD_PRELOAD", "REMOTE_ADDR"]);
 }
 
 #[test]
 fn a_memory_file_has_no_directory_and_a_script_is_told_from_its_interpreter() {
     let bytes = exec_record(
-        [b"x\0", b"", b"./x.cgi\0", b"/bin/sh\0", b"memfd:a\0", b"", b"", b"", b""],
+        [
+            b"x\0",
+            b"",
+            b"./x.cgi\0",
+            b"/bin/sh\0",
+            b"memfd:a\0",
+            b"",
+            b"",
+            b"",
+            b"",
+        ],
         2,
         0,
         flag::UNLINKED,
@@ -90,7 +142,17 @@ fn a_memory_file_has_no_directory_and_a_script_is_told_from_its_interpreter() {
 #[test]
 fn long_argv_keeps_both_ends_and_a_cut_variable_is_dropped() {
     let bytes = exec_record(
-        [b"sh\0-c\0aaa", b"zz\0last\0", b"\0", b"\0", b"", b"", b"", b"ENV=1\0LD_PREL", b"OAD=x\0PHPRC=2\0"],
+        [
+            b"sh\0-c\0aaa",
+            b"zz\0last\0",
+            b"\0",
+            b"\0",
+            b"",
+            b"",
+            b"",
+            b"ENV=1\0LD_PREL",
+            b"OAD=x\0PHPRC=2\0",
+        ],
         1 << 20,
         5_000,
         flag::MEMBER,
@@ -130,7 +192,11 @@ fn wait_status_is_split() {
     ] {
         let mut builder = Builder(vec![0; size_of::<record::Exit>()]);
         put!(builder, record::Exit, header.kind = 3_u32);
-        put!(builder, record::Exit, header.len = (size_of::<record::Exit>() as u32));
+        put!(
+            builder,
+            record::Exit,
+            header.len = (size_of::<record::Exit>() as u32)
+        );
         put!(builder, record::Exit, status = status);
         match decode(&builder.0).unwrap() {
             Event::Exit(exit) => assert_eq!(exit.status, expected),

@@ -27,7 +27,10 @@ impl Counters {
             let descriptor = program.fd().and_then(|fd| Ok(fd.try_clone()?));
             programs.push(descriptor.map_err(|error| ProbeError::Load(chain(&error)))?);
         }
-        Ok(Self { map: PerCpuArray::try_from(map)?, programs })
+        Ok(Self {
+            map: PerCpuArray::try_from(map)?,
+            programs,
+        })
     }
 
     /// Sum of `counter` over all CPUs, in events since load.
@@ -46,7 +49,9 @@ impl Counters {
         let misses = |program: &ProgramFd| {
             let fd = std::os::fd::AsFd::as_fd(program).as_raw_fd();
             let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
-            let line = info.lines().find_map(|line| line.strip_prefix("recursion_misses:"))?;
+            let line = info
+                .lines()
+                .find_map(|line| line.strip_prefix("recursion_misses:"))?;
             line.trim().parse::<u64>().ok()
         };
         self.programs.iter().filter_map(misses).sum()

@@ -134,7 +134,11 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         next = error.source();
     }
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let start = text.char_indices().rev().nth(LONGEST).map_or(0, |(start, _)| start);
+    let start = text
+        .char_indices()
+        .rev()
+        .nth(LONGEST)
+        .map_or(0, |(start, _)| start);
     let cut = if start > 0 { "[...]" } else { "" };
     format!("{cut}{}", text.get(start..).unwrap_or_default())
 }
@@ -153,9 +157,15 @@ const DAC_OVERRIDE: u32 = 1;
 
 /// Refuses when a capability is missing, naming all that are.
 pub(super) fn check_privilege() -> Result<(), ProbeError> {
-    let effective = Process::myself().and_then(|me| me.status()).map_or(0, |status| status.capeff);
+    let effective = Process::myself()
+        .and_then(|me| me.status())
+        .map_or(0, |status| status.capeff);
     let missing = missing(effective);
-    if missing.is_empty() { Ok(()) } else { Err(ProbeError::Privilege(missing.join(", "))) }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(ProbeError::Privilege(missing.join(", ")))
+    }
 }
 
 fn missing(effective: u64) -> Vec<&'static str> {
@@ -165,7 +175,11 @@ fn missing(effective: u64) -> Vec<&'static str> {
         38 | 39 => has(bit) || has(SYS_ADMIN),
         _ => has(bit),
     };
-    CAPABILITIES.iter().filter(|(bit, _)| !granted(*bit)).map(|(_, name)| *name).collect()
+    CAPABILITIES
+        .iter()
+        .filter(|(bit, _)| !granted(*bit))
+        .map(|(_, name)| *name)
+        .collect()
 }
 
 /// Inode numbers of the initial namespaces (`include/uapi/linux/nsfs.h`).
@@ -190,7 +204,10 @@ mod tests {
     #[test]
     fn missing_capabilities_are_named_and_sys_admin_stands_for_two() {
         assert_eq!(missing(u64::MAX), Vec::<&str>::new());
-        assert_eq!(missing(1 << SYS_ADMIN | 1 << 19 | 1 << DAC_OVERRIDE), Vec::<&str>::new());
+        assert_eq!(
+            missing(1 << SYS_ADMIN | 1 << 19 | 1 << DAC_OVERRIDE),
+            Vec::<&str>::new()
+        );
         assert_eq!(missing(1 << 39 | 1 << 38 | 1 << 2), ["CAP_SYS_PTRACE"]);
         assert_eq!(missing(0).len(), 4);
     }

@@ -65,7 +65,10 @@ pub(super) fn program_name(stem: &str, rung: Rung) -> String {
 
 /// Stem of the program of an attached hook.
 pub(super) fn stem(hook: &Hook) -> &'static str {
-    HOOKS.iter().find(|(name, _)| *name == hook.name).map_or("", |(_, stem)| stem)
+    HOOKS
+        .iter()
+        .find(|(name, _)| *name == hook.name)
+        .map_or("", |(_, stem)| stem)
 }
 
 /// Attaches every hook on its best rung, or all on `forced`.
@@ -106,7 +109,10 @@ fn attach_best(
             Err(error) => failures.push(format!("{rung}: {}", chain(&error))),
         }
     }
-    Err(ProbeError::Hook { hook: name, reason: failures.join("; ") })
+    Err(ProbeError::Hook {
+        hook: name,
+        reason: failures.join("; "),
+    })
 }
 
 fn attach_one(

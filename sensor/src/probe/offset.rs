@@ -22,7 +22,10 @@ impl FromStr for Override {
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, value) = text.split_once('=').ok_or("expected NAME=BYTES")?;
         let value = value.parse().map_err(|error| format!("{value}: {error}"))?;
-        Ok(Self { name: name.to_owned(), value })
+        Ok(Self {
+            name: name.to_owned(),
+            value,
+        })
     }
 }
 
@@ -39,12 +42,13 @@ pub(super) fn resolve(btf: &Btf<'_>, overrides: &[Override]) -> Result<Offsets, 
         if let Some(wanted) = overrides.iter().find(|wanted| wanted.name == spec.name) {
             return wanted.value;
         }
-        btf.member_offset(spec.structure, spec.member).unwrap_or_else(|| {
-            if spec.required && missing.is_none() {
-                missing = Some(spec);
-            }
-            ABSENT
-        })
+        btf.member_offset(spec.structure, spec.member)
+            .unwrap_or_else(|| {
+                if spec.required && missing.is_none() {
+                    missing = Some(spec);
+                }
+                ABSENT
+            })
     });
     match missing {
         None => Ok(offsets),

@@ -44,7 +44,7 @@ pub struct Seed {
 
 /// A row of the iterator.
 #[derive(Clone, Copy, Debug)]
-struct Row {
+pub(super) struct Row {
     process: ProcessId,
     parent: ProcessId,
     membership: Option<Membership>,
@@ -62,8 +62,12 @@ pub(super) fn load(ebpf: &mut Ebpf, btf: &Btf) -> Result<(), ProbeError> {
 }
 
 fn iterator(ebpf: &mut Ebpf) -> Result<&mut Iter, ProbeError> {
-    let program = ebpf.program_mut(PROGRAM).ok_or(ProbeError::Object(PROGRAM))?;
-    program.try_into().map_err(|error| ProbeError::Scan(chain(&error)))
+    let program = ebpf
+        .program_mut(PROGRAM)
+        .ok_or(ProbeError::Object(PROGRAM))?;
+    program
+        .try_into()
+        .map_err(|error| ProbeError::Scan(chain(&error)))
 }
 
 impl Probe {
@@ -77,17 +81,20 @@ impl Probe {
         host_scope: bool,
         is_server: &dyn Fn(&Program) -> Option<u32>,
     ) -> Result<Seed, ProbeError> {
-        let first = self.rows()?;
+        let first = rows(&mut self.ebpf)?;
         self.mark_roots(&first, is_server)?;
         let mut complete = false;
-        let mut rows = Vec::new();
+        let mut last = Vec::new();
         let mut known = HashMap::new();
         for _ in 0..ROUNDS {
-            rows = self.rows()?;
-            let added = rows.iter().any(|row| row.added);
-            known.extend(rows.iter().filter_map(|row| Some((row.process, row.membership?))));
+            last = rows(&mut self.ebpf)?;
+            let added = last.iter().any(|row| row.added);
+            known.extend(
+                last.iter()
+                    .filter_map(|row| Some((row.process, row.membership?))),
+            );
             self.drain();
-            let completed = self.complete_forks(&rows, &mut known)?;
+            let completed = self.complete_forks(&last, &mut known)?;
             if !added && !completed {
                 complete = true;
                 break;
@@ -95,28 +102,29 @@ impl Probe {
         }
         self.state.set(0, SensorState { seeded: 1, pad: 0 }, 0)?;
         self.drain();
-        self.complete_forks(&rows, &mut known)?;
-        let snapshot = snapshot(&rows, host_scope);
+        self.complete_forks(&last, &mut known)?;
+        let snapshot = snapshot(&last, host_scope);
         let backlog = std::mem::take(&mut self.backlog);
-        let backlog = backlog.into_iter().map(|read| annotate(read, &known)).collect();
-        Ok(Seed { snapshot, backlog, complete })
+        let backlog = backlog
+            .into_iter()
+            .map(|read| annotate(read, &known))
+            .collect();
+        Ok(Seed {
+            snapshot,
+            backlog,
+            complete,
+        })
     }
 
-    /// One pass of the iterator.
-    pub(super) fn rows_of(&mut self, process: u32) -> Result<Option<(ProcessId, ProcessId)>, ProbeError> {
-        let rows = self.rows()?;
-        Ok(rows.iter().find(|row| row.process.tgid == process).map(|row| (row.process, row.parent)))
-    }
-
-    fn rows(&mut self) -> Result<Vec<Row>, ProbeError> {
-        let failed = |error: &dyn std::error::Error| ProbeError::Scan(chain(error));
-        let program = iterator(&mut self.ebpf)?;
-        let id = program.attach().map_err(|error| failed(&error))?;
-        let link = program.take_link(id).map_err(|error| failed(&error))?;
-        let mut file = link.into_file().map_err(|error| failed(&error))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(|error| failed(&error))?;
-        Ok(bytes.chunks_exact(size_of::<TaskRow>()).filter_map(parse).collect())
+    /// Process and parent of `process` as the iterator sees them.
+    pub(super) fn row_of(
+        &mut self,
+        process: u32,
+    ) -> Result<Option<(ProcessId, ProcessId)>, ProbeError> {
+        Ok(rows(&mut self.ebpf)?
+            .iter()
+            .find(|row| row.process.tgid == process)
+            .map(|row| (row.process, row.parent)))
     }
 
     /// Makes every recognised server a root that has no server above it.
@@ -137,7 +145,8 @@ impl Probe {
             if below_another(root, &parents, &servers) {
                 continue;
             }
-            self.services.insert(root, ServiceState { name, pad: 0 }, 0)?;
+            self.services
+                .insert(root, ServiceState { name, pad: 0 }, 0)?;
             self.enter(root, Membership { root, depth: 0 })?;
         }
         Ok(())
@@ -147,7 +156,12 @@ impl Probe {
     /// alone writes it, byte by byte.
     fn enter(&mut self, process: ProcessId, membership: Membership) -> Result<(), ProbeError> {
         let Membership { root, depth } = membership;
-        let lineage = Lineage { start_ns: process.start_ns, root, depth, pad: 0 };
+        let lineage = Lineage {
+            start_ns: process.start_ns,
+            root,
+            depth,
+            pad: 0,
+        };
         Ok(self.tasks.insert(process.tgid, lineage, 0)?)
     }
 
@@ -167,13 +181,22 @@ impl Probe {
         rows: &[Row],
         known: &mut HashMap<ProcessId, Membership>,
     ) -> Result<bool, ProbeError> {
-        let alive: HashMap<ProcessId, bool> =
-            rows.iter().map(|row| (row.process, row.membership.is_some())).collect();
+        let alive: HashMap<ProcessId, bool> = rows
+            .iter()
+            .map(|row| (row.process, row.membership.is_some()))
+            .collect();
         let mut missing = Vec::new();
         for read in &self.backlog {
-            let Read::Event(Event::Fork(fork), _) = read else { continue };
-            let Some(above) = known.get(&fork.creator).copied() else { continue };
-            let membership = Membership { root: above.root, depth: above.depth.saturating_add(1) };
+            let Read::Event(Event::Fork(fork), _) = read else {
+                continue;
+            };
+            let Some(above) = known.get(&fork.creator).copied() else {
+                continue;
+            };
+            let membership = Membership {
+                root: above.root,
+                depth: above.depth.saturating_add(1),
+            };
             known.entry(fork.child).or_insert(membership);
             if alive.get(&fork.child) == Some(&false) {
                 missing.push((fork.child, membership));
@@ -184,6 +207,22 @@ impl Probe {
         }
         Ok(!missing.is_empty())
     }
+}
+
+/// One pass of the iterator.
+pub(super) fn rows(ebpf: &mut Ebpf) -> Result<Vec<Row>, ProbeError> {
+    let failed = |error: &dyn std::error::Error| ProbeError::Scan(chain(error));
+    let program = iterator(ebpf)?;
+    let id = program.attach().map_err(|error| failed(&error))?;
+    let link = program.take_link(id).map_err(|error| failed(&error))?;
+    let mut file = link.into_file().map_err(|error| failed(&error))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)
+        .map_err(|error| failed(&error))?;
+    Ok(bytes
+        .chunks_exact(size_of::<TaskRow>())
+        .filter_map(parse)
+        .collect())
 }
 
 /// `true` when a server stands above `process`.
@@ -207,9 +246,11 @@ fn below_another(
 }
 
 /// What the processes of `rows` run.
-fn snapshot(rows: &[Row], host_scope: bool) -> Snapshot {
+pub(super) fn snapshot(rows: &[Row], host_scope: bool) -> Snapshot {
     let time_ns = clock::boottime_ns();
-    let wanted = rows.iter().filter(|row| host_scope || row.membership.is_some());
+    let wanted = rows
+        .iter()
+        .filter(|row| host_scope || row.membership.is_some());
     let processes = wanted
         .map(|row| Scanned {
             process: row.process,
@@ -219,7 +260,10 @@ fn snapshot(rows: &[Row], host_scope: bool) -> Snapshot {
             program: scan::program(row.process, time_ns),
         })
         .collect();
-    Snapshot { time_ns: clock::boottime_ns(), processes }
+    Snapshot {
+        time_ns: clock::boottime_ns(),
+        processes,
+    }
 }
 
 /// Gives a record the membership its process turned out to have.
@@ -241,11 +285,19 @@ fn annotate(read: Read, known: &HashMap<ProcessId, Membership>) -> Read {
 
 fn parse(bytes: &[u8]) -> Option<Row> {
     let word = |at: usize| {
-        bytes.get(at..).and_then(<[u8]>::first_chunk::<4>).map(|word| u32::from_ne_bytes(*word))
+        bytes
+            .get(at..)
+            .and_then(<[u8]>::first_chunk::<4>)
+            .map(|word| u32::from_ne_bytes(*word))
     };
     let id = |at: usize| {
-        let start = bytes.get(at + offset_of!(ProcessId, start_ns)..)?.first_chunk::<8>()?;
-        Some(ProcessId::new(word(at + offset_of!(ProcessId, tgid))?, u64::from_ne_bytes(*start)))
+        let start = bytes
+            .get(at + offset_of!(ProcessId, start_ns)..)?
+            .first_chunk::<8>()?;
+        Some(ProcessId::new(
+            word(at + offset_of!(ProcessId, tgid))?,
+            u64::from_ne_bytes(*start),
+        ))
     };
     let flags = word(offset_of!(TaskRow, flags))?;
     let root = id(offset_of!(TaskRow, root))?;

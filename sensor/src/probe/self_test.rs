@@ -62,19 +62,35 @@ impl Probe {
         same("pid", &fork.child.tgid, &exec.process.tgid)?;
         same("creator", &fork.creator.tgid, &std::process::id())?;
         same("parent", &exec.parent.tgid, &std::process::id())?;
-        same("start time at fork and exec, in ns", &fork.child.start_ns, &exec.process.start_ns)?;
+        same(
+            "start time at fork and exec, in ns",
+            &fork.child.start_ns,
+            &exec.process.start_ns,
+        )?;
         let stat = procfs::process::Process::new(i32::try_from(pid).unwrap_or(0))
             .and_then(|process| process.stat())
             .map_err(|error| ProbeError::SelfTest(format!("read /proc/{pid}/stat: {error}")))?;
-        same("start time, in clock ticks", &(exec.process.start_ns / TICK_NS), &stat.starttime)?;
+        same(
+            "start time, in clock ticks",
+            &(exec.process.start_ns / TICK_NS),
+            &stat.starttime,
+        )?;
         let expected = scan::program(exec.process, now)
             .ok_or_else(|| ProbeError::SelfTest(format!("/proc/{pid} cannot be read")))?;
         programs(&exec.program, &expected)?;
-        let row = self
-            .rows_of(pid)?
-            .ok_or_else(|| ProbeError::SelfTest("the task iterator misses the helper".to_owned()))?;
-        same("start time in the task iterator, in ns", &row.0.start_ns, &exec.process.start_ns)?;
-        same("parent in the task iterator", &row.1.tgid, &std::process::id())
+        let row = self.row_of(pid)?.ok_or_else(|| {
+            ProbeError::SelfTest("the task iterator misses the helper".to_owned())
+        })?;
+        same(
+            "start time in the task iterator, in ns",
+            &row.0.start_ns,
+            &exec.process.start_ns,
+        )?;
+        same(
+            "parent in the task iterator",
+            &row.1.tgid,
+            &std::process::id(),
+        )
     }
 
     fn await_records(&mut self, pid: u32) -> Result<(Fork, Exec), ProbeError> {
@@ -134,17 +150,45 @@ fn programs(kernel: &Program, proc: &Program) -> Result<(), ProbeError> {
     same("euid", &kernel.cred.euid, &proc.cred.euid)?;
     same("egid", &kernel.cred.egid, &proc.cred.egid)?;
     same("login uid", &kernel.cred.login_uid, &proc.cred.login_uid)?;
-    same("inode of the executable", &kernel.image.file.ino, &proc.image.file.ino)?;
-    same("size of the executable", &kernel.image.size, &proc.image.size)?;
-    same("links of the executable", &kernel.image.nlink, &proc.image.nlink)?;
-    same("mode of the executable", &kernel.image.mode, &proc.image.mode)?;
-    same("owner of the executable", &kernel.image.owner, &proc.image.owner)?;
-    same("path of the executable", &kernel.image.path, &proc.image.path)?;
+    same(
+        "inode of the executable",
+        &kernel.image.file.ino,
+        &proc.image.file.ino,
+    )?;
+    same(
+        "size of the executable",
+        &kernel.image.size,
+        &proc.image.size,
+    )?;
+    same(
+        "links of the executable",
+        &kernel.image.nlink,
+        &proc.image.nlink,
+    )?;
+    same(
+        "mode of the executable",
+        &kernel.image.mode,
+        &proc.image.mode,
+    )?;
+    same(
+        "owner of the executable",
+        &kernel.image.owner,
+        &proc.image.owner,
+    )?;
+    same(
+        "path of the executable",
+        &kernel.image.path,
+        &proc.image.path,
+    )?;
     same("argv", &kernel.args, &proc.args)?;
     same("working directory", &kernel.cwd, &proc.cwd)?;
     same("mount namespace", &kernel.ns.mount, &proc.ns.mount)?;
     same("pid namespace", &kernel.ns.pid, &proc.ns.pid)?;
-    same("pid in its namespace", &kernel.ns.inner_pid, &proc.ns.inner_pid)?;
+    same(
+        "pid in its namespace",
+        &kernel.ns.inner_pid,
+        &proc.ns.inner_pid,
+    )?;
     same("descriptors", &kernel.stdio, &proc.stdio)?;
     // Without a mount of cgroup v2 there is nothing to compare with.
     if proc.cgroup.id != 0 {
@@ -164,5 +208,9 @@ fn same<T: PartialEq + std::fmt::Debug>(
     if kernel == proc {
         return Ok(());
     }
-    Err(ProbeError::Mismatch { field, kernel: format!("{kernel:?}"), proc: format!("{proc:?}") })
+    Err(ProbeError::Mismatch {
+        field,
+        kernel: format!("{kernel:?}"),
+        proc: format!("{proc:?}"),
+    })
 }

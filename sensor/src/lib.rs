@@ -6,3 +6,5 @@
 
 pub mod event;
 pub mod lineage;
+pub mod service;
+pub mod tree;

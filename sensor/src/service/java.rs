@@ -204,9 +204,14 @@ fn tail_bytes(bytes: &[u8], start: usize) -> &[u8] {
 
 /// Also with slashes for dots, which the launcher accepts.
 fn names_class(class: &[u8], extra: &[String]) -> bool {
-    let dotted: Vec<u8> =
-        class.iter().map(|&byte| if byte == b'/' { b'.' } else { byte }).collect();
-    let mut known = MAINS.iter().copied().chain(extra.iter().map(String::as_str));
+    let dotted: Vec<u8> = class
+        .iter()
+        .map(|&byte| if byte == b'/' { b'.' } else { byte })
+        .collect();
+    let mut known = MAINS
+        .iter()
+        .copied()
+        .chain(extra.iter().map(String::as_str));
     known.any(|pattern| matches(pattern, &dotted))
 }
 

@@ -1,8 +1,8 @@
 //! The user-space agent of the lineage sensor.
 //!
-//! Modules stand in the order in which an event travels; each names only what
-//! stands before it and `sensor_common`. See ARCHITECTURE.md.
-#![deny(unsafe_code, reason = "only `ring` talks to the kernel without a safe wrapper")]
+//! One direction: ring -> decode -> tree -> service -> detect -> alert -> sink. A module
+//! names only what stands to its left and `sensor_common`. See ARCHITECTURE.md.
+#![deny(unsafe_code, reason = "only `ring` needs what has no safe wrapper")]
 
 pub mod btf;
 pub mod cli;
@@ -18,3 +18,5 @@ pub mod printable;
 pub mod probe;
 pub mod ring;
 pub mod scan;
+pub mod service;
+pub mod tree;

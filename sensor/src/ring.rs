@@ -3,7 +3,7 @@
 use std::io;
 
 use aya::maps::{MapData, RingBuf};
-use tokio::io::unix::AsyncFd;
+use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::{
     decode::{DecodeError, decode},
@@ -50,7 +50,7 @@ impl Ring {
         #[expect(unsafe_code, reason = "tokio has no safe way to register a descriptor")]
         // SAFETY: the descriptor is the ring's own map; it stays open and the same for
         // as long as `ring` lives, which the `AsyncFd` owns.
-        let ring = unsafe { AsyncFd::register(ring) }?;
+        let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }?;
         Ok(AsyncRing { ring, sequence })
     }
 }

@@ -4,5 +4,6 @@
 //! stands before it and `sensor_common`. See ARCHITECTURE.md.
 #![forbid(unsafe_code)]
 
+pub mod detect;
 pub mod event;
 pub mod lineage;

@@ -15,7 +15,9 @@ mod masquerade;
 mod program;
 mod rule;
 mod ruleset;
+mod scene;
 mod source;
+mod table;
 #[cfg(test)]
 mod tests;
 mod view;

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod decode;
+pub mod detect;
 pub mod event;
 pub mod exit;
 pub mod lineage;

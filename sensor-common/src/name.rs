@@ -31,6 +31,17 @@ pub fn stem_lengths(byte_at: impl Fn(usize) -> u8, mut keep: impl FnMut(usize)) 
     }
 }
 
+/// Length of the stem of `name`, 0 when it is nothing but suffix.
+#[must_use]
+pub fn stem_len(name: &[u8]) -> usize {
+    let mut len = 0;
+    stem_lengths(
+        |index| name.get(index).copied().unwrap_or(0),
+        |found| len = found,
+    );
+    len
+}
+
 /// Key under which the executable file name `name` is looked up; `None` when it is
 /// empty, nothing but suffix, or too long to be one we know.
 #[must_use]

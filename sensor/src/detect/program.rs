@@ -81,12 +81,10 @@ pub(super) fn basename(path: &[u8]) -> &[u8] {
 /// `name` without a version suffix, by the rule the kernel side uses; whole when it is
 /// nothing else or longer than any name that side reads.
 pub(super) fn stem(name: &[u8]) -> &[u8] {
-    let mut padded = [0; limit::NAME_READ];
-    let Some(slot) = padded.get_mut(..name.len()) else {
+    if name.len() >= limit::NAME_READ {
         return name;
-    };
-    slot.copy_from_slice(name);
-    match name::stem_len(&padded) {
+    }
+    match name::stem_len(name) {
         0 => name,
         len => name.get(..len).unwrap_or(name),
     }

@@ -208,7 +208,7 @@ const fn root(kind: Option<ServiceKind>) -> &'static str {
         Some(ServiceKind::Apache) => "/usr/sbin/apache2",
         Some(ServiceKind::PhpFpm) => "/usr/sbin/php-fpm8.2",
         Some(ServiceKind::Java) => "/usr/lib/jvm/java-17-openjdk-amd64/bin/java",
-        None => "/usr/lib/systemd/systemd",
+        Some(ServiceKind::Unknown) | None => "/usr/lib/systemd/systemd",
     }
 }
 

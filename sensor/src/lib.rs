@@ -4,6 +4,7 @@
 //! stands before it and `sensor_common`. See ARCHITECTURE.md.
 #![forbid(unsafe_code)]
 
+pub mod alert;
 pub mod btf;
 pub mod decode;
 pub mod event;

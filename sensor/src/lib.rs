@@ -4,6 +4,7 @@
 //! names only what stands to its left and `sensor_common`. See ARCHITECTURE.md.
 #![deny(unsafe_code, reason = "only `ring` needs what has no safe wrapper")]
 
+pub mod alert;
 pub mod btf;
 pub mod cli;
 pub mod clock;

@@ -9,3 +9,4 @@ pub mod btf;
 pub mod decode;
 pub mod event;
 pub mod lineage;
+pub mod sink;

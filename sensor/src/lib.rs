@@ -25,4 +25,5 @@ pub mod probe;
 pub mod ring;
 pub mod scan;
 pub mod service;
+pub mod sink;
 pub mod tree;

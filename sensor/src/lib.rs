@@ -13,6 +13,7 @@ pub mod config;
 pub mod control;
 pub mod decode;
 pub mod detect;
+pub mod doctor;
 pub mod engine;
 pub mod enrich;
 pub mod event;

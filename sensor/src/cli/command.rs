@@ -4,11 +4,15 @@
 
 use serde_json::json;
 
-use super::{ConfigArgs, ConfigCommand, TreeArgs};
+use super::{ConfigArgs, ConfigCommand, DoctorArgs, RulesCommand, TreeArgs};
 use crate::{
-    config::DEFAULT_FILE,
+    config::{DEFAULT_FILE, Effective},
     control::{self, render},
+    detect::{self, RuleSet},
+    doctor,
     exit::{Exit, Failure},
+    probe::{KERNEL_BTF, Options},
+    service,
 };
 
 /// `config check` and `config show`.
@@ -30,6 +34,62 @@ pub fn config_command(command: &ConfigCommand) -> Result<String, Failure> {
             })
         }
     }
+}
+
+/// `doctor`: what it found, and the exit code that `run` would end with.
+///
+/// # Errors
+/// [`Exit::Internal`] when the findings cannot be printed as JSON.
+pub fn doctor_command(args: &DoctorArgs) -> Result<(String, Exit), Failure> {
+    let report = doctor::examine(&Options {
+        btf: args.btf.btf.clone().unwrap_or_else(|| KERNEL_BTF.into()),
+        host_scope: false,
+        rung: None,
+        overrides: Vec::new(),
+        names: service::names().collect(),
+        log: None,
+    });
+    let text = if args.json { to_json(&report)? } else { report.to_string() };
+    Ok((text, report.exit))
+}
+
+/// `rules check` and `rules list`.
+///
+/// # Errors
+/// [`Exit::Usage`] when the configuration or a rule is refused.
+pub fn rules_command(command: &RulesCommand) -> Result<String, Failure> {
+    match command {
+        RulesCommand::Check { directory } => {
+            let report = detect::check(Some(directory));
+            if report.errors() > 0 {
+                return Err(Failure::new(Exit::Usage, report));
+            }
+            Ok(format!("{report}\n"))
+        }
+        RulesCommand::List(args) => {
+            let rules = effective_rules(&args.effective()?)?;
+            if args.json { to_json(&rules.list()) } else { Ok(format!("{rules}\n")) }
+        }
+    }
+}
+
+/// The rules that `run` loads with this configuration.
+///
+/// # Errors
+/// [`Exit::Usage`], naming every rule that cannot be used.
+pub fn effective_rules(effective: &Effective) -> Result<RuleSet, Failure> {
+    let directories: Vec<_> = effective
+        .rule_directories()
+        .into_iter()
+        .filter(|directory| directory.required || directory.path.exists())
+        .map(|directory| directory.path)
+        .collect();
+    RuleSet::load(&directories).map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
+    let text = serde_json::to_string_pretty(value);
+    text.map(|text| text + "\n").map_err(|error| Failure::new(Exit::Internal, error))
 }
 
 /// `tree`: asks the running sensor.

@@ -8,5 +8,7 @@ pub mod alert;
 pub mod btf;
 pub mod decode;
 pub mod event;
+pub mod http;
 pub mod lineage;
+pub mod metrics;
 pub mod sink;

@@ -40,6 +40,10 @@ const LATENCY_BUCKETS: &[f64] = &[
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
 ];
 
+const LATENCY: &str = "Time from the exec in the kernel to the alert written by a sink.";
+const UNDECODED: &str = "Records of the kernel that could not be decoded.";
+const BUILD: &str = "Version of the sensor and release of the kernel; always 1.";
+
 /// Identity of the build, for `build_info`.
 #[derive(Clone, Copy, Debug)]
 pub struct Build<'a> {
@@ -73,29 +77,15 @@ impl Metrics {
         clock: fn() -> u64,
     ) -> prometheus::Result<Self> {
         let registry = Registry::new_custom(Some("lineage_sensor".to_owned()), None)?;
-        let alerts = IntCounterVec::new(
-            Opts::new("alerts_total", "Alerts raised."),
+        let alerts = counter(
+            "alerts_total",
+            "Alerts raised.",
             &["rule", "severity", "service"],
         )?;
-        let latency = Histogram::with_opts(
-            HistogramOpts::new(
-                "detection_latency_seconds",
-                "Time from the exec in the kernel to the alert written by a sink.",
-            )
-            .buckets(LATENCY_BUCKETS.to_vec()),
-        )?;
-        let decode_errors = IntCounterVec::new(
-            Opts::new(
-                "decode_errors_total",
-                "Records of the kernel that could not be decoded.",
-            ),
-            &["reason"],
-        )?;
-        let info = Opts::new(
-            "build_info",
-            "Version of the sensor and release of the kernel; always 1.",
-        );
-        let build_info = IntGaugeVec::new(info, &["version", "kernel"])?;
+        let decode_errors = counter("decode_errors_total", UNDECODED, &["reason"])?;
+        let latency = HistogramOpts::new("detection_latency_seconds", LATENCY);
+        let latency = Histogram::with_opts(latency.buckets(LATENCY_BUCKETS.to_vec()))?;
+        let build_info = IntGaugeVec::new(Opts::new("build_info", BUILD), &["version", "kernel"])?;
         build_info
             .with_label_values(&[build.version, build.kernel])
             .set(1);
@@ -197,4 +187,8 @@ impl Metrics {
         self.alerts
             .with_label_values(&[rule, level.name(), service])
     }
+}
+
+fn counter(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
+    IntCounterVec::new(Opts::new(name, help), labels)
 }

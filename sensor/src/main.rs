@@ -12,7 +12,10 @@ use sensor::{
 };
 
 fn main() -> ExitCode {
-    if std::env::args_os().nth(1).is_some_and(|arg| arg == probe::HELPER_ARG) {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|arg| arg == probe::HELPER_ARG)
+    {
         probe::helper();
         return Exit::Ok.into();
     }
@@ -32,7 +35,7 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Doctor(args) => command::doctor_command(args)?,
         Command::Config(args) => (command::config_command(args)?, Exit::Ok),
         Command::Tree(args) => (command::tree_command(args)?, Exit::Ok),
-        Command::Rules(args) => (command::rules_command(args)?, Exit::Ok),
+        Command::Rules(args) => command::rules_command(args)?,
     };
     exit::print(&text)?;
     Ok(exit)

@@ -141,7 +141,10 @@ impl Probe {
     /// # Errors
     /// When the programs cannot even be prepared.
     pub fn trials(options: &Options) -> Result<Vec<Trial>, ProbeError> {
-        Ok(hook::trials(&mut load(options)?, &kernel_btf(&options.btf)?))
+        Ok(hook::trials(
+            &mut load(options)?,
+            &kernel_btf(&options.btf)?,
+        ))
     }
 
     /// The attached hooks, in order of name.
@@ -174,13 +177,15 @@ impl Probe {
             services,
             ..
         } = self;
+        let ebpf = Some(ebpf);
         (ring, Attached { ebpf, services })
     }
 }
 
 /// Keeps the hooks attached, and tells the kernel side what the agent found out.
 pub struct Attached {
-    ebpf: Ebpf,
+    /// `None` once detached.
+    ebpf: Option<Ebpf>,
     services: HashMap<MapData, ProcessId, ServiceState>,
 }
 
@@ -199,7 +204,7 @@ impl Attached {
 
     /// Detaches every hook; what is in the ring stays readable.
     pub fn detach(&mut self) {
-        hook::detach(&mut self.ebpf);
+        drop(self.ebpf.take());
     }
 
     /// The processes that exist now, after records were lost. The kernel's own marks
@@ -208,7 +213,11 @@ impl Attached {
     /// # Errors
     /// When the iterator fails.
     pub fn rescan(&mut self, host_scope: bool) -> Result<Snapshot, ProbeError> {
-        Ok(seed::snapshot(&seed::rows(&mut self.ebpf)?, host_scope))
+        let ebpf = self
+            .ebpf
+            .as_mut()
+            .ok_or(ProbeError::Object("attached hook"))?;
+        Ok(seed::snapshot(&seed::rows(ebpf)?, host_scope))
     }
 }
 
@@ -216,7 +225,10 @@ impl Attached {
 fn load(options: &Options) -> Result<Ebpf, ProbeError> {
     let (offsets, group_dead) = with_btf(&options.btf, |btf| {
         let group_dead = btf.tracepoint_args("sched_process_exit") >= Some(2);
-        Ok((offset::resolve(btf, &options.overrides)?, u64::from(group_dead)))
+        Ok((
+            offset::resolve(btf, &options.overrides)?,
+            u64::from(group_dead),
+        ))
     })?;
     let host_scope = u64::from(options.host_scope);
     // aya-log's levels are the `log` crate's, 0 is off.
@@ -237,10 +249,14 @@ fn with_btf<T>(
     path: &Path,
     read: impl FnOnce(&Btf<'_>) -> Result<T, ProbeError>,
 ) -> Result<T, ProbeError> {
-    let data = std::fs::read(path)
-        .map_err(|error| ProbeError::NoBtf { path: path.to_owned(), error })?;
-    let btf = Btf::parse(&data)
-        .map_err(|error| ProbeError::BadBtf { path: path.to_owned(), error })?;
+    let data = std::fs::read(path).map_err(|error| ProbeError::NoBtf {
+        path: path.to_owned(),
+        error,
+    })?;
+    let btf = Btf::parse(&data).map_err(|error| ProbeError::BadBtf {
+        path: path.to_owned(),
+        error,
+    })?;
     read(&btf)
 }
 

@@ -50,7 +50,9 @@ pub fn names() -> impl Iterator<Item = (NameKey, u32)> {
 #[must_use]
 pub fn name_index(image: &Image) -> Option<u32> {
     let wanted = wanted(image)?;
-    names().find(|(key, _)| *key == wanted).map(|(_, index)| index)
+    names()
+        .find(|(key, _)| *key == wanted)
+        .map(|(_, index)| index)
 }
 
 /// Kind of server the file name of `image` stands for, by the same rule as the kernel's.

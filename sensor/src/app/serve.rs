@@ -17,12 +17,12 @@ use crate::{
     clock,
     config::{self, Config, Effective, Format},
     control::{self, Query},
-    decode::DecodeError,
-    event::{Event, Lost},
+    event::Event,
     exit::{Exit, Failure},
     http::{self, Condition, Readiness},
     metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
     probe::Counters,
+    ring::Read,
     sink::{Colour, Encoding, Sinks, Stream},
     tree,
 };
@@ -62,21 +62,35 @@ impl Surroundings {
         }
         let sinks = sinks(config, &metrics)?;
         metrics.watch_sinks(sinks.stats());
-        let stats = Stats { core, metrics: Arc::clone(&metrics) };
-        Ok(Self { sinks, metrics, stats, capturing, http, stop, servers })
+        let stats = Stats {
+            core,
+            metrics: Arc::clone(&metrics),
+        };
+        Ok(Self {
+            sinks,
+            metrics,
+            stats,
+            capturing,
+            http,
+            stop,
+            servers,
+        })
     }
 
     /// Tells the metrics what start-up has found out.
     pub(super) fn observe(&self, started: &Started) {
         self.stats.core.set_self_test(clock::boottime_ns());
-        self.metrics.watch_kernel(Arc::<Counters>::clone(&started.counters));
+        self.metrics
+            .watch_kernel(Arc::<Counters>::clone(&started.counters));
         let hooks = started.hooks.iter();
         self.metrics.set_hooks(
-            hooks.map(|hook| (hook.name.to_owned(), hook.rung.name().to_owned())).collect(),
+            hooks
+                .map(|hook| (hook.name.to_owned(), hook.rung.name().to_owned()))
+                .collect(),
         );
         self.metrics.set_degraded(started.degraded.clone());
-        for &error in &started.malformed {
-            self.stats.malformed(error);
+        for read in &started.reads {
+            self.stats.read(read);
         }
         self.stats.tree(&started.engine.stats());
     }
@@ -126,26 +140,30 @@ pub(super) struct Stats {
 }
 
 impl Stats {
-    /// Counts a consumed event.
-    pub(super) fn record(&self, event: &Event) {
-        self.core.count(event);
-    }
-
-    /// Counts records that are missing.
-    pub(super) fn lost(&self, lost: Lost) {
-        self.core.count(&Event::Lost(lost));
-    }
-
-    /// Counts a record that was none.
-    pub(super) fn malformed(&self, error: DecodeError) {
-        self.metrics.count_decode_error(error.name());
+    /// Counts what was read from the ring: an event, the gap before it, or neither.
+    pub(super) fn read(&self, read: &Read) {
+        match read {
+            Read::Event(event, lost) => {
+                self.core.count(event);
+                if let Some(lost) = lost {
+                    self.core.count(&Event::Lost(*lost));
+                }
+            }
+            Read::Malformed(error) => self.metrics.count_decode_error(error.name()),
+        }
     }
 
     /// Notes the state of the tree, and that the loop turns.
     pub(super) fn tree(&self, stats: &tree::Stats) {
-        self.core.set_processes(stats.live as u64, stats.exited as u64);
+        self.core
+            .set_processes(stats.live as u64, stats.exited as u64);
         self.core.set_evicted(stats.evicted);
-        self.core.set_services(stats.services.iter().map(|(&kind, &count)| (kind, count as u64)));
+        self.core.set_services(
+            stats
+                .services
+                .iter()
+                .map(|(&kind, &count)| (kind, count as u64)),
+        );
         self.core.tick(clock::boottime_ns());
     }
 }
@@ -153,7 +171,10 @@ impl Stats {
 fn metrics(core: &Arc<CoreStats>) -> Result<Metrics, Failure> {
     let uname = rustix::system::uname();
     let kernel = uname.release().to_string_lossy();
-    let build = Build { version: env!("CARGO_PKG_VERSION"), kernel: &kernel };
+    let build = Build {
+        version: env!("CARGO_PKG_VERSION"),
+        kernel: &kernel,
+    };
     Metrics::new(Arc::clone(core), build, clock::boottime_ns)
         .map_err(|error| Failure::new(Exit::Internal, format_args!("set up metrics: {error}")))
 }
@@ -182,7 +203,9 @@ fn sinks(config: &Config, metrics: &Arc<Metrics>) -> Result<Sinks, Failure> {
     let written = Arc::clone(metrics);
     let mut sinks = Sinks::new(move |alert| written.observe_written(alert));
     let stdout = Stream::stdout(encoding, colour).map_err(failed)?;
-    sinks.add("stdout", level(config.output.level), stdout).map_err(failed)?;
+    sinks
+        .add("stdout", level(config.output.level), stdout)
+        .map_err(failed)?;
     Ok(sinks)
 }
 
@@ -219,6 +242,9 @@ impl KernelCounters for Counters {
         for &counter in Counter::ALL {
             counters.push((counter, self.sum(counter)?));
         }
-        Ok(KernelReading { counters, recursion_misses: self.recursion_misses() })
+        Ok(KernelReading {
+            counters,
+            recursion_misses: self.recursion_misses(),
+        })
     }
 }

@@ -8,7 +8,6 @@ use tracing::warn;
 use crate::{
     cli::{RunArgs, Rung as Wanted, command::effective_rules},
     config::{Effective, KernelLog, Scope},
-    decode::DecodeError,
     detect::{Detector, Fact, RuleSet},
     engine::{Engine, Input, Output},
     enrich,
@@ -22,8 +21,7 @@ use crate::{
 };
 
 /// Said when seeding was given up.
-const INCOMPLETE: &str =
-    "start-up scan incomplete: the host forks faster than it can be scanned";
+const INCOMPLETE: &str = "start-up scan incomplete: the host forks faster than it can be scanned";
 
 /// The sensor at the moment it becomes ready.
 pub(super) struct Started {
@@ -43,8 +41,8 @@ pub(super) struct Started {
     pub(super) kernel_log: Option<aya_log::EbpfLogger<&'static dyn log::Log>>,
     /// Every process of the host is followed.
     pub(super) host_scope: bool,
-    /// Records that were none, during start-up.
-    pub(super) malformed: Vec<DecodeError>,
+    /// Records read during start-up, already consumed: for the counters.
+    pub(super) reads: Vec<Read>,
     /// What the sensor cannot see.
     pub(super) degraded: Vec<String>,
 }
@@ -67,7 +65,9 @@ impl Started {
             Verdict::Server(_) => service::name_index(&program.image),
             Verdict::NotServer => None,
         };
-        let seed = probe.seed(host_scope, &is_server).map_err(|e| refused(&e))?;
+        let seed = probe
+            .seed(host_scope, &is_server)
+            .map_err(|e| refused(&e))?;
         let mut out = Vec::new();
         engine.step(Input::Fact(Fact::Shells(shells)), &mut out);
         let mut degraded = Vec::new();
@@ -77,11 +77,9 @@ impl Started {
         }
         engine.step(Input::Degraded(degraded.clone()), &mut out);
         engine.step(Input::Snapshot(seed.snapshot), &mut out);
-        let mut malformed = Vec::new();
-        for read in seed.backlog {
-            match read {
-                Read::Event(event, _) => engine.step(Input::Event(event), &mut out),
-                Read::Malformed(error) => malformed.push(error),
+        for read in &seed.backlog {
+            if let Read::Event(event, _) = read {
+                engine.step(Input::Event(event.clone()), &mut out);
             }
         }
         let hooks = probe.hooks().to_vec();
@@ -96,7 +94,7 @@ impl Started {
             out,
             kernel_log,
             host_scope,
-            malformed,
+            reads: seed.backlog,
             degraded,
         })
     }
@@ -130,7 +128,10 @@ fn options(args: &RunArgs, effective: &Effective) -> Options {
             Wanted::RawTp => Some(Rung::RawTp),
         },
         overrides: overrides
-            .map(|(name, value)| Override { name: name.clone(), value: *value })
+            .map(|(name, value)| Override {
+                name: name.clone(),
+                value: *value,
+            })
             .collect(),
         names: service::names().collect(),
         log: level(config.log.kernel),

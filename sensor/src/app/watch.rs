@@ -127,19 +127,24 @@ impl<'a> Watch<'a> {
 
     /// Takes a batch of records; `false` when the ring is empty.
     fn take(&mut self) -> bool {
-        let Self { engine, ring, out, surroundings, stale, .. } = self;
+        let Self {
+            engine,
+            ring,
+            out,
+            surroundings,
+            stale,
+            ..
+        } = self;
         for _ in 0..BATCH {
-            let more = ring.next(|read| match read {
-                Read::Event(event, lost) => {
-                    surroundings.stats().record(&event);
+            let more = ring.next(|read| {
+                surroundings.stats().read(&read);
+                if let Read::Event(event, lost) = read {
                     if let Some(lost) = lost {
-                        surroundings.stats().lost(lost);
                         *stale = true;
                         engine.step(Input::Event(Event::Lost(lost)), out);
                     }
                     engine.step(Input::Event(event), out);
                 }
-                Read::Malformed(error) => surroundings.stats().malformed(error),
             });
             if !more {
                 return false;
@@ -168,7 +173,10 @@ impl<'a> Watch<'a> {
         self.rescanned = Instant::now();
         match self.attached.rescan(self.host_scope) {
             Ok(snapshot) => {
-                warn!("records were lost: {} processes scanned again", snapshot.processes.len());
+                warn!(
+                    "records were lost: {} processes scanned again",
+                    snapshot.processes.len()
+                );
                 self.stale = false;
                 self.step(Input::Snapshot(snapshot));
             }
@@ -232,8 +240,10 @@ impl Signals {
 
 /// `name rung` of each hook.
 fn hooks(hooks: &[Hook]) -> String {
-    let hooks: Vec<String> =
-        hooks.iter().map(|hook| format!("{} ({})", hook.name, hook.rung)).collect();
+    let hooks: Vec<String> = hooks
+        .iter()
+        .map(|hook| format!("{} ({})", hook.name, hook.rung))
+        .collect();
     hooks.join(" ")
 }
 
@@ -246,7 +256,11 @@ fn services(out: &[Output]) -> String {
             _ => None,
         })
         .collect();
-    if services.is_empty() { "none yet".to_owned() } else { services.join(" ") }
+    if services.is_empty() {
+        "none yet".to_owned()
+    } else {
+        services.join(" ")
+    }
 }
 
 fn named(service: &Service) -> String {

@@ -2,15 +2,16 @@
 //!
 //! Each returns what standard output shall say.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{ConfigArgs, ConfigCommand, DoctorArgs, RulesCommand, TreeArgs};
 use crate::{
     config::{DEFAULT_FILE, Effective},
     control::{self, render},
-    detect::{self, RuleSet},
+    detect::{self, Rule, RuleSet},
     doctor,
     exit::{Exit, Failure},
+    printable::escape,
     probe::{KERNEL_BTF, Options},
     service,
 };
@@ -49,28 +50,56 @@ pub fn doctor_command(args: &DoctorArgs) -> Result<(String, Exit), Failure> {
         names: service::names().collect(),
         log: None,
     });
-    let text = if args.json { to_json(&report)? } else { report.to_string() };
+    let text = if args.json {
+        to_json(&report)?
+    } else {
+        report.to_string()
+    };
     Ok((text, report.exit))
 }
 
-/// `rules check` and `rules list`.
+/// `rules check`, whose exit code tells whether anything is wrong, and `rules list`.
 ///
 /// # Errors
-/// [`Exit::Usage`] when the configuration or a rule is refused.
-pub fn rules_command(command: &RulesCommand) -> Result<String, Failure> {
+/// [`Exit::Usage`] when the configuration or a rule to be listed is refused.
+pub fn rules_command(command: &RulesCommand) -> Result<(String, Exit), Failure> {
     match command {
         RulesCommand::Check { directory } => {
             let report = detect::check(Some(directory));
-            if report.errors() > 0 {
-                return Err(Failure::new(Exit::Usage, report));
-            }
-            Ok(format!("{report}\n"))
+            let exit = if report.errors() > 0 {
+                Exit::Usage
+            } else {
+                Exit::Ok
+            };
+            Ok((escape_lines(&report.to_string()), exit))
         }
         RulesCommand::List(args) => {
             let rules = effective_rules(&args.effective()?)?;
-            if args.json { to_json(&rules.list()) } else { Ok(format!("{rules}\n")) }
+            let listed: Vec<Value> = rules.list().iter().map(|rule| listed(rule)).collect();
+            let text = if args.json {
+                to_json(&listed)?
+            } else {
+                escape_lines(&rules.to_string())
+            };
+            Ok((text, Exit::Ok))
         }
     }
+}
+
+/// A rule of `rules list --json`.
+fn listed(rule: &Rule) -> Value {
+    json!({
+        "id": rule.name,
+        "uuid": rule.id,
+        "title": rule.title,
+        "level": rule.level.as_str(),
+        "techniques": rule.techniques,
+        "catalogue": rule.catalogue,
+        "description": rule.description,
+        "triage": rule.triage,
+        "falsepositives": rule.falsepositives,
+        "file": rule.file,
+    })
 }
 
 /// The rules that `run` loads with this configuration.
@@ -87,9 +116,17 @@ pub fn effective_rules(effective: &Effective) -> Result<RuleSet, Failure> {
     RuleSet::load(&directories).map_err(|error| Failure::new(Exit::Usage, error))
 }
 
+/// Each line made safe for a terminal: rules are text from outside.
+fn escape_lines(text: &str) -> String {
+    text.lines()
+        .map(|line| escape(line).into_owned() + "\n")
+        .collect()
+}
+
 fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(value);
-    text.map(|text| text + "\n").map_err(|error| Failure::new(Exit::Internal, error))
+    text.map(|text| text + "\n")
+        .map_err(|error| Failure::new(Exit::Internal, error))
 }
 
 /// `tree`: asks the running sensor.

@@ -102,18 +102,14 @@ pub(super) fn trials(ebpf: &mut Ebpf, btf: &Btf) -> Vec<Trial> {
     for (hook, stem) in HOOKS {
         for rung in Rung::ALL {
             let result = attach_one(ebpf, btf, hook, &program_name(stem, rung), rung);
-            trials.push(Trial { hook, rung, result: result.map_err(|error| chain(&error)) });
+            trials.push(Trial {
+                hook,
+                rung,
+                result: result.map_err(|error| chain(&error)),
+            });
         }
     }
     trials
-}
-
-/// Detaches every hook by unloading its programs.
-pub(super) fn detach(ebpf: &mut Ebpf) {
-    for (_, program) in ebpf.programs_mut() {
-        // One that was never loaded has nothing to unload.
-        drop(program.unload());
-    }
 }
 
 fn attach_best(

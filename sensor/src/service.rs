@@ -55,9 +55,7 @@ pub fn kind_of(image: &Image) -> Option<ServiceKind> {
     } else {
         name
     };
-    let mut buffer = [0; NAME_READ];
-    buffer.get_mut(..name.len())?.copy_from_slice(name);
-    let wanted = stem(&buffer)?;
+    let wanted = stem(name)?;
     NAMES
         .iter()
         .find(|(name, _)| key(name) == wanted)

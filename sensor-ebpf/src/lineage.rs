@@ -1,0 +1,224 @@
+//! Membership: which processes belong to a service, and since which root.
+
+use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_probe_read_kernel};
+use sensor_common::{
+    counter::Counter,
+    limit::{GATE_PAGE, NAME, NAME_READ},
+    map::{Lineage, ProcessId, ServiceState},
+    name::{NameKey, stem_lengths},
+};
+
+use crate::{
+    count::count,
+    load::{Load, Object, probe},
+    map::{
+        LINEAGE_GATE, LINEAGE_NAME_BUF, LINEAGE_NAMES, LINEAGE_SERVICES, LINEAGE_STATE,
+        LINEAGE_TASKS,
+    },
+    offset::{HOST_SCOPE, off},
+};
+
+/// The gate's byte for `tgid`.
+#[inline(always)]
+fn gate(tgid: u32) -> Option<*mut u8> {
+    let page = LINEAGE_GATE.get_ptr_mut(tgid / GATE_PAGE as u32)?;
+    Some(
+        page.cast::<u8>()
+            .wrapping_add(tgid as usize & (GATE_PAGE - 1)),
+    )
+}
+
+/// `false` for certain non-members; `true` for members and a few left-over entries.
+#[inline(always)]
+pub(crate) fn gated(tgid: u32) -> bool {
+    // SAFETY: inside the page: the index is masked to its size.
+    gate(tgid).is_some_and(|byte| unsafe { *byte } != 0)
+}
+
+/// Membership of the process `id`, if it has one in a service that still exists.
+#[inline(always)]
+pub(crate) fn member(id: ProcessId) -> Option<Lineage> {
+    if gated(id.tgid) { entry(id) } else { None }
+}
+
+/// As [`member`], also for an entry that the agent has just made: the agent cannot
+/// write single bytes of the gate, so this sets it.
+#[inline(always)]
+pub(crate) fn claim(id: ProcessId) -> Option<Lineage> {
+    let lineage = entry(id)?;
+    open_gate(id.tgid);
+    Some(lineage)
+}
+
+/// Looks the entry up. Drops one left over from another process or a service that is
+/// no more.
+#[inline(always)]
+fn entry(id: ProcessId) -> Option<Lineage> {
+    // SAFETY: map values stay readable for the whole program run (RCU); an entry changes
+    // only when its process is born or ends.
+    let lineage = unsafe { LINEAGE_TASKS.get(&id.tgid) }.copied()?;
+    if lineage.start_ns == id.start_ns {
+        // SAFETY: as above.
+        if unsafe { LINEAGE_SERVICES.get(&lineage.root) }.is_some() {
+            return Some(lineage);
+        }
+    } else {
+        count(Counter::StaleEntry);
+    }
+    forget(id.tgid);
+    None
+}
+
+/// Makes `id` a member. `false` when the map is full: then it is counted.
+#[inline(always)]
+pub(crate) fn enter(id: ProcessId, root: ProcessId, depth: u32) -> bool {
+    let lineage = Lineage {
+        start_ns: id.start_ns,
+        root,
+        depth,
+        pad: 0,
+    };
+    if LINEAGE_TASKS
+        .insert(&id.tgid, &lineage, BPF_ANY as u64)
+        .is_err()
+    {
+        count(Counter::MapFull);
+        return false;
+    }
+    open_gate(id.tgid);
+    true
+}
+
+#[inline(always)]
+fn open_gate(tgid: u32) {
+    if let Some(byte) = gate(tgid) {
+        // SAFETY: inside the page: the index is masked to its size.
+        unsafe { *byte = 1 };
+    }
+}
+
+/// Makes `id` the root of a service of its own.
+#[inline(always)]
+pub(crate) fn enter_root(id: ProcessId, name: u32) -> bool {
+    let state = ServiceState { name, pad: 0 };
+    if LINEAGE_SERVICES
+        .insert(&id, &state, BPF_ANY as u64)
+        .is_err()
+    {
+        count(Counter::MapFull);
+        return false;
+    }
+    enter(id, id, 0)
+}
+
+/// Removes whatever entry `tgid` has; `true` for the one caller that removed it.
+#[inline(always)]
+pub(crate) fn forget(tgid: u32) -> bool {
+    if let Some(byte) = gate(tgid) {
+        // SAFETY: inside the page: the index is masked to its size.
+        unsafe { *byte = 0 };
+    }
+    LINEAGE_TASKS.remove(&tgid).is_ok()
+}
+
+/// `true` while events of non-members are wanted too: in host scope, and until the
+/// agent has seen every process that was there before the hooks.
+#[inline(always)]
+pub(crate) fn emit_all() -> bool {
+    if HOST_SCOPE.load() != 0 {
+        return true;
+    }
+    // SAFETY: a live map value, one aligned word.
+    LINEAGE_STATE
+        .get_ptr(0)
+        .is_none_or(|state| unsafe { (*state).seeded } == 0)
+}
+
+/// Identity of the process that `task`, any of its threads, belongs to.
+#[inline(always)]
+pub(crate) fn process_of<L: Load>(task: Object) -> ProcessId {
+    let leader = L::object(task, off!(task_group_leader));
+    ProcessId::new(
+        L::read(task, off!(task_tgid)),
+        L::read(leader, off!(task_start)),
+    )
+}
+
+/// Index of the recognised name of the executable at `dentry`, if it has one.
+/// `caller` tells apart programs that can interrupt each other on a CPU.
+#[inline(always)]
+pub(crate) fn recognise(dentry: Object, caller: Caller) -> Option<u32> {
+    // struct qstr { u32 hash; u32 len; const unsigned char *name; }
+    let ([hash_len, address], _) = probe::<[u64; 2]>(dentry.wrapping_add(off!(dentry_name)));
+    let len = hash_len >> 32;
+    if len == 0 || len >= NAME_READ as u64 {
+        return None;
+    }
+    let buffer = LINEAGE_NAME_BUF.get_ptr_mut(caller as u32)?;
+    let read = len as u32 & (NAME_READ as u32 - 1);
+    // SAFETY: a live map value; `read` is below the size of `name`, the rest of which
+    // `NameBuf::clear` has zeroed.
+    let status = unsafe {
+        (*buffer).clear();
+        bpf_probe_read_kernel(
+            (*buffer).name.as_mut_ptr().cast(),
+            read,
+            address as *const _,
+        )
+    };
+    if status != 0 || !stem(buffer) {
+        return None;
+    }
+    // SAFETY: the key is in a live map value; the agent fills the map before attaching
+    // and leaves it alone.
+    unsafe { LINEAGE_NAMES.get(&(*buffer).key) }.copied()
+}
+
+/// Programs that look names up.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub(crate) enum Caller {
+    Exec,
+    Scan,
+}
+
+/// Where a file name becomes a key. In map memory, not on the stack, where the
+/// verifier would follow every length through the rest of the program.
+#[repr(C)]
+pub(crate) struct NameBuf {
+    name: [u8; NAME_READ],
+    key: NameKey,
+    len: u64,
+}
+
+impl NameBuf {
+    #[inline(always)]
+    fn clear(&mut self) {
+        self.name = [0; NAME_READ];
+        self.key = [0; NAME];
+        self.len = 0;
+    }
+}
+
+/// Cuts the suffix off the buffer's name; `false` when it cannot be a known one.
+#[inline(always)]
+fn stem(buffer: *mut NameBuf) -> bool {
+    // SAFETY: a live map value.
+    let (name, len) = unsafe { (&raw const (*buffer).name, &raw mut (*buffer).len) };
+    stem_lengths(
+        // SAFETY: `stem_lengths` asks for indices below NAME_READ only.
+        |index| unsafe { name.cast::<u8>().add(index).read_volatile() },
+        // SAFETY: a live map value; volatile so that it stays in memory.
+        |found| unsafe { len.write_volatile(found as u64) },
+    );
+    // SAFETY: a live map value; volatile so that its value is unknown to the verifier.
+    let len = unsafe { len.read_volatile() };
+    if len == 0 || len >= NAME as u64 {
+        return false;
+    }
+    // SAFETY: a live map value; fewer than NAME bytes are copied to the key.
+    unsafe {
+        let key = (*buffer).key.as_mut_ptr().cast();
+        bpf_probe_read_kernel(key, len as u32 & (NAME as u32 - 1), name.cast()) == 0
+    }
+}

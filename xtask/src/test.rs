@@ -1,0 +1,149 @@
+//! `cargo xtask test`: every test, counted, with one summary line at the end.
+//!
+//! Order: unit and property tests, integration tests, documentation tests, then the
+//! live suites. A suite that fails does not stop the others.
+
+use std::{ffi::OsString, io::Write as _, process::ExitCode, time::Instant};
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    apt,
+    artifact::{self, Artifact},
+    command, setup,
+    suite::{self, Outcome},
+    tally::Tally,
+};
+
+/// Real servers, a load generator, and the tools that check what deploy/ holds.
+const PACKAGES: [&str; 9] = [
+    "apache2",
+    "cron",
+    "curl",
+    "default-jdk-headless",
+    "libapache2-mod-php",
+    "nginx-light",
+    "php-fpm",
+    "systemd",
+    "wrk",
+];
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only suites whose name contains this
+    #[arg(long, value_name = "NAME")]
+    suite: Option<String>,
+    /// Arguments for the test executables, after `--`
+    #[arg(last = true)]
+    libtest: Vec<OsString>,
+}
+
+/// All suites so far.
+#[derive(Default)]
+struct Report {
+    tally: Tally,
+    /// `name: why` of each failed suite.
+    failed: Vec<String>,
+}
+
+pub(crate) fn task(args: &Args) -> Result<ExitCode> {
+    setup::ensure()?;
+    if let Err(error) = apt::ensure(&PACKAGES, "the live tests") {
+        eprintln!("test: {error:#}\ntest: going on; tests that need them will be skipped");
+    }
+    let started = Instant::now();
+    let mut suites = build()?;
+    if let Some(part) = &args.suite {
+        suites.retain(|suite| suite.target.contains(part.as_str()));
+    }
+    let (live, others): (Vec<_>, Vec<_>) = suites.iter().partition(|suite| suite::is_live(suite));
+    let mut report = Report::default();
+    for suite in others {
+        report.take(suite, &args.libtest);
+    }
+    if args.suite.is_none() {
+        report.take_docs();
+    }
+    for suite in live {
+        report.take(suite, &args.libtest);
+    }
+    report.finish(started)
+}
+
+fn build() -> Result<Vec<Artifact>> {
+    let mut cargo = command::cargo();
+    cargo.args([
+        "test",
+        "--no-run",
+        "--locked",
+        "--workspace",
+        "--exclude",
+        "sensor-ebpf",
+    ]);
+    let mut built = artifact::build(&mut cargo)?;
+    built.retain(|artifact| artifact.is_test);
+    built.sort_by(|a, b| (&a.package, &a.target).cmp(&(&b.package, &b.target)));
+    Ok(built)
+}
+
+impl Report {
+    fn take(&mut self, suite: &Artifact, args: &[OsString]) {
+        let name = format!("{} {}", suite.package, suite.target);
+        eprintln!("== {name}");
+        self.record(&name, suite::run(suite, args));
+    }
+
+    fn take_docs(&mut self) {
+        eprintln!("== documentation");
+        let mut cargo = command::cargo();
+        cargo.args([
+            "test",
+            "--doc",
+            "--locked",
+            "-p",
+            "sensor-common",
+            "-p",
+            "sensor",
+        ]);
+        self.record("documentation", suite::follow(&mut cargo));
+    }
+
+    fn record(&mut self, name: &str, outcome: Result<Outcome>) {
+        match outcome {
+            Ok(Outcome { tally, failure }) => {
+                self.tally.add(tally);
+                self.failed
+                    .extend(failure.map(|why| format!("{name}: {why}")));
+            }
+            Err(error) => self.failed.push(format!("{name}: {error:#}")),
+        }
+    }
+
+    /// Lists what was skipped and what failed; the summary is the last line.
+    fn finish(self, started: Instant) -> Result<ExitCode> {
+        let mut out = std::io::stdout().lock();
+        let mut say = |line: String| writeln!(out, "{line}").context("write to standard output");
+        for skipped in &self.tally.skipped {
+            say(format!("skipped: {skipped}"))?;
+        }
+        for failed in &self.failed {
+            say(format!("failed suite: {failed}"))?;
+        }
+        let skips = self.tally.skipped.len();
+        let refused = command::is_ci() && skips > 0;
+        if refused {
+            say("CI=true: a skipped test is a failure".to_owned())?;
+        }
+        say(format!(
+            "test: {} passed, {} failed, {skips} skipped in {} s",
+            self.tally.passed,
+            self.tally.failed,
+            started.elapsed().as_secs()
+        ))?;
+        Ok(if refused || !self.failed.is_empty() {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        })
+    }
+}

@@ -1,0 +1,12 @@
+//! What the live tests are made with: the agent under test, servers, a web site with an
+//! attacker's pages. Nothing here asserts what an alert says; the tests do.
+
+pub(crate) mod apache;
+pub(crate) mod http;
+pub(crate) mod java;
+pub(crate) mod nginx;
+pub(crate) mod php_fpm;
+pub(crate) mod process;
+pub(crate) mod scene;
+pub(crate) mod site;
+pub(crate) mod wait;

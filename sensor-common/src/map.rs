@@ -19,7 +19,11 @@ impl ProcessId {
     /// The process that had `tgid` and began at `start_ns`.
     #[must_use]
     pub const fn new(tgid: u32, start_ns: u64) -> Self {
-        Self { start_ns, tgid, pad: 0 }
+        Self {
+            start_ns,
+            tgid,
+            pad: 0,
+        }
     }
 }
 
@@ -37,22 +41,16 @@ pub struct Lineage {
     pub pad: u32,
 }
 
-/// Value of the service map (key: root [`ProcessId`]).
+/// Value of the service map (key: root [`ProcessId`]). An entry of the lineage map
+/// whose service is not here counts for nothing, so that deleting one entry un-marks
+/// a whole service: a `java` that turns out to be no server, or one that has ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct ServiceState {
-    /// [`ServiceState::ACTIVE`] or [`ServiceState::RETIRED`].
-    pub state: u32,
     /// Recognised name, an index chosen by the agent.
     pub name: u32,
-}
-
-impl ServiceState {
-    /// Members are traced.
-    pub const ACTIVE: u32 = 0;
-    /// The agent has looked closer (a `java` that is no server): its members are
-    /// strangers again. One write un-marks them all.
-    pub const RETIRED: u32 = 1;
+    /// Always 0.
+    pub pad: u32,
 }
 
 /// Value of the state map: what the agent tells every program, at run time.
@@ -61,8 +59,8 @@ impl ServiceState {
 pub struct SensorState {
     /// 0 until the snapshot is complete: every lifecycle event is emitted.
     pub seeded: u32,
-    /// tgid of the agent: its own helpers are not traced in host scope.
-    pub agent_tgid: u32,
+    /// Always 0.
+    pub pad: u32,
 }
 
 /// One page of the gate: a byte per tgid, non-zero for members. It keeps the path of

@@ -1,4 +1,34 @@
+//! Kernel programs of the lineage sensor: exec, fork, exit and the start-up scan.
+//!
+//! One file per hook. Each hook exists twice, as a BTF-typed raw tracepoint and as a
+//! plain one; both are the same function over a [`load::Load`], which says how kernel
+//! memory is read. Nothing here decides what is suspicious: the programs record.
 #![no_std]
 #![no_main]
+
+mod count;
+mod exec;
+mod exit;
+mod fork;
+mod image;
+mod lineage;
+mod load;
+mod map;
+mod offset;
+mod path;
+mod payload;
+mod scan;
+mod scratch;
+
+use core::panic::PanicInfo;
+
 #[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! { loop {} }
+fn panic(_info: &PanicInfo<'_>) -> ! {
+    // No code path of a verified program panics; the linker only wants the symbol.
+    loop {}
+}
+
+/// `bpf_probe_read_*` are for GPL-compatible programs only.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

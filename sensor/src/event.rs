@@ -193,7 +193,11 @@ impl Image {
     /// Last component of the path.
     #[must_use]
     pub fn name(&self) -> &BStr {
-        let start = self.path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+        let start = self
+            .path
+            .iter()
+            .rposition(|&byte| byte == b'/')
+            .map_or(0, |slash| slash + 1);
         self.path.get(start..).unwrap_or_default().into()
     }
 
@@ -235,7 +239,11 @@ impl Args {
     /// All captured arguments in order, [`Self::ELISION`] for a missing middle.
     pub fn iter(&self) -> impl Iterator<Item = &BStr> {
         let gap = self.truncated.then(|| BStr::new(Self::ELISION));
-        self.head.iter().map(AsRef::as_ref).chain(gap).chain(self.tail.iter().map(AsRef::as_ref))
+        self.head
+            .iter()
+            .map(AsRef::as_ref)
+            .chain(gap)
+            .chain(self.tail.iter().map(AsRef::as_ref))
     }
 
     /// The arguments joined by blanks, without quoting: Sigma's `CommandLine`.

@@ -1,1 +1,59 @@
-fn main() {}
+//! Development tasks: `cargo xtask setup`, `run`, `test`, `lint`.
+//!
+//! One module per noun. Progress goes to standard error; a task that cannot go on
+//! says what the person has to do, and exits 1.
+
+mod apt;
+mod artifact;
+mod command;
+mod linker;
+mod lint;
+mod probe;
+mod run;
+mod setup;
+mod suite;
+mod tally;
+mod test;
+mod toolchain;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "Development tasks of the lineage sensor"
+)]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Make this machine able to build: a compiler for eBPF and the pinned bpf-linker
+    Setup(setup::Args),
+    /// Set up, build, and run the sensor on this machine (through sudo when not root)
+    Run(run::Args),
+    /// Set up, install the servers the tests use, and run every test
+    Test(test::Args),
+    /// Check formatting, clippy (the BPF crate too), licences and dependencies
+    Lint,
+}
+
+fn main() -> ExitCode {
+    let done = match Args::parse().task {
+        Task::Setup(args) => setup::task(&args),
+        Task::Run(args) => run::task(&args),
+        Task::Test(args) => test::task(&args),
+        Task::Lint => lint::task(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

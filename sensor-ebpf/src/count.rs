@@ -1,0 +1,61 @@
+//! Counters, sequence numbers, and the header every record begins with.
+
+use aya_ebpf::helpers::generated::{bpf_get_smp_processor_id, bpf_ktime_get_boot_ns};
+use sensor_common::{
+    counter::Counter,
+    map::{Lineage, ProcessId},
+    record::{Header, RecordKind, flag},
+};
+
+use crate::map::{LINEAGE_COUNT, LINEAGE_SEQ};
+
+/// Adds one to `counter` on this CPU.
+#[inline(always)]
+pub(crate) fn count(counter: Counter) {
+    if let Some(value) = LINEAGE_COUNT.get_ptr_mut(counter.index()) {
+        // SAFETY: a live per-CPU map value; programs do not migrate while they run.
+        unsafe { *value += 1 };
+    }
+}
+
+/// Next sequence number on this CPU, from 1. It is used up even when the record then
+/// finds no room, so that the reader can prove the loss.
+#[inline(always)]
+fn next_seq() -> u64 {
+    let Some(value) = LINEAGE_SEQ.get_ptr_mut(0) else {
+        return 0;
+    };
+    // SAFETY: a live per-CPU map value; programs do not migrate while they run.
+    unsafe { *value += 1 };
+    // SAFETY: as above.
+    unsafe { *value }
+}
+
+/// Header of a record of `len` bytes about `process`. Takes a sequence number: call
+/// it once, right before the record is written.
+#[inline(always)]
+pub(crate) fn header(
+    kind: RecordKind,
+    len: usize,
+    process: ProcessId,
+    lineage: Option<Lineage>,
+) -> Header {
+    let (root, depth, flags) = match lineage {
+        Some(lineage) => (lineage.root, lineage.depth, flag::MEMBER),
+        None => (ProcessId::default(), 0, 0),
+    };
+    Header {
+        kind: kind as u32,
+        len: len as u32,
+        seq: next_seq(),
+        // SAFETY: a helper without arguments.
+        time_ns: unsafe { bpf_ktime_get_boot_ns() },
+        // SAFETY: a helper without arguments.
+        cpu: unsafe { bpf_get_smp_processor_id() },
+        faults: 0,
+        process,
+        root,
+        depth,
+        flags,
+    }
+}

@@ -1,0 +1,67 @@
+//! Compiles the kernel programs into `$OUT_DIR/sensor-ebpf`.
+//!
+//! It only looks for what `cargo xtask setup` makes ready, in setup's order; it must
+//! never install anything.
+
+use std::{
+    path::Path,
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Result, bail};
+use aya_build::{Package, Toolchain, build_ebpf};
+
+/// rustup's name for Debian's compiler, which brings `core` for BPF.
+const LINKED: &str = "lineage-bpf";
+
+fn main() -> ExitCode {
+    match build() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without anyhow's backtrace, the sentence that matters stands alone.
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn build() -> Result<()> {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    // aya-build watches sensor-ebpf; the contract and the versions count as well.
+    for path in ["sensor-common", "Cargo.toml", "Cargo.lock"] {
+        println!("cargo:rerun-if-changed={root}/{path}");
+    }
+    println!("cargo:rerun-if-changed=build.rs");
+    if output("bpf-linker", &["--version"]).is_none() {
+        bail!("bpf-linker is not on PATH: run `cargo xtask setup`");
+    }
+    let Some(toolchain) = toolchain() else {
+        bail!("no compiler for the kernel programs: run `cargo xtask setup`");
+    };
+    let root_dir = format!("{root}/sensor-ebpf");
+    let package = Package {
+        name: "sensor-ebpf",
+        root_dir: &root_dir,
+        ..Package::default()
+    };
+    build_ebpf([package], toolchain)
+}
+
+fn toolchain() -> Option<Toolchain<'static>> {
+    let list = output("rustup", &["toolchain", "list"])?;
+    if list.split_whitespace().any(|name| name == LINKED) {
+        return Some(Toolchain::Custom(LINKED));
+    }
+    let sysroot = output("rustup", &["run", "nightly", "rustc", "--print", "sysroot"])?;
+    let core = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/core/Cargo.toml");
+    core.is_file().then_some(Toolchain::Nightly)
+}
+
+/// Standard output of a command that succeeds.
+fn output(program: &str, args: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(args).output().ok()?;
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}

@@ -2,6 +2,7 @@
 //! in which place, known how.
 
 use std::{
+    ffi::OsStr,
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -306,10 +307,7 @@ os.execve(how, ['dbus-daemon', '-c', ': memory-' + sys.argv[1]], {})
             script.as_os_str(),
             how.as_ref(),
         ];
-        let visit = site.spawn(
-            &format!("{how}.php"),
-            &command.map(|arg| arg.as_encoded_bytes()),
-        );
+        let visit = site.spawn(&format!("{how}.php"), &command.map(OsStr::as_encoded_bytes));
         let line = format!(": memory-{how}");
         let args = ["dbus-daemon", "-c", &line];
         let alert = sensor.alert("memory_only_execution", |alert| alert.args() == args);

@@ -61,7 +61,7 @@ fn reload_everything(site: &Site) {
 #[test]
 fn reloads_are_silent() {
     is_silent("reloads_are_silent", &[], STEADY, |_, site| {
-        reload_everything(site)
+        reload_everything(site);
     });
 }
 
@@ -70,7 +70,7 @@ fn reloads_of_daemons_are_silent() {
     // On demand there may be no worker to wait for; the pool that is restless has some.
     let pool = (Start::Daemon, Pool::Restless(3));
     is_silent("reloads_of_daemons_are_silent", &[], pool, |_, site| {
-        reload_everything(site)
+        reload_everything(site);
     });
 }
 

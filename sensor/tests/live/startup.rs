@@ -161,7 +161,7 @@ while True:
 
     // The page waits for the program, so the worker stays its parent.
     let (visit, mut sensor) = thread::scope(|scope| {
-        let bytes: Vec<&[u8]> = command.iter().map(|arg| arg.as_bytes()).collect();
+        let bytes: Vec<&[u8]> = command.iter().map(String::as_bytes).collect();
         let (site, stop) = (&site, StopFile(&stop));
         let visiting = scope.spawn(move || site.spawn("forker.php", &bytes));
         let forks = || site.php.master().descendants().len();

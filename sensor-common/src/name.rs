@@ -14,44 +14,51 @@ const fn is_suffix(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'.' | b'-')
 }
 
-/// Length of `name` without its NUL padding and without trailing digits, dots and
-/// dashes. A name of nothing else has stem length 0.
-#[must_use]
-#[inline(always)]
-pub fn stem_len(name: &[u8; NAME_READ]) -> usize {
-    let mut len = 0;
-    let mut i = 0;
-    while i < NAME_READ {
-        // A bounded index, so no slice panic can reach the BPF object.
-        let byte = name[i];
+/// Calls `keep` with each length at which `name` may end without its suffix; the last
+/// call tells the stem's length, no call a name of nothing but suffix.
+///
+/// A callback, because the kernel side must keep the length in map memory: in a
+/// register, every length is a state of its own to the verifier.
+pub fn stem_lengths(byte_at: impl Fn(usize) -> u8, mut keep: impl FnMut(usize)) {
+    for index in 0..NAME_READ {
+        let byte = byte_at(index);
         if byte == 0 {
-            break;
+            return;
         }
-        i += 1;
         if !is_suffix(byte) {
-            len = i;
+            keep(index + 1);
         }
     }
+}
+
+/// Length of the stem of `name`, 0 when it is nothing but suffix.
+#[must_use]
+pub fn stem_len(name: &[u8]) -> usize {
+    let mut len = 0;
+    stem_lengths(
+        |index| name.get(index).copied().unwrap_or(0),
+        |found| len = found,
+    );
     len
 }
 
 /// Key under which the executable file name `name` is looked up; `None` when it is
-/// empty or too long to be one we know.
+/// empty, nothing but suffix, or too long to be one we know.
 #[must_use]
-#[inline(always)]
-pub fn stem(name: &[u8; NAME_READ]) -> Option<NameKey> {
-    let len = stem_len(name);
-    if len == 0 || len >= NAME {
+pub fn stem(name: &[u8]) -> Option<NameKey> {
+    if name.len() >= NAME_READ {
         return None;
     }
+    let mut len = 0;
+    stem_lengths(
+        |index| name.get(index).copied().unwrap_or(0),
+        |found| len = found,
+    );
+    let stem = name
+        .get(..len)
+        .filter(|stem| !stem.is_empty() && stem.len() < NAME)?;
     let mut key = [0; NAME];
-    let mut i = 0;
-    while i < NAME {
-        if i < len {
-            key[i] = name[i];
-        }
-        i += 1;
-    }
+    key.iter_mut().zip(stem).for_each(|(to, from)| *to = *from);
     Some(key)
 }
 
@@ -60,9 +67,7 @@ mod tests {
     use super::*;
 
     fn key(name: &str) -> Option<NameKey> {
-        let mut buffer = [0; NAME_READ];
-        buffer[..name.len()].copy_from_slice(name.as_bytes());
-        stem(&buffer)
+        stem(name.as_bytes())
     }
 
     fn padded(name: &str) -> NameKey {
@@ -86,6 +91,7 @@ mod tests {
         }
         assert_eq!(key(""), None);
         assert_eq!(key("8.2"), None);
-        assert_eq!(key("a-name-of-16-char"), None);
+        assert_eq!(key("a-name-of-16-chr"), None);
+        assert_eq!(key(&"9".repeat(40)), None);
     }
 }

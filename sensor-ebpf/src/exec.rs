@@ -22,7 +22,7 @@ use sensor_common::{
 use crate::{
     count::{count, header},
     image,
-    lineage::{emit_all, enter_root, member, process_of, recognise},
+    lineage::{self, emit_all, enter_root, member, process_of, recognise},
     load::{Load, Object, Probed, Typed},
     map::{LINEAGE_RING, LINEAGE_SCRATCH},
     offset::off,
@@ -84,7 +84,7 @@ fn try_exec<L: Load, C: EbpfContext>(ctx: &C, task: Object, bprm: Object) -> i32
 fn caller<L: Load, C: EbpfContext>(ctx: &C, task: Object, dentry: Object) -> Option<Caller> {
     let id = process_of::<L>(task);
     let lineage = member(id);
-    let name = recognise(dentry);
+    let name = recognise(dentry, lineage::Caller::Exec);
     let mut caller = Caller {
         id,
         lineage,

@@ -3,15 +3,18 @@
 use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_probe_read_kernel};
 use sensor_common::{
     counter::Counter,
-    limit::{GATE_PAGE, NAME_READ},
+    limit::{GATE_PAGE, NAME, NAME_READ},
     map::{Lineage, ProcessId, ServiceState},
-    name::{NameKey, stem},
+    name::{NameKey, stem_lengths},
 };
 
 use crate::{
     count::count,
     load::{Load, Object, probe},
-    map::{LINEAGE_GATE, LINEAGE_NAMES, LINEAGE_SERVICES, LINEAGE_STATE, LINEAGE_TASKS},
+    map::{
+        LINEAGE_GATE, LINEAGE_NAME_BUF, LINEAGE_NAMES, LINEAGE_SERVICES, LINEAGE_STATE,
+        LINEAGE_TASKS,
+    },
     offset::{HOST_SCOPE, off},
 };
 
@@ -33,16 +36,29 @@ pub(crate) fn gated(tgid: u32) -> bool {
 }
 
 /// Membership of the process `id`, if it has one in a service that still exists.
-/// Drops an entry left over from another process or a retired service.
 #[inline(always)]
 pub(crate) fn member(id: ProcessId) -> Option<Lineage> {
-    if !gated(id.tgid) {
-        return None;
-    }
-    // SAFETY: map values stay readable for the whole program run (RCU); they change
-    // only when their process execs or exits, not while we run for it.
+    if gated(id.tgid) { entry(id) } else { None }
+}
+
+/// As [`member`], also for an entry that the agent has just made: the agent cannot
+/// write single bytes of the gate, so this sets it.
+#[inline(always)]
+pub(crate) fn claim(id: ProcessId) -> Option<Lineage> {
+    let lineage = entry(id)?;
+    open_gate(id.tgid);
+    Some(lineage)
+}
+
+/// Looks the entry up. Drops one left over from another process or a service that is
+/// no more.
+#[inline(always)]
+fn entry(id: ProcessId) -> Option<Lineage> {
+    // SAFETY: map values stay readable for the whole program run (RCU); an entry changes
+    // only when its process is born or ends.
     let lineage = unsafe { LINEAGE_TASKS.get(&id.tgid) }.copied()?;
     if lineage.start_ns == id.start_ns {
+        // SAFETY: as above.
         if unsafe { LINEAGE_SERVICES.get(&lineage.root) }.is_some() {
             return Some(lineage);
         }
@@ -69,11 +85,16 @@ pub(crate) fn enter(id: ProcessId, root: ProcessId, depth: u32) -> bool {
         count(Counter::MapFull);
         return false;
     }
-    if let Some(byte) = gate(id.tgid) {
+    open_gate(id.tgid);
+    true
+}
+
+#[inline(always)]
+fn open_gate(tgid: u32) {
+    if let Some(byte) = gate(tgid) {
         // SAFETY: inside the page: the index is masked to its size.
         unsafe { *byte = 1 };
     }
-    true
 }
 
 /// Makes `id` the root of a service of its own.
@@ -124,25 +145,80 @@ pub(crate) fn process_of<L: Load>(task: Object) -> ProcessId {
 }
 
 /// Index of the recognised name of the executable at `dentry`, if it has one.
+/// `caller` tells apart programs that can interrupt each other on a CPU.
 #[inline(always)]
-pub(crate) fn recognise(dentry: Object) -> Option<u32> {
-    let key = file_stem(dentry)?;
-    // SAFETY: the agent fills the map before attaching and leaves it alone.
-    unsafe { LINEAGE_NAMES.get(&key) }.copied()
-}
-
-/// Stem of the file name of `dentry`.
-#[inline(always)]
-fn file_stem(dentry: Object) -> Option<NameKey> {
+pub(crate) fn recognise(dentry: Object, caller: Caller) -> Option<u32> {
     // struct qstr { u32 hash; u32 len; const unsigned char *name; }
     let ([hash_len, address], _) = probe::<[u64; 2]>(dentry.wrapping_add(off!(dentry_name)));
     let len = hash_len >> 32;
     if len == 0 || len >= NAME_READ as u64 {
         return None;
     }
-    let mut name = [0_u8; NAME_READ];
-    let target = name.as_mut_ptr().cast();
-    // SAFETY: `len` is below the buffer's size.
-    let status = unsafe { bpf_probe_read_kernel(target, len as u32, address as *const _) };
-    if status == 0 { stem(&name) } else { None }
+    let buffer = LINEAGE_NAME_BUF.get_ptr_mut(caller as u32)?;
+    let read = len as u32 & (NAME_READ as u32 - 1);
+    // SAFETY: a live map value; `read` is below the size of `name`, the rest of which
+    // `NameBuf::clear` has zeroed.
+    let status = unsafe {
+        (*buffer).clear();
+        bpf_probe_read_kernel(
+            (*buffer).name.as_mut_ptr().cast(),
+            read,
+            address as *const _,
+        )
+    };
+    if status != 0 || !stem(buffer) {
+        return None;
+    }
+    // SAFETY: the key is in a live map value; the agent fills the map before attaching
+    // and leaves it alone.
+    unsafe { LINEAGE_NAMES.get(&(*buffer).key) }.copied()
+}
+
+/// Programs that look names up.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub(crate) enum Caller {
+    Exec,
+    Scan,
+}
+
+/// Where a file name becomes a key. In map memory, not on the stack, where the
+/// verifier would follow every length through the rest of the program.
+#[repr(C)]
+pub(crate) struct NameBuf {
+    name: [u8; NAME_READ],
+    key: NameKey,
+    len: u64,
+}
+
+impl NameBuf {
+    #[inline(always)]
+    fn clear(&mut self) {
+        self.name = [0; NAME_READ];
+        self.key = [0; NAME];
+        self.len = 0;
+    }
+}
+
+/// Cuts the suffix off the buffer's name; `false` when it cannot be a known one.
+#[inline(always)]
+fn stem(buffer: *mut NameBuf) -> bool {
+    // SAFETY: a live map value.
+    let (name, len) = unsafe { (&raw const (*buffer).name, &raw mut (*buffer).len) };
+    stem_lengths(
+        // SAFETY: `stem_lengths` asks for indices below NAME_READ only.
+        |index| unsafe { name.cast::<u8>().add(index).read_volatile() },
+        // SAFETY: a live map value; volatile so that it stays in memory.
+        |found| unsafe { len.write_volatile(found as u64) },
+    );
+    // SAFETY: a live map value; volatile so that its value is unknown to the verifier.
+    let len = unsafe { len.read_volatile() };
+    if len == 0 || len >= NAME as u64 {
+        return false;
+    }
+    // SAFETY: a live map value; fewer than NAME bytes are copied to the key.
+    unsafe {
+        let key = (*buffer).key.as_mut_ptr().cast();
+        bpf_probe_read_kernel(key, len as u32 & (NAME as u32 - 1), name.cast()) == 0
+    }
 }

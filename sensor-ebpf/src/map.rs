@@ -11,7 +11,7 @@ use sensor_common::{
     name::NameKey,
 };
 
-use crate::scratch::Scratch;
+use crate::{lineage::NameBuf, scratch::Scratch};
 
 /// Lifecycle records: fork, exec, exit.
 #[map]
@@ -53,3 +53,7 @@ pub(crate) static LINEAGE_SEQ: PerCpuArray<u64> = PerCpuArray::with_max_entries(
 #[map]
 pub(crate) static LINEAGE_COUNT: PerCpuArray<u64> =
     PerCpuArray::with_max_entries(COUNTERS as u32, 0);
+
+/// File names on their way to keys, one buffer per program that looks names up.
+#[map]
+pub(crate) static LINEAGE_NAME_BUF: PerCpuArray<NameBuf> = PerCpuArray::with_max_entries(2, 0);

@@ -14,7 +14,7 @@ use sensor_common::{
 };
 
 use crate::{
-    lineage::{enter, member, process_of, recognise},
+    lineage::{self, claim, enter, member, process_of, recognise},
     load::{Load, Object, Probed},
     offset::off,
 };
@@ -74,7 +74,7 @@ fn inspect(task: Object) -> Option<TaskRow> {
         uid: Probed::read(cred, off!(cred_uid)),
         pad: 0,
     };
-    if executable(task).is_some_and(|dentry| recognise(dentry).is_some()) {
+    if executable(task).is_some_and(|dentry| recognise(dentry, lineage::Caller::Scan).is_some()) {
         row.flags |= row::RECOGNISED;
     }
     membership(&mut row);
@@ -94,7 +94,7 @@ fn executable(task: Object) -> Option<Object> {
 
 #[inline(always)]
 fn membership(row: &mut TaskRow) {
-    if let Some(lineage) = member(row.process) {
+    if let Some(lineage) = claim(row.process) {
         row.root = lineage.root;
         row.depth = lineage.depth;
         row.flags |= row::MEMBER;

@@ -1,8 +1,24 @@
 //! The user-space agent of the lineage sensor.
 //!
-//! Modules stand in the order in which an event travels; each names only what
-//! stands before it and `sensor_common`. See ARCHITECTURE.md.
-#![forbid(unsafe_code)]
+//! One direction: ring -> decode -> tree -> service -> detect -> alert -> sink. A module
+//! names only what stands to its left and `sensor_common`. See ARCHITECTURE.md.
+#![deny(unsafe_code, reason = "only `ring` needs what has no safe wrapper")]
 
+pub mod alert;
+pub mod btf;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod control;
+pub mod decode;
+pub mod detect;
 pub mod event;
+pub mod exit;
 pub mod lineage;
+pub mod logging;
+pub mod printable;
+pub mod probe;
+pub mod ring;
+pub mod scan;
+pub mod service;
+pub mod tree;

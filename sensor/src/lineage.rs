@@ -107,11 +107,20 @@ pub enum ServiceKind {
     PhpFpm,
     /// A Java application server.
     Java,
+    /// The kernel names the root as a recognised server, but its records were lost and no
+    /// scan has seen it yet.
+    Unknown,
 }
 
 impl ServiceKind {
     /// Every kind, in order of declaration.
-    pub const ALL: &'static [Self] = &[Self::Nginx, Self::Apache, Self::PhpFpm, Self::Java];
+    pub const ALL: &'static [Self] = &[
+        Self::Nginx,
+        Self::Apache,
+        Self::PhpFpm,
+        Self::Java,
+        Self::Unknown,
+    ];
 
     /// Word used in Sigma fields, metric labels and alerts.
     #[must_use]
@@ -121,6 +130,7 @@ impl ServiceKind {
             Self::Apache => "apache",
             Self::PhpFpm => "php-fpm",
             Self::Java => "java",
+            Self::Unknown => "unknown",
         }
     }
 }

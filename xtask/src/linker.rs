@@ -17,7 +17,7 @@ pub(crate) fn ensure() -> Result<bool> {
     if found.as_deref() == Some(VERSION) {
         return Ok(false);
     }
-    let found = found.map_or_else(|| "none".to_owned(), |version| version);
+    let found = found.unwrap_or_else(|| "none".to_owned());
     eprintln!("setup: installing bpf-linker {VERSION} (found: {found}); about two minutes");
     command::run(command::cargo().args([
         "install",

@@ -3,7 +3,7 @@
 //! The BPF crate is linted by the clippy of the compiler that builds it: any other
 //! would not find that compiler's `core`.
 
-use std::process::Stdio;
+use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -15,7 +15,7 @@ use crate::{
 const DENY_VERSION: &str = "0.20.2";
 
 /// Every check runs, so that one push can mend everything that is wrong.
-pub(crate) fn task() -> Result<()> {
+pub(crate) fn task() -> Result<ExitCode> {
     let toolchain = setup::ensure()?;
     let checks = [
         ("formatting (cargo fmt --all mends it)", formatting()),
@@ -35,7 +35,7 @@ pub(crate) fn task() -> Result<()> {
         bail!("lint failed: {}", failed.join(", "));
     }
     eprintln!("lint: clean");
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn formatting() -> Result<()> {

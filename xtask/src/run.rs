@@ -1,6 +1,6 @@
 //! `cargo xtask run`: the sensor on this machine, in this terminal.
 
-use std::{ffi::OsString, os::unix::process::CommandExt as _};
+use std::{ffi::OsString, os::unix::process::CommandExt as _, process::ExitCode};
 
 use anyhow::{Context as _, Result};
 
@@ -14,7 +14,7 @@ pub(crate) struct Args {
 }
 
 /// Builds the sensor and becomes it, so that signals and the exit code are its own.
-pub(crate) fn task(args: &Args) -> Result<()> {
+pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     setup::ensure()?;
     let built =
         artifact::build(command::cargo().args(["build", "--release", "--locked", "-p", "sensor"]))?;

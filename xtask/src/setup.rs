@@ -3,7 +3,11 @@
 //! A choice of compiler counts only once a program has been linked with it. What
 //! was found to work is written to a stamp, so that the next call is quick.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, ExitCode},
+};
 
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
@@ -40,8 +44,9 @@ impl Compiler {
     }
 }
 
-pub(crate) fn task(args: &Args) -> Result<()> {
-    setup(args.compiler).map(drop)
+pub(crate) fn task(args: &Args) -> Result<ExitCode> {
+    setup(args.compiler)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Set-up as the other tasks want it.
@@ -68,6 +73,9 @@ fn setup(wanted: Compiler) -> Result<Toolchain> {
         return Ok(found);
     }
     let chosen = choose(wanted, present, &scratch)?;
+    if stamp.exists() {
+        forget_kernel_programs()?;
+    }
     fs::write(&stamp, fingerprint(chosen)?).context("write the set-up stamp")?;
     eprintln!(
         "setup: done: {}, bpf-linker {}",
@@ -75,6 +83,24 @@ fn setup(wanted: Compiler) -> Result<Toolchain> {
         linker::VERSION
     );
     Ok(chosen)
+}
+
+/// Makes the next build compile the kernel programs again: cargo does not know that
+/// a build script's outcome depends on a compiler it was not told about.
+fn forget_kernel_programs() -> Result<()> {
+    eprintln!("setup: the compiler changed; the kernel programs will be built again");
+    for profile in ["dev", "release"] {
+        let args = [
+            "clean",
+            "--quiet",
+            "--package",
+            "sensor",
+            "--profile",
+            profile,
+        ];
+        command::output(command::cargo().args(args))?;
+    }
+    Ok(())
 }
 
 /// The first compiler that links, made ready where it can be.
@@ -135,7 +161,7 @@ fn prove(found: Toolchain, scratch: &Path) -> Result<Toolchain> {
 
 /// Everything the probe's outcome depends on; the host's rustc brings the libLLVM.
 fn fingerprint(found: Toolchain) -> Result<String> {
-    let host = command::output(std::process::Command::new("rustc").arg("-vV"))?;
+    let host = command::output(Command::new("rustc").arg("-vV"))?;
     Ok(format!(
         "{}\n{}\n{host}\nbpf-linker {}\n",
         found.name,

@@ -58,9 +58,9 @@ pub(crate) fn run(artifact: &Artifact, args: &[OsString]) -> Result<Outcome> {
 }
 
 /// Runs a command that prints what libtest prints, shows it as it comes, counts it.
-pub(crate) fn follow(test: &mut Command) -> Result<Outcome> {
-    let line = command::line(test);
-    let mut child = test
+pub(crate) fn follow(suite: &mut Command) -> Result<Outcome> {
+    let line = command::line(suite);
+    let mut child = suite
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| format!("start {line}"))?;
@@ -68,28 +68,32 @@ pub(crate) fn follow(test: &mut Command) -> Result<Outcome> {
         .stdout
         .take()
         .context("the suite has no standard output")?;
-    let mut text = Vec::new();
+    let mut seen = Vec::new();
     let mut chunk = vec![0; 8192];
     loop {
         let length = stdout.read(&mut chunk).context("read the suite's output")?;
         let Some(bytes @ [_, ..]) = chunk.get(..length) else {
             break;
         };
-        text.extend_from_slice(bytes);
+        seen.extend_from_slice(bytes);
         let mut out = std::io::stdout().lock();
         out.write_all(bytes)
             .and_then(|()| out.flush())
             .context("write to standard output")?;
     }
     let status = child.wait().with_context(|| format!("wait for {line}"))?;
-    let tally = Tally::read(&String::from_utf8_lossy(&text));
+    let tally = Tally::read(&String::from_utf8_lossy(&seen));
     let failure = failure(status, &tally);
     Ok(Outcome { tally, failure })
 }
 
 fn failure(status: ExitStatus, tally: &Tally) -> Option<String> {
     if tally.failed > 0 {
-        Some(format!("{} failed", tally.failed))
+        Some(format!(
+            "{} failed: {}",
+            tally.failed,
+            tally.failures.join(", ")
+        ))
     } else if status.code() == Some(TIMED_OUT) {
         Some(format!("ended after {LIMIT} s"))
     } else if !status.success() {

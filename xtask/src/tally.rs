@@ -9,6 +9,8 @@ pub(crate) struct Tally {
     pub(crate) passed: usize,
     pub(crate) failed: usize,
     pub(crate) skipped: Vec<String>,
+    /// Names of failed tests.
+    pub(crate) failures: Vec<String>,
     /// `test result:` lines seen; none means the suite never finished.
     pub(crate) results: usize,
 }
@@ -32,6 +34,8 @@ impl Tally {
             self.results += 1;
             self.passed += count(counts, " passed");
             self.failed += count(counts, " failed");
+        } else if let Some(name) = failure(line) {
+            self.failures.push(name.to_owned());
         } else if let Some(skipped) = skip(line) {
             self.skipped.push(skipped.to_owned());
         }
@@ -41,6 +45,7 @@ impl Tally {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped.extend(other.skipped);
+        self.failures.extend(other.failures);
         self.results += other.results;
     }
 }
@@ -51,6 +56,11 @@ fn skip(line: &str) -> Option<&str> {
         .strip_prefix("SKIP ")
         .or_else(|| line.split_once(" ... SKIP ").map(|(_, rest)| rest))?;
     rest.contains(": ").then_some(rest.trim_end())
+}
+
+/// The name in `test x ... FAILED`.
+fn failure(line: &str) -> Option<&str> {
+    line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
 }
 
 /// `test x ... ignored` or `test x ... ignored, reason`.
@@ -77,10 +87,12 @@ mod tests {
     #[test]
     fn counts_are_read_from_every_result_line() {
         let tally = Tally::read(
-            "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 1 filtered out\n\
+            "test b ... FAILED\n\
+             test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 1 filtered out\n\
              test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured\n",
         );
         assert_eq!((tally.passed, tally.failed, tally.results), (15, 2, 2));
+        assert_eq!(tally.failures, ["b"]);
     }
 
     #[test]

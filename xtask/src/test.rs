@@ -3,9 +3,9 @@
 //! Order: unit and property tests, integration tests, documentation tests, then the
 //! live suites. A suite that fails does not stop the others.
 
-use std::{ffi::OsString, io::Write as _, time::Instant};
+use std::{ffi::OsString, io::Write as _, process::ExitCode, time::Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use crate::{
     apt,
@@ -46,38 +46,26 @@ struct Report {
     failed: Vec<String>,
 }
 
-pub(crate) fn task(args: &Args) -> Result<()> {
+pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     setup::ensure()?;
     if let Err(error) = apt::ensure(&PACKAGES, "the live tests") {
         eprintln!("test: {error:#}\ntest: going on; tests that need them will be skipped");
     }
-    let mut suites = build()?;
-    suites.sort_by_key(|suite| {
-        (
-            suite::is_live(suite),
-            suite.package.clone(),
-            suite.target.clone(),
-        )
-    });
     let started = Instant::now();
+    let mut suites = build()?;
+    if let Some(part) = &args.suite {
+        suites.retain(|suite| suite.target.contains(part.as_str()));
+    }
+    let (live, others): (Vec<_>, Vec<_>) = suites.iter().partition(|suite| suite::is_live(suite));
     let mut report = Report::default();
-    let wanted = |name: &str| {
-        args.suite
-            .as_ref()
-            .is_none_or(|part| name.contains(part.as_str()))
-    };
-    let (live, others): (Vec<_>, Vec<_>) = suites
-        .iter()
-        .filter(|suite| wanted(&suite.target))
-        .partition(|suite| suite::is_live(suite));
     for suite in others {
-        report.take(suite, suite::run(suite, &args.libtest));
+        report.take(suite, &args.libtest);
     }
     if args.suite.is_none() {
         report.take_docs();
     }
     for suite in live {
-        report.take(suite, suite::run(suite, &args.libtest));
+        report.take(suite, &args.libtest);
     }
     report.finish(started)
 }
@@ -94,15 +82,19 @@ fn build() -> Result<Vec<Artifact>> {
     ]);
     let mut built = artifact::build(&mut cargo)?;
     built.retain(|artifact| artifact.is_test);
+    built.sort_by(|a, b| (&a.package, &a.target).cmp(&(&b.package, &b.target)));
     Ok(built)
 }
 
 impl Report {
-    fn take(&mut self, suite: &Artifact, outcome: Result<Outcome>) {
-        self.record(&format!("{} {}", suite.package, suite.target), outcome);
+    fn take(&mut self, suite: &Artifact, args: &[OsString]) {
+        let name = format!("{} {}", suite.package, suite.target);
+        eprintln!("== {name}");
+        self.record(&name, suite::run(suite, args));
     }
 
     fn take_docs(&mut self) {
+        eprintln!("== documentation");
         let mut cargo = command::cargo();
         cargo.args([
             "test",
@@ -128,7 +120,7 @@ impl Report {
     }
 
     /// Lists what was skipped and what failed; the summary is the last line.
-    fn finish(self, started: Instant) -> Result<()> {
+    fn finish(self, started: Instant) -> Result<ExitCode> {
         let mut out = std::io::stdout().lock();
         let mut say = |line: String| writeln!(out, "{line}").context("write to standard output");
         for skipped in &self.tally.skipped {
@@ -148,9 +140,10 @@ impl Report {
             self.tally.failed,
             started.elapsed().as_secs()
         ))?;
-        if refused || !self.failed.is_empty() {
-            bail!("tests failed");
-        }
-        Ok(())
+        Ok(if refused || !self.failed.is_empty() {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        })
     }
 }

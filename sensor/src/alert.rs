@@ -1,0 +1,59 @@
+//! The alert: what the sensor says, in a stable JSON form.
+//!
+//! Owns field names, escaping, identifiers and the bound of one line. Built from a
+//! [`Finding`] and the facts of the [`Host`]; never reads a clock, a file or `/proc`,
+//! so that the same finding gives the same bytes. The form is fixed by [`SCHEMA`].
+//!
+//! - Names follow the Elastic Common Schema 8 where it has one.
+//! - Byte strings are escaped as the schema describes;
+//!   a `_b64` field beside one holds its bytes whenever escaping changed something.
+//! - [`Alert::to_json`] gives one line of at most [`MAX_BYTES`], newline included.
+
+mod bound;
+mod build;
+mod container;
+mod escape;
+mod finding;
+mod id;
+mod message;
+mod model;
+#[cfg(test)]
+pub(crate) mod sample;
+
+pub use finding::{Finding, Host, Level, RuleInfo, UnknownLevel};
+pub use model::{
+    Alert, Container, Event, Evidence, Exit, File, HostName, Image, Matched, Parent, Process,
+    Reference, Relative, Rule, Service, Stdio, Technique, Threat, User,
+};
+
+/// JSON Schema (draft 2020-12) of an alert.
+pub const SCHEMA: &str = include_str!("../schema/alert.schema.json");
+
+/// Longest JSON line of an alert in bytes, newline included.
+pub const MAX_BYTES: usize = 32 * 1024;
+
+impl Alert {
+    /// Builds the alert for one finding; `sequence` numbers the alerts of this run.
+    #[must_use]
+    pub fn new(finding: &Finding<'_>, host: &Host, sequence: u64) -> Self {
+        let mut alert = build::alert(finding, host, sequence);
+        bound::fit(&mut alert);
+        alert
+    }
+
+    /// One line of JSON without its newline. `<`, `>` and `&` are written as `\u00XX`,
+    /// so that the line is harmless inside a page too.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Strings, integers and string keys only: serde_json has nothing to refuse.
+        let plain = serde_json::to_string(self).unwrap_or_default();
+        // None of the three stands outside a string.
+        plain
+            .replace('<', "\\u003c")
+            .replace('>', "\\u003e")
+            .replace('&', "\\u0026")
+    }
+}
+
+#[cfg(test)]
+mod tests;

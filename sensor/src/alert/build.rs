@@ -1,0 +1,369 @@
+//! Fills in the fields of an alert. Nothing is cut here except names that cannot be
+//! long in honest use; [`super::bound`] cuts the rest where the line needs it.
+
+use std::collections::HashMap;
+
+use bstr::BStr;
+use jiff::Timestamp;
+use sensor_common::record::fault;
+
+use super::{
+    escape::{self, Text},
+    finding::{Finding, Host},
+    id,
+    message::message,
+    model::{
+        Alert, Container, Event, Evidence, Exit, File, HostName, Image, Matched, Parent, Process,
+        Reference, Relative, Rule, Service, Stdio, Technique, Threat, User,
+    },
+};
+use crate::{
+    event::{ExitStatus, Fd, Program},
+    lineage::{Ancestor, Lineage, Subject},
+};
+
+/// Longest identifier, user name and the like, bytes of JSON.
+const NAME: usize = 128;
+
+pub(super) fn alert(finding: &Finding<'_>, host: &Host, sequence: u64) -> Alert {
+    let Finding { subject, rule, .. } = *finding;
+    let facts = Facts(host);
+    let techniques = rule.techniques.iter().take(16).map(|id| short(id, 32));
+    let technique = Technique {
+        id: techniques.collect(),
+    };
+    Alert {
+        timestamp: facts.time(subject.exec.stamp.time_ns),
+        event: Event {
+            kind: "alert",
+            id: id::alert(host, finding),
+            sequence,
+            severity: rule.level.severity(),
+            category: &["process"],
+            dataset: "lineage_sensor.alert",
+        },
+        rule: Facts::rule(finding),
+        threat: (!technique.id.is_empty()).then_some(Threat { technique }),
+        message: message(subject, host),
+        service: facts.service(subject),
+        process: Box::new(facts.process(subject)),
+        lineage: facts.lineage(&subject.lineage),
+        lineage_elided: subject.lineage.elided,
+        container: super::container::id(&subject.exec.program.cgroup.path)
+            .map(|id| Container { id: id.to_owned() }),
+        host: HostName {
+            name: short(&host.name, NAME),
+            boot_id: short(&host.boot_id, NAME),
+        },
+        evidence: evidence(finding),
+        time_ns: subject.exec.stamp.time_ns,
+    }
+}
+
+/// The name of a user: its own when known, else the number.
+pub(super) fn user_name(users: &HashMap<u32, String>, uid: u32) -> Option<String> {
+    users.get(&uid).map(|name| short(name, 64))
+}
+
+/// Text from configuration or the system, escaped and cut without further ado.
+fn short(text: &str, max: usize) -> String {
+    let mut text = escape::escape(text.as_bytes()).into_owned();
+    escape::clip(&mut text, max);
+    text
+}
+
+fn evidence(finding: &Finding<'_>) -> Evidence {
+    let Finding {
+        subject,
+        incomplete,
+        degraded,
+        ..
+    } = *finding;
+    let mut evidence = Evidence {
+        lost_events: subject.lost_events,
+        degraded: degraded
+            .iter()
+            .take(16)
+            .map(|reason| short(reason, NAME))
+            .collect(),
+        ..Evidence::default()
+    };
+    let program = &subject.exec.program;
+    let faults = program.faults;
+    if program.args.truncated {
+        evidence.cut("process.args");
+    }
+    for (bit, field) in [
+        (fault::ARGS_CUT, "process.args"),
+        (fault::EXE_CUT, "process.executable"),
+        (fault::CWD_CUT, "process.working_directory"),
+        (fault::ENV_CUT, "process.env_vars"),
+    ] {
+        if faults.has(bit) {
+            evidence.cut(field);
+        }
+    }
+    let mut earlier = subject.lineage.ancestors.iter().rev().skip(1);
+    if earlier.any(|ancestor| {
+        ancestor
+            .program
+            .as_ref()
+            .is_some_and(|it| it.args.truncated)
+    }) {
+        evidence.cut("lineage.args");
+    }
+    for (bit, field) in [
+        (fault::ARGS, "process.args"),
+        (fault::FILENAME, "process.filename"),
+        (fault::ENV, "process.env_vars"),
+        (fault::STDIO, "process.stdio"),
+        (fault::PATH, "process.executable"),
+        (fault::MAP_FULL, "process.descendants"),
+    ] {
+        if faults.has(bit) {
+            evidence.lacks(field);
+        }
+    }
+    incomplete
+        .iter()
+        .take(16)
+        .for_each(|fact| evidence.lacks(&short(fact, NAME)));
+    evidence
+}
+
+/// What the host knows, applied to the parts of a subject.
+struct Facts<'a>(&'a Host);
+
+impl Facts<'_> {
+    fn time(&self, boottime_ns: u64) -> String {
+        instant(i128::from(boottime_ns) + i128::from(self.0.realtime_minus_boottime_ns))
+    }
+
+    fn user(&self, uid: u32) -> User {
+        User {
+            id: uid.to_string(),
+            name: user_name(&self.0.users, uid),
+        }
+    }
+
+    fn rule(finding: &Finding<'_>) -> Rule {
+        let rule = finding.rule;
+        let matched = finding.fields.iter().map(|(field, value)| Matched {
+            field: short(field, 64),
+            value: escape::escape(value.as_bytes()).into_owned(),
+        });
+        Rule {
+            id: short(&rule.name, NAME),
+            uuid: short(&rule.uuid, 64),
+            name: short(&rule.title, 2 * NAME),
+            level: rule.level,
+            description: escape::prose(&rule.description),
+            triage: escape::prose(&rule.triage),
+            false_positives: rule
+                .falsepositives
+                .iter()
+                .map(|it| escape::prose(it))
+                .collect(),
+            matched: matched.collect(),
+        }
+    }
+
+    fn service(&self, subject: &Subject) -> Option<Service> {
+        subject.service.as_ref().map(|service| Service {
+            kind: service.kind.name(),
+            role: service.role.name(),
+            unit: short(&service.unit, 2 * NAME),
+            id: id::entity(self.0, service.id),
+        })
+    }
+
+    fn process(&self, subject: &Subject) -> Process {
+        let exec = &subject.exec;
+        let program = &*exec.program;
+        let image = image(program);
+        let Text {
+            shown: command_line,
+            b64: command_line_b64,
+        } = escape::text(&program.args.command_line());
+        let Text {
+            shown: working_directory,
+            b64: working_directory_b64,
+        } = escape::text(&program.cwd);
+        let (filename, filename_b64) = option(typed(program));
+        let (script, script_b64) = option(program.script());
+        let (env_vars, env_vars_b64) = environment(program);
+        let (cred, creator) = (&program.cred, subject.creator.as_ref());
+        let own = subject
+            .lineage
+            .ancestors
+            .last()
+            .map_or(&[][..], |this| &this.chain);
+        Process {
+            pid: exec.process.tgid,
+            entity_id: id::entity(self.0, exec.process),
+            start: self.time(exec.process.start_ns),
+            executable: image.executable,
+            executable_b64: image.executable_b64,
+            filename,
+            filename_b64,
+            script,
+            script_b64,
+            args: image.args,
+            args_b64: image.args_b64,
+            args_count: program.args.argc,
+            command_line,
+            command_line_b64,
+            working_directory,
+            working_directory_b64,
+            user: self.user(cred.euid),
+            real_user: (cred.uid != cred.euid).then(|| self.user(cred.uid)),
+            stdio: stdio(program.stdio),
+            namespace_pid: program.ns.inner_pid,
+            file: file(program),
+            env_vars,
+            env_vars_b64,
+            previous: own
+                .iter()
+                .rev()
+                .skip(1)
+                .rev()
+                .map(|it| self::image(it))
+                .collect(),
+            parent: creator.map(|creator| self.parent(creator)),
+            adopted_by: (creator.is_some_and(|creator| creator.id != exec.parent))
+                .then(|| self.reference(exec.parent)),
+        }
+    }
+
+    fn reference(&self, process: crate::event::ProcessId) -> Reference {
+        Reference {
+            pid: process.tgid,
+            entity_id: id::entity(self.0, process),
+        }
+    }
+
+    fn parent(&self, parent: &Ancestor) -> Parent {
+        Parent {
+            pid: parent.id.tgid,
+            entity_id: id::entity(self.0, parent.id),
+            start: self.time(parent.id.start_ns),
+            image: parent.program.as_deref().map(image),
+            user: self.user(parent.uid),
+            provenance: parent.provenance.name(),
+        }
+    }
+
+    fn lineage(&self, lineage: &Lineage) -> Vec<Relative> {
+        let positions = (0..).map(|index: usize| {
+            let gap = if index < Lineage::HEAD {
+                0
+            } else {
+                lineage.elided
+            };
+            u32::try_from(index).unwrap_or(u32::MAX).saturating_add(gap)
+        });
+        let relatives = lineage.ancestors.iter().zip(positions);
+        relatives
+            .map(|(ancestor, position)| self.relative(ancestor, position))
+            .collect()
+    }
+
+    fn relative(&self, ancestor: &Ancestor, position: u32) -> Relative {
+        let chain = ancestor.chain.iter();
+        Relative {
+            position,
+            pid: ancestor.id.tgid,
+            entity_id: id::entity(self.0, ancestor.id),
+            start: self.time(ancestor.id.start_ns),
+            part: ancestor.part.name(),
+            provenance: ancestor.provenance.name(),
+            image: ancestor.program.as_deref().map(image),
+            chain: chain
+                .map(|it| escape::escape(&it.image.path).into_owned())
+                .collect(),
+            chain_elided: ancestor.chain_elided,
+            user: self.user(ancestor.uid),
+            exit: ancestor.exit.map(|(time_ns, status)| {
+                let (code, signal) = match status {
+                    ExitStatus::Code(code) => (Some(code), None),
+                    ExitStatus::Signal(signal) => (None, Some(signal)),
+                };
+                Exit {
+                    time: self.time(time_ns),
+                    code,
+                    signal,
+                }
+            }),
+        }
+    }
+}
+
+/// RFC 3339, nanoseconds, UTC. Times outside years -9999..9999 become the epoch.
+fn instant(epoch_ns: i128) -> String {
+    format!(
+        "{:.9}",
+        Timestamp::from_nanosecond(epoch_ns).unwrap_or_default()
+    )
+}
+
+fn image(program: &Program) -> Image {
+    let Text {
+        shown: executable,
+        b64: executable_b64,
+    } = escape::text(&program.image.path);
+    let args = program.args.iter().collect::<Vec<_>>();
+    let (args, args_b64) = escape::texts(args.iter().map(|&arg| &**arg));
+    Image {
+        executable,
+        executable_b64,
+        args,
+        args_b64,
+    }
+}
+
+/// The path as given to exec, when it is neither a script nor the executable itself.
+fn typed(program: &Program) -> Option<&BStr> {
+    let named = program.script().is_none() && !program.filename.is_empty();
+    (named && program.filename != program.image.path).then_some(program.filename.as_ref())
+}
+
+fn option(bytes: Option<&BStr>) -> (Option<String>, Option<String>) {
+    bytes.map_or((None, None), |bytes| {
+        let Text { shown, b64 } = escape::text(bytes);
+        (Some(shown), b64)
+    })
+}
+
+fn environment(program: &Program) -> (Vec<String>, Option<Vec<String>>) {
+    let pairs = program
+        .env
+        .iter()
+        .map(|(name, value)| [&name[..], value].join(&b'='));
+    let pairs = pairs.collect::<Vec<_>>();
+    escape::texts(pairs.iter().map(Vec::as_slice))
+}
+
+fn stdio(fds: [Fd; 3]) -> Stdio {
+    let [stdin, stdout, stderr] = fds.map(Fd::name);
+    Stdio {
+        stdin,
+        stdout,
+        stderr,
+    }
+}
+
+fn file(program: &Program) -> File {
+    let image = &program.image;
+    let dev = image.file.dev;
+    File {
+        device: format!("{}:{}", dev >> 20, dev & 0xf_ffff),
+        inode: image.file.ino.to_string(),
+        size: image.size,
+        mode: format!("{:04o}", image.mode & 0o7777),
+        uid: image.owner.to_string(),
+        gid: image.group.to_string(),
+        unlinked: image.unlinked,
+        ctime: image.ctime_ns.map(|ns| instant(ns.into())),
+        overlay_upper: image.upper,
+    }
+}

@@ -1,0 +1,66 @@
+//! Identifiers derived from content, so that a replay gives the same ones.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest as _, Sha256};
+
+use super::finding::{Finding, Host};
+use crate::event::ProcessId;
+
+/// Identity of a process across hosts and boots: 64 bits in hex.
+pub(super) fn entity(host: &Host, process: ProcessId) -> String {
+    let mut hash = Hash::new("entity");
+    hash.text(&host.boot_id);
+    hash.process(process);
+    hash.hex(8)
+}
+
+/// Identity of an alert: one rule about one exec; 128 bits in hex.
+pub(super) fn alert(host: &Host, finding: &Finding<'_>) -> String {
+    let exec = &finding.subject.exec;
+    let mut hash = Hash::new("alert");
+    hash.text(&host.boot_id);
+    hash.text(&finding.rule.name);
+    hash.text(&finding.rule.uuid);
+    hash.process(exec.process);
+    hash.number(exec.stamp.cpu.into());
+    hash.number(exec.stamp.seq);
+    hash.number(exec.stamp.time_ns);
+    hash.hex(16)
+}
+
+/// SHA-256 over parts that cannot run into each other.
+struct Hash(Sha256);
+
+impl Hash {
+    fn new(purpose: &str) -> Self {
+        let mut hash = Self(Sha256::new());
+        hash.text(purpose);
+        hash
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.0.update(text);
+    }
+
+    fn process(&mut self, process: ProcessId) {
+        self.number(process.tgid.into());
+        self.number(process.start_ns);
+    }
+
+    fn number(&mut self, number: u64) {
+        self.0.update(number.to_le_bytes());
+    }
+
+    fn hex(self, bytes: usize) -> String {
+        self.0
+            .finalize()
+            .iter()
+            .take(bytes)
+            .fold(String::new(), |mut hex, byte| {
+                write!(hex, "{byte:02x}").expect("a String takes everything");
+                hex
+            })
+    }
+}

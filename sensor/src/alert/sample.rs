@@ -1,0 +1,196 @@
+//! A finding to test with: php-fpm master, worker, and a shell that became `id`.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{Alert, Finding, Host, Level, RuleInfo};
+use crate::{
+    event::{
+        Args, Cgroup, Credentials, Exec, ExitStatus, Fd, FileId, Image, Membership, Namespaces,
+        ProcessId, Program, Source, Stamp,
+    },
+    lineage::{Ancestor, Lineage, Part, Provenance, Role, Service, ServiceKind, Subject},
+};
+
+/// What a [`Finding`] borrows.
+#[derive(Debug)]
+pub(crate) struct Sample {
+    pub(crate) subject: Subject,
+    pub(crate) rule: RuleInfo,
+    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) degraded: Vec<String>,
+    pub(crate) host: Host,
+}
+
+impl Sample {
+    pub(crate) fn finding(&self) -> Finding<'_> {
+        let Self {
+            subject,
+            rule,
+            fields,
+            degraded,
+            ..
+        } = self;
+        Finding {
+            subject,
+            rule,
+            fields,
+            incomplete: &[],
+            degraded,
+        }
+    }
+
+    pub(crate) fn alert(&self) -> Alert {
+        Alert::new(&self.finding(), &self.host, 7)
+    }
+}
+
+pub(crate) fn program(path: &str, args: &[&str]) -> Program {
+    Program {
+        time_ns: 90_000_000_000,
+        source: Source::Exec,
+        image: Image {
+            path: path.into(),
+            file: FileId {
+                dev: 0x0fe0_0001,
+                ino: 1234,
+            },
+            size: 125_688,
+            nlink: 1,
+            mode: 0o100_755,
+            ..Image::default()
+        },
+        filename: path.into(),
+        interp: path.into(),
+        args: Args {
+            head: args.iter().map(|&arg| arg.into()).collect(),
+            argc: u32::try_from(args.len()).unwrap(),
+            total: 64,
+            ..Args::default()
+        },
+        cwd: "/var/www/html".into(),
+        cred: Credentials {
+            uid: 33,
+            gid: 33,
+            euid: 33,
+            egid: 33,
+            ..Credentials::default()
+        },
+        ns: Namespaces {
+            mount: 4_026_531_841,
+            pid: 4_026_531_836,
+            inner_pid: 900,
+        },
+        cgroup: Cgroup {
+            id: 77,
+            path: "/system.slice/php8.2-fpm.service".into(),
+        },
+        stdio: [Fd::Null, Fd::Pipe, Fd::Pipe],
+        ..Program::default()
+    }
+}
+
+pub(crate) fn ancestor(tgid: u32, program: &Arc<Program>, part: Part) -> Ancestor {
+    Ancestor {
+        id: ProcessId::new(tgid, u64::from(tgid) * 99_000_000),
+        provenance: Provenance::Observed,
+        program: Some(Arc::clone(program)),
+        chain: Vec::new(),
+        chain_elided: 0,
+        part,
+        uid: 33,
+        exit: None,
+    }
+}
+
+pub(crate) fn sample() -> Sample {
+    let fpm = Arc::new(program(
+        "/usr/sbin/php-fpm8.2",
+        &["php-fpm: master process (/etc/php)"],
+    ));
+    let shell = Arc::new(program("/usr/bin/dash", &["sh", "-c", "id"]));
+    let id = Arc::new(program("/usr/bin/id", &["id"]));
+    let master = Ancestor {
+        provenance: Provenance::Scanned,
+        chain: vec![Arc::clone(&fpm)],
+        uid: 0,
+        ..ancestor(800, &fpm, Part::Master)
+    };
+    let worker = Ancestor {
+        exit: Some((89_500_000_000, ExitStatus::Signal(15))),
+        ..ancestor(812, &fpm, Part::Worker)
+    };
+    let child = Ancestor {
+        chain: vec![Arc::clone(&shell), Arc::clone(&id)],
+        ..ancestor(900, &id, Part::Descendant)
+    };
+    let (root, process) = (master.id, child.id);
+    let exec = Exec {
+        stamp: Stamp {
+            cpu: 1,
+            seq: 42,
+            time_ns: 90_000_000_000,
+        },
+        process,
+        membership: Some(Membership { root, depth: 2 }),
+        recognised: false,
+        parent: ProcessId::new(1, 0),
+        program: id,
+    };
+    let service = Service {
+        id: root,
+        kind: ServiceKind::PhpFpm,
+        role: Role::App,
+        unit: "php8.2-fpm.service".to_owned(),
+    };
+    let subject = Subject {
+        exec,
+        service: Some(Arc::new(service)),
+        creator: Some(worker.clone()),
+        previous: Some(shell),
+        lineage: Lineage {
+            ancestors: vec![master, worker, child],
+            elided: 0,
+        },
+        origin: Part::Worker,
+        depth: 2,
+        own_image: false,
+        spawn_root: process,
+        lost_events: 0,
+    };
+    Sample {
+        subject,
+        rule: rule(),
+        fields: fields(),
+        degraded: Vec::new(),
+        host: host(),
+    }
+}
+
+fn rule() -> RuleInfo {
+    RuleInfo {
+        name: "web_server_discovery".to_owned(),
+        uuid: "6f1c2a34-0000-4000-8000-000000000001".to_owned(),
+        title: "Web server ran a discovery command".to_owned(),
+        level: Level::High,
+        techniques: vec!["T1505.003".to_owned(), "T1033".to_owned()],
+        description: "A worker of a web server ran a command intruders look around with."
+            .to_owned(),
+        triage: "Look at the access log of this second.\nThen at the directory it ran in."
+            .to_owned(),
+        falsepositives: vec!["Status pages".to_owned()],
+    }
+}
+
+fn fields() -> Vec<(String, String)> {
+    vec![("Image".to_owned(), "/usr/bin/id".to_owned())]
+}
+
+fn host() -> Host {
+    Host {
+        name: "web1".to_owned(),
+        boot_id: "0b5c0f7e-1d6c-4a44-9d5b-1f5f3c8f5a11".to_owned(),
+        // 2026-02-03T04:05:06.789012345Z at boot.
+        realtime_minus_boottime_ns: 1_770_091_506_789_012_345,
+        users: HashMap::from([(0, "root".to_owned()), (33, "www-data".to_owned())]),
+    }
+}

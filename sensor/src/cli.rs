@@ -1,0 +1,287 @@
+//! The command line: commands, options and their help.
+//!
+//! Only what works in this version is here. Bad usage exits 64 like a bad configuration;
+//! clap's own 2 is for nobody to remember.
+
+pub mod command;
+mod help;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
+
+use crate::{
+    config::{Effective, Format, Scope, environment},
+    exit::{Exit, Failure},
+};
+
+/// Watches the process trees of web servers and reports what should not run there.
+#[derive(Debug, Parser)]
+#[command(name = "lineage-sensor", version, long_about = help::LONG, after_help = help::TOP)]
+#[command(
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch this machine and write alerts to standard output
+    #[command(long_about = help::RUN_LONG, after_help = help::RUN)]
+    Run(RunArgs),
+    /// Show the live process trees of the services
+    #[command(long_about = help::TREE_LONG, after_help = help::TREE)]
+    Tree(TreeArgs),
+    /// Tell whether the sensor can work on this machine, and what is degraded
+    #[command(long_about = help::DOCTOR_LONG, after_help = help::DOCTOR)]
+    Doctor(DoctorArgs),
+    /// Check and list detection rules
+    #[command(subcommand, after_help = help::RULES)]
+    Rules(RulesCommand),
+    /// Check and show the configuration
+    #[command(subcommand, after_help = help::CONFIG)]
+    Config(ConfigCommand),
+}
+
+/// Where the configuration file is.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ConfigArgs {
+    /// Configuration file [default: /etc/lineage-sensor/config.yaml, where it exists]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    /// Defaults, file and this process's environment.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] when the configuration is refused.
+    pub fn load(&self) -> Result<Effective, Failure> {
+        Ok(Effective::load(
+            self.config.as_deref(),
+            &environment::variables(),
+        )?)
+    }
+}
+
+/// Options of `run`.
+#[derive(Args, Debug)]
+pub struct RunArgs {
+    /// Configuration file.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// How alerts are written: a tree, JSON lines, or what fits standard output
+    #[arg(long, value_name = "FORMAT")]
+    pub output: Option<Format>,
+    /// Load the Sigma rules in DIR too, besides the built-in and configured ones (repeatable)
+    #[arg(long, value_name = "DIR")]
+    pub rules: Vec<PathBuf>,
+    /// Follow the process trees of services, or every process of the host
+    #[arg(long)]
+    pub scope: Option<Scope>,
+    /// Leave nothing behind in /sys/fs/bpf; this version never does, with or without it
+    #[arg(long)]
+    pub no_pin: bool,
+    /// Kernel type information (BTF).
+    #[command(flatten)]
+    pub btf: BtfArgs,
+    /// Force the way process hooks attach; for tests
+    #[arg(long, hide = true, value_enum, default_value_t)]
+    pub rung: Rung,
+    /// Replace an offset found in BTF; for the test of the self-test
+    #[arg(long, hide = true, value_name = "NAME=VALUE", value_parser = offset)]
+    pub override_offset: Vec<(String, u64)>,
+}
+
+impl RunArgs {
+    /// The configuration with this command line on top.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] when the configuration is refused.
+    pub fn effective(&self) -> Result<Effective, Failure> {
+        let mut effective = self.config.load()?;
+        if let Some(format) = self.output {
+            effective.override_by("--output", "output.format", |config| {
+                config.output.format = format;
+            });
+        }
+        if let Some(scope) = self.scope {
+            effective.override_by("--scope", "scope", |config| config.scope = scope);
+        }
+        add_rules(&mut effective, &self.rules)?;
+        Ok(effective)
+    }
+}
+
+/// Adds `--rules` directories to the configured ones, made absolute.
+fn add_rules(effective: &mut Effective, rules: &[PathBuf]) -> Result<(), Failure> {
+    for directory in rules {
+        let path = std::path::absolute(directory).map_err(|error| {
+            Failure::new(
+                Exit::Usage,
+                format_args!("--rules {}: {error}", directory.display()),
+            )
+        })?;
+        effective.override_by("--rules", "rules.directories", |config| {
+            config.rules.directories.push(path);
+        });
+    }
+    Ok(())
+}
+
+/// How process hooks attach.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Rung {
+    /// The best the kernel takes.
+    #[default]
+    Auto,
+    /// BTF-typed raw tracepoints.
+    #[value(name = "tp_btf")]
+    TpBtf,
+    /// Raw tracepoints.
+    #[value(name = "raw_tp")]
+    RawTp,
+}
+
+/// Where the kernel's type information is.
+#[derive(Args, Clone, Debug, Default)]
+pub struct BtfArgs {
+    /// Kernel type information to use instead of /sys/kernel/btf/vmlinux
+    #[arg(long, value_name = "FILE")]
+    pub btf: Option<PathBuf>,
+}
+
+/// Options of `tree`.
+#[derive(Args, Debug)]
+pub struct TreeArgs {
+    /// Print the sensor's answer as JSON, complete
+    #[arg(long)]
+    pub json: bool,
+    /// Configuration file.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+/// Options of `doctor`.
+#[derive(Args, Debug)]
+pub struct DoctorArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Kernel type information (BTF).
+    #[command(flatten)]
+    pub btf: BtfArgs,
+}
+
+/// `rules ...`
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Check every rule in a directory and name each fault by file
+    #[command(after_help = help::RULES_CHECK)]
+    Check {
+        /// Directory of Sigma rules (*.yml, *.yaml)
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
+    /// List the rules that `run` would load
+    #[command(after_help = help::RULES_LIST)]
+    List(RulesListArgs),
+}
+
+/// Options of `rules list`.
+#[derive(Args, Debug)]
+pub struct RulesListArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Load the Sigma rules in DIR too (repeatable)
+    #[arg(long, value_name = "DIR")]
+    pub rules: Vec<PathBuf>,
+    /// Configuration file.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+impl RulesListArgs {
+    /// The configuration with this command line on top.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] when the configuration is refused.
+    pub fn effective(&self) -> Result<Effective, Failure> {
+        let mut effective = self.config.load()?;
+        add_rules(&mut effective, &self.rules)?;
+        Ok(effective)
+    }
+}
+
+/// `config ...`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Check a configuration file and the environment; changes nothing
+    #[command(after_help = help::CONFIG_CHECK)]
+    Check {
+        /// File [default: /etc/lineage-sensor/config.yaml, where it exists]
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Print the configuration in force, each value with where it came from
+    #[command(after_help = help::CONFIG_SHOW)]
+    Show(ConfigArgs),
+}
+
+fn offset(text: &str) -> Result<(String, u64), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    let value = value
+        .parse()
+        .map_err(|error| format!("`{value}`: {error}"))?;
+    Ok((name.to_owned(), value))
+}
+
+/// Prints what clap has to say (help and version to standard output, usage errors to
+/// standard error) and gives the exit code.
+#[must_use]
+pub fn refuse(error: &clap::Error) -> ExitCode {
+    // Nobody listening is no reason for another exit code.
+    drop(error.print());
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Ok.into(),
+        _ => Exit::Usage.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn clap_accepts_the_definition() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_command_line_wins_and_rules_add_up() {
+        let line = "lineage-sensor run --output json --rules r --scope host --no-pin --rung raw_tp \
+                    --override-offset task_pid=12 --btf /b";
+        let Command::Run(run) = Cli::try_parse_from(line.split_whitespace())
+            .unwrap()
+            .command
+        else {
+            panic!("not run");
+        };
+        assert_eq!((run.rung, run.no_pin), (Rung::RawTp, true));
+        assert_eq!(run.override_offset, [("task_pid".to_owned(), 12)]);
+        let mut effective = Effective::default();
+        add_rules(&mut effective, &run.rules).unwrap();
+        let directories = effective.rule_directories();
+        assert_eq!(directories.len(), 2);
+        assert!(directories[1].required && directories[1].path.is_absolute());
+    }
+}

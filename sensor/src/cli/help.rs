@@ -1,0 +1,86 @@
+//! Long texts of the help: what a command is for, and examples that can be pasted.
+
+pub(super) const LONG: &str = "\
+Watches the process trees of web servers (nginx, Apache, php-fpm, Java) with eBPF and \
+writes an alert when a server starts what it should not: a shell, a download tool, a \
+program from memory. Each alert carries the whole lineage, from the server down.
+
+Alerts go to standard output, logs to standard error.";
+
+pub(super) const TOP: &str = "\
+Examples:
+  sudo lineage-sensor run                    watch, alerts drawn as trees
+  sudo lineage-sensor run | jq .message      in a pipe alerts are JSON lines
+  sudo lineage-sensor tree                   what the servers are running now
+  sudo lineage-sensor doctor                 can it work here, and how well
+
+Exit codes:
+  0 success, 64 bad usage or configuration, 69 the kernel lacks something required (or no
+  sensor is running, for `tree`), 70 a defect in the sensor, 75 the sensor was tampered
+  with, 77 privilege is missing";
+
+pub(super) const RUN_LONG: &str = "\
+Watches this machine and writes alerts to standard output until it is stopped with Ctrl-C \
+or SIGTERM. Needs root or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, and \
+a kernel from 5.8 with BTF.
+
+Servers that are already running are found at the start. When watching has begun, one line \
+on standard error says `ready`.
+
+Values come from the built-in defaults, then the configuration file, then \
+LINEAGE_SENSOR__SECTION__KEY variables, then these options; the later wins.";
+
+pub(super) const RUN: &str = "\
+Examples:
+  sudo lineage-sensor run
+  sudo lineage-sensor run --output json >> alerts.jsonl
+  sudo lineage-sensor run --rules ./my-rules --scope host
+  sudo LINEAGE_SENSOR__OUTPUT__LEVEL=high lineage-sensor run";
+
+pub(super) const TREE_LONG: &str = "\
+Asks the running sensor, through its control socket, for the live process trees of the \
+services, and draws them: pid, part in the service, executable, arguments. Only root and \
+the sensor's own user are answered.";
+
+pub(super) const TREE: &str = "\
+Examples:
+  sudo lineage-sensor tree
+  sudo lineage-sensor tree --json | jq '.services[].kind'";
+
+pub(super) const DOCTOR_LONG: &str = "\
+Examines kernel, BTF, hooks and capabilities, and says for each hook how it would attach \
+and why. Attaches nothing for longer than the test takes.";
+
+pub(super) const DOCTOR: &str = "\
+Examples:
+  sudo lineage-sensor doctor
+  sudo lineage-sensor doctor --json | jq .";
+
+pub(super) const RULES: &str = "\
+Examples:
+  lineage-sensor rules list
+  lineage-sensor rules check ./my-rules";
+
+pub(super) const RULES_CHECK: &str = "\
+Examples:
+  lineage-sensor rules check /etc/lineage-sensor/rules.d";
+
+pub(super) const RULES_LIST: &str = "\
+Examples:
+  lineage-sensor rules list
+  lineage-sensor rules list --rules ./my-rules --json";
+
+pub(super) const CONFIG: &str = "\
+Examples:
+  lineage-sensor config check ./config.yaml
+  lineage-sensor config show";
+
+pub(super) const CONFIG_CHECK: &str = "\
+Examples:
+  lineage-sensor config check
+  lineage-sensor config check ./config.yaml";
+
+pub(super) const CONFIG_SHOW: &str = "\
+Examples:
+  lineage-sensor config show
+  lineage-sensor config show --config ./config.yaml | grep -v '# default'";

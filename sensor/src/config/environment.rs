@@ -1,0 +1,80 @@
+//! Overrides from the environment: `LINEAGE_SENSOR__SECTION__KEY`.
+//!
+//! Two underscores, so that Kubernetes' own `LINEAGE_SENSOR_PORT` and its kind are not
+//! taken for ours.
+
+use std::ffi::{OsStr, OsString};
+
+use super::{
+    Config,
+    error::{ConfigError, Place},
+    key::{Key, PREFIX, nearest},
+};
+
+/// Variables of a process, as `std::env::vars_os` gives them.
+pub type Variables = Vec<(OsString, OsString)>;
+
+/// The variables of this process.
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+pub fn variables() -> Variables {
+    std::env::vars_os().collect()
+}
+
+/// Sets in `config` what the variables say and returns each key with its variable.
+///
+/// # Errors
+/// When a variable with our prefix names no key or has a value of another form.
+pub(super) fn apply(
+    variables: &[(OsString, OsString)],
+    config: &mut Config,
+) -> Result<Vec<(&'static str, String)>, ConfigError> {
+    let mut given = Vec::new();
+    for (name, value) in variables {
+        if !name.as_encoded_bytes().starts_with(PREFIX.as_bytes()) {
+            continue;
+        }
+        let name = name.to_string_lossy().into_owned();
+        let key = find(&name)?;
+        let place = || Place::Variable(name.clone());
+        let text = value
+            .to_str()
+            .ok_or_else(|| ConfigError::Encoding { place: place() })?;
+        let raw = key.shape.parse(text);
+        if !(key.set)(config, &raw) {
+            let (expected, found) = ((key.expected)(), raw.describe());
+            return Err(ConfigError::Wrong {
+                place: place(),
+                key: key.path.into(),
+                expected,
+                found,
+            });
+        }
+        given.push((key.path, name));
+    }
+    Ok(given)
+}
+
+fn find(name: &str) -> Result<&'static Key, ConfigError> {
+    let path = name
+        .get(PREFIX.len()..)
+        .unwrap_or_default()
+        .replace("__", ".")
+        .to_lowercase();
+    let known = Key::find(&path).filter(|key| key.variable() == name);
+    known.ok_or_else(|| ConfigError::Unknown {
+        place: Place::Variable(name.into()),
+        near: nearest(&path).and_then(Key::find).map(Key::variable),
+        key: path,
+    })
+}
+
+/// `NO_COLOR` is set and not empty: <https://no-color.org>.
+pub(super) fn no_color(variables: &[(OsString, OsString)]) -> bool {
+    variables
+        .iter()
+        .any(|(name, value)| name == OsStr::new("NO_COLOR") && !value.is_empty())
+}

@@ -1,0 +1,181 @@
+//! The table of keys: path, form and place in [`Config`], one row each.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use super::{
+    Bounded, Color, Config, Format, KernelLog, Level, LogFormat, LogLevel, Scope,
+    form::{Form, Raw, Shape},
+};
+
+/// Begins the name of every variable that sets a key.
+pub const PREFIX: &str = "LINEAGE_SENSOR__";
+
+/// One setting.
+pub struct Key {
+    /// Path with dots: `output.format`.
+    pub path: &'static str,
+    /// How a variable's text is read.
+    pub shape: Shape,
+    /// What is expected, to stand behind "must be".
+    pub expected: fn() -> String,
+    /// Sets the value; `false` when it has another form.
+    pub set: fn(&mut Config, &Raw) -> bool,
+    /// The value.
+    pub get: fn(&Config) -> Raw,
+}
+
+macro_rules! key {
+    ($path:literal, $form:ty, $($field:ident).+) => {
+        Key {
+            path: $path,
+            shape: <$form as Form>::SHAPE,
+            expected: <$form as Form>::expected,
+            set: |config, raw| {
+                <$form as Form>::read(raw).map(|value| config.$($field).+ = value).is_some()
+            },
+            get: |config| Form::write(&config.$($field).+),
+        }
+    };
+}
+
+/// Every key, in the order in which they are documented.
+pub static KEYS: &[Key] = &[
+    key!("scope", Scope, scope),
+    key!("output.format", Format, output.format),
+    key!("output.level", Level, output.level),
+    key!("output.color", Color, output.color),
+    key!("rules.directories", Vec<PathBuf>, rules.directories),
+    key!("http.enabled", bool, http.enabled),
+    key!("http.listen", SocketAddr, http.listen),
+    key!("control.socket", PathBuf, control.socket),
+    key!(
+        "services.java.main_classes",
+        Vec<String>,
+        services.java.main_classes
+    ),
+    key!("log.level", LogLevel, log.level),
+    key!("log.format", LogFormat, log.format),
+    key!("log.kernel", KernelLog, log.kernel),
+    key!("limits.processes", Bounded<1_024, 4_194_304>, limits.processes),
+    key!("limits.exited_grace_seconds", Bounded<0, 86_400>, limits.exited_grace_seconds),
+];
+
+impl Key {
+    /// The key with this path.
+    #[must_use]
+    pub fn find(path: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|key| key.path == path)
+    }
+
+    /// The variable that sets it.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.path.replace('.', "__").to_uppercase())
+    }
+}
+
+/// `true` when keys stand below this path.
+#[must_use]
+pub fn is_section(path: &str) -> bool {
+    sections().any(|section| section == path)
+}
+
+/// Paths of all sections; some more than once.
+fn sections() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().flat_map(|key| {
+        key.path
+            .match_indices('.')
+            .filter_map(|(dot, _)| key.path.get(..dot))
+    })
+}
+
+/// The path most likely meant by an unknown one: the same name elsewhere, a near path,
+/// or a near name. `None` when nothing is near.
+#[must_use]
+pub fn nearest(path: &str) -> Option<&'static str> {
+    let known = || KEYS.iter().map(|key| key.path).chain(sections());
+    let leaf = last(path);
+    let near = |a: &str, b: &str| {
+        let distance = strsim::osa_distance(a, b);
+        let begins = a.len() >= 3 && b.starts_with(a);
+        (begins || distance <= 1 + b.len() / 4 && distance < b.len()).then_some(distance)
+    };
+    let find = |distance: &dyn Fn(&str) -> Option<usize>| {
+        let near = known().filter_map(|candidate| Some((distance(candidate)?, candidate)));
+        near.min_by_key(|&(distance, _)| distance)
+            .map(|(_, candidate)| candidate)
+    };
+    find(&|candidate| near(path, candidate))
+        .or_else(|| find(&|candidate| near(leaf, last(candidate))))
+}
+
+fn last(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    fn leaves(prefix: &str, value: &Value, out: &mut BTreeSet<String>) {
+        let Value::Object(fields) = value else {
+            out.insert(prefix.to_owned());
+            return;
+        };
+        for (name, value) in fields {
+            let path = if prefix.is_empty() {
+                name.clone()
+            } else {
+                format!("{prefix}.{name}")
+            };
+            leaves(&path, value, out);
+        }
+    }
+
+    #[test]
+    fn the_table_has_every_field_of_the_typed_config() {
+        let mut typed = BTreeSet::new();
+        leaves(
+            "",
+            &serde_json::to_value(Config::default()).unwrap(),
+            &mut typed,
+        );
+        let table: BTreeSet<_> = KEYS.iter().map(|key| key.path.to_owned()).collect();
+        assert_eq!(typed, table);
+        assert_eq!(table.len(), KEYS.len());
+    }
+
+    #[test]
+    fn every_key_reads_back_what_it_writes() {
+        for key in KEYS {
+            let default = Config::default();
+            let mut config = default.clone();
+            assert!((key.set)(&mut config, &(key.get)(&default)), "{}", key.path);
+            assert_eq!(config, default, "{}", key.path);
+            assert!(!(key.set)(&mut config, &Raw::Section), "{}", key.path);
+            assert!(!(key.set)(&mut config, &Raw::Nothing), "{}", key.path);
+        }
+    }
+
+    #[test]
+    fn the_nearest_name_is_found() {
+        for (unknown, meant) in [
+            ("output.fromat", "output.format"),
+            ("outptu", "output"),
+            ("format", "output.format"),
+            ("main_classes", "services.java.main_classes"),
+            ("listen", "http.listen"),
+            ("log.listen", "http.listen"),
+            ("services.jav", "services.java"),
+            ("limits.exited_grace", "limits.exited_grace_seconds"),
+        ] {
+            assert_eq!(nearest(unknown), Some(meant), "{unknown}");
+        }
+        assert_eq!(nearest("zzz"), None);
+        assert_eq!(nearest(""), None);
+    }
+}

@@ -1,0 +1,40 @@
+//! The control socket: how a command asks the running agent.
+//!
+//! One connection carries one request line and one reply line, both JSON. Queries are
+//! handed to the core over a bounded channel; nothing here touches the core's state.
+
+mod client;
+pub mod render;
+mod server;
+
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+pub use self::{
+    client::{AskError, ask},
+    server::{BindError, Server},
+};
+
+/// Most bytes of a request line.
+pub const REQUEST_MAX: usize = 4_096;
+/// Connections served at once.
+pub const CONNECTIONS_MAX: usize = 16;
+
+/// What is asked, and where the answer goes.
+#[derive(Debug)]
+pub struct Query {
+    /// What is asked.
+    pub kind: QueryKind,
+    /// Takes the answer; dropped when the asker has gone.
+    pub reply: oneshot::Sender<Value>,
+}
+
+/// What can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryKind {
+    /// The live process trees of the services.
+    Tree,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! Draws the answer to `tree` for people. Missing members are left out, never an error.
+
+use serde_json::Value;
+
+use crate::printable::escape;
+
+/// Characters of a command line that are drawn; JSON has all of it.
+const LINE_MAX: usize = 200;
+
+/// The services of a reply, each with its tree.
+#[must_use]
+pub fn tree(reply: &Value) -> String {
+    let services = list(reply, "services");
+    if services.is_empty() {
+        return "no services are running\n".into();
+    }
+    let mut out = String::new();
+    for (index, service) in services.iter().enumerate() {
+        if index > 0 {
+            out.push('\n');
+        }
+        let words = ["kind", "role", "unit"].map(|name| text(service, name));
+        let words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
+        line(&mut out, &[], "", &words.join(" "));
+        branch(&mut out, list(service, "processes"));
+    }
+    out
+}
+
+/// Draws a list of processes and all below; a stack of its own, since a hostile tree may
+/// be deep.
+fn branch(out: &mut String, roots: &[Value]) {
+    let mut open = vec![roots.iter()];
+    while let Some(level) = open.last_mut() {
+        let Some(process) = level.next() else {
+            open.pop();
+            continue;
+        };
+        let rails: Vec<bool> = open.iter().map(|level| level.len() > 0).collect();
+        let (more, above) = rails.split_last().unwrap_or((&false, &[]));
+        line(
+            out,
+            above,
+            if *more { "├─ " } else { "└─ " },
+            &describe(process),
+        );
+        open.push(list(process, "children").iter());
+    }
+}
+
+/// `812 worker /usr/sbin/php-fpm8.2 -F (scanned)`.
+fn describe(process: &Value) -> String {
+    let executable = text(process, "executable");
+    let mut words = vec![
+        process
+            .get("pid")
+            .and_then(Value::as_u64)
+            .map_or_else(|| "?".into(), |pid| pid.to_string()),
+        text(process, "part"),
+        if executable.is_empty() {
+            "?".into()
+        } else {
+            executable.clone()
+        },
+    ];
+    let args: Vec<&str> = list(process, "args")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    if let Some((program, rest)) = args.split_first() {
+        if last(program) != last(&executable) {
+            words.push(format!("(as {})", word(program)));
+        }
+        words.extend(rest.iter().map(|arg| word(arg)));
+    }
+    words.retain(|word| !word.is_empty());
+    let mut shown = words.join(" ");
+    if let Some((cut, _)) = shown.char_indices().nth(LINE_MAX) {
+        shown.truncate(cut);
+        shown.push_str("...");
+    }
+    let provenance = text(process, "provenance");
+    if !provenance.is_empty() && provenance != "observed" {
+        shown.extend([" [", &provenance, "]"]);
+    }
+    shown
+}
+
+/// An argument as one word: quoted when it could be taken for several or for none.
+fn word(arg: &str) -> String {
+    let shown = escape(arg);
+    if shown.is_empty() || shown.contains([' ', '\'', '"']) {
+        format!("'{}'", shown.replace('\'', "'\\''"))
+    } else {
+        shown.into_owned()
+    }
+}
+
+fn line(out: &mut String, above: &[bool], mark: &str, text: &str) {
+    for more in above {
+        out.push_str(if *more { "│  " } else { "   " });
+    }
+    out.push_str(mark);
+    out.push_str(text);
+    out.push('\n');
+}
+
+fn last(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
+    value
+        .get(name)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value, name: &str) -> String {
+    value
+        .get(name)
+        .and_then(Value::as_str)
+        .map_or_else(String::new, |text| escape(text).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_tree_is_drawn() {
+        let process = |pid: u32,
+                       part: &str,
+                       executable: &str,
+                       args: Value,
+                       provenance: &str,
+                       children: Value| {
+            json!({"pid": pid, "start_ns": 1, "executable": executable, "args": args, "part": part,
+                   "provenance": provenance, "children": children})
+        };
+        let id = process(
+            14,
+            "descendant",
+            "/usr/bin/id",
+            json!(["id", "-u", "a b"]),
+            "observed",
+            json!([]),
+        );
+        let sh = process(
+            13,
+            "descendant",
+            "/usr/bin/dash",
+            json!(["sh", "-c", "id\n\u{1b}[0m"]),
+            "observed",
+            json!([id]),
+        );
+        let worker = process(
+            12,
+            "worker",
+            "/usr/sbin/php-fpm8.2",
+            json!([]),
+            "observed",
+            json!([sh]),
+        );
+        let idle = process(
+            15,
+            "worker",
+            "/usr/sbin/php-fpm8.2",
+            json!([]),
+            "inferred",
+            json!([]),
+        );
+        let master = process(
+            11,
+            "master",
+            "/usr/sbin/php-fpm8.2",
+            json!(["php-fpm8.2", "-F"]),
+            "scanned",
+            json!([worker, idle]),
+        );
+        let reply = json!({"services": [
+            {"id": "11", "kind": "php-fpm", "role": "app", "unit": "php8.2-fpm.service", "processes": [master]},
+            {"kind": "nginx", "unit": "", "processes": [{}]},
+        ]});
+        let expected = "\
+php-fpm app php8.2-fpm.service
+└─ 11 master /usr/sbin/php-fpm8.2 -F [scanned]
+   ├─ 12 worker /usr/sbin/php-fpm8.2
+   │  └─ 13 descendant /usr/bin/dash (as sh) -c id\\n\\x1b[0m
+   │     └─ 14 descendant /usr/bin/id -u 'a b'
+   └─ 15 worker /usr/sbin/php-fpm8.2 [inferred]
+
+nginx
+└─ ? ?
+";
+        assert_eq!(tree(&reply), expected);
+    }
+
+    #[test]
+    fn odd_replies_are_drawn_as_far_as_they_go() {
+        for reply in [
+            json!(null),
+            json!({}),
+            json!({"services": 5}),
+            json!({"services": []}),
+        ] {
+            assert_eq!(tree(&reply), "no services are running\n");
+        }
+        let long =
+            json!({"services": [{"processes": [{"pid": 1, "args": ["a", "x".repeat(9_999)]}]}]});
+        assert!(tree(&long).len() < 300);
+    }
+}

@@ -1,0 +1,265 @@
+//! The answering side.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    future::Future,
+    io::{self, Write as _},
+    os::unix::fs::{
+        DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _,
+        PermissionsExt as _,
+    },
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use rustix::{
+    fs::{FlockOperation, OFlags, flock},
+    process::geteuid,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{UnixListener, UnixStream},
+    sync::{Semaphore, mpsc, oneshot},
+    time::timeout,
+};
+use tracing::{debug, warn};
+
+use super::{CONNECTIONS_MAX, Query, QueryKind, REQUEST_MAX};
+use crate::exit::{Exit, Failure};
+
+/// For reading the request and getting the answer; the same again for writing it.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// Why there is no control socket.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Another agent has it.
+    #[error("another sensor is already running with control socket {}: stop it, or give this one another control.socket", .0.display())]
+    Busy(PathBuf),
+    /// Something else stands at the path.
+    #[error("control socket {}: something that is not a socket is in the way", .0.display())]
+    Occupied(PathBuf),
+    /// The system refused.
+    #[error("{what} {}: {source}", path.display())]
+    Io {
+        /// Operation.
+        what: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl From<BindError> for Failure {
+    fn from(error: BindError) -> Self {
+        let code = match &error {
+            BindError::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Exit::Privilege
+            }
+            _ => Exit::Usage,
+        };
+        Self::new(code, error)
+    }
+}
+
+/// A bound control socket. Dropping it removes the socket, if it is still this one.
+#[derive(Debug)]
+pub struct Server {
+    listener: UnixListener,
+    path: PathBuf,
+    identity: (u64, u64),
+    /// Held for as long as the socket is ours; the kernel lets go when the process dies.
+    _lock: File,
+}
+
+impl Server {
+    /// Binds `path`, replacing the socket of an agent that is dead. Creates the directory,
+    /// for this user only, when it is missing. Must run inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When another agent has the socket, or the system refuses.
+    pub fn bind(path: &Path) -> Result<Self, BindError> {
+        let io = |what| {
+            move |source| BindError::Io {
+                what,
+                path: path.into(),
+                source,
+            }
+        };
+        if let Some(directory) = path.parent() {
+            let created = DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(directory);
+            created.map_err(io("create the directory of"))?;
+        }
+        let lock = lock(path)?;
+        clear(path)?;
+        let listener = UnixListener::bind(path).map_err(io("bind control socket"))?;
+        fs::set_permissions(path, Permissions::from_mode(0o600))
+            .map_err(io("restrict control socket"))?;
+        let identity = identity(path).map_err(io("examine control socket"))?;
+        Ok(Self {
+            listener,
+            path: path.into(),
+            identity,
+            _lock: lock,
+        })
+    }
+
+    /// Answers until `shutdown`, which drops open connections.
+    pub async fn serve(self, queries: mpsc::Sender<Query>, shutdown: impl Future<Output = ()>) {
+        let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let mut connections = tokio::task::JoinSet::new();
+        tokio::pin!(shutdown);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut shutdown => return,
+                Some(_) = connections.join_next() => continue,
+                accepted = self.listener.accept() => accepted,
+            };
+            let stream = match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    warn!(%error, "accept on control socket");
+                    // Out of descriptors: the condition lasts, so do not spin on it.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
+                turn_away(stream);
+                continue;
+            };
+            let queries = queries.clone();
+            connections.spawn(async move {
+                if let Err(error) = converse(stream, &queries).await {
+                    debug!(%error, "control connection");
+                }
+                drop(slot);
+            });
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|found| found == self.identity) {
+            drop(fs::remove_file(&self.path));
+        }
+    }
+}
+
+/// Device and inode of what stands at `path`.
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|meta| (meta.dev(), meta.ino()))
+}
+
+/// Takes the lock beside the socket. Without it two agents that start together could both
+/// find a stale socket, and the second would remove the first one's new one. The lock file
+/// stays behind: removing it would let two agents lock two files of one name.
+fn lock(path: &Path) -> Result<File, BindError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let io = |source| BindError::Io {
+        what: "lock control socket",
+        path: path.into(),
+        source,
+    };
+    let options = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+        .open(&name);
+    let file = options.map_err(io)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(BindError::Busy(path.into())),
+        Err(errno) => Err(io(errno.into())),
+    }
+}
+
+/// Removes a socket nobody listens on.
+fn clear(path: &Path) -> Result<(), BindError> {
+    let io = |source| BindError::Io {
+        what: "replace stale control socket",
+        path: path.into(),
+        source,
+    };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io(error)),
+        Ok(meta) if !meta.file_type().is_socket() => return Err(BindError::Occupied(path.into())),
+        Ok(_) => {}
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            fs::remove_file(path).map_err(io)
+        }
+        Ok(_) => Err(BindError::Busy(path.into())),
+        Err(error) => Err(io(error)),
+    }
+}
+
+/// Closes a connection over the limit; one small write to a new socket does not wait.
+fn turn_away(stream: UnixStream) {
+    let line = b"{\"error\":\"too many connections\"}\n";
+    drop(
+        stream
+            .into_std()
+            .and_then(|mut stream| stream.write_all(line)),
+    );
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    query: String,
+}
+
+async fn converse(mut stream: UnixStream, queries: &mpsc::Sender<Query>) -> io::Result<()> {
+    let uid = stream.peer_cred()?.uid();
+    let reply = if uid == 0 || uid == geteuid().as_raw() {
+        let answer = timeout(WAIT, answer(&mut stream, queries)).await;
+        let answer = answer.unwrap_or_else(|_| Err("timed out".into()));
+        answer.unwrap_or_else(|message| json!({"error": message}))
+    } else {
+        warn!(uid, "control socket: refused a user");
+        json!({"error": "not permitted: ask as root or as the sensor's user"})
+    };
+    let line = format!("{reply}\n");
+    timeout(WAIT, stream.write_all(line.as_bytes())).await?
+}
+
+async fn answer(stream: &mut UnixStream, queries: &mpsc::Sender<Query>) -> Result<Value, String> {
+    let mut line = Vec::new();
+    let limit = REQUEST_MAX as u64 + 1;
+    let read = BufReader::new(stream.take(limit))
+        .read_until(b'\n', &mut line)
+        .await;
+    read.map_err(|error| format!("read request: {error}"))?;
+    if line.pop() != Some(b'\n') {
+        return Err(format!(
+            "a request is one line of JSON of at most {REQUEST_MAX} bytes"
+        ));
+    }
+    let request: Request =
+        serde_json::from_slice(&line).map_err(|error| format!("bad request: {error}"))?;
+    let kind = match request.query.as_str() {
+        "tree" => QueryKind::Tree,
+        _ => return Err("unknown query; known: tree".into()),
+    };
+    let (reply, answer) = oneshot::channel();
+    let gone = "the sensor is shutting down";
+    queries
+        .send(Query { kind, reply })
+        .await
+        .map_err(|_closed| gone)?;
+    answer.await.map_err(|_closed| gone.into())
+}

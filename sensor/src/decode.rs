@@ -1,0 +1,399 @@
+//! Records of the ring, as bytes, to events.
+//!
+//! The kernel's bytes are untrusted: every integer is read by offset, every span is
+//! checked, an unknown kind is an error that is counted. Total: no input panics. The
+//! environment ends here but for the variables of [`ENVIRONMENT`].
+
+use std::{mem::offset_of, sync::Arc};
+
+use bstr::{BString, ByteSlice};
+use sensor_common::record::{self, FdRaw, RecordKind, fault, flag};
+use thiserror::Error;
+
+use crate::event::{
+    Args, Cgroup, Credentials, Event, Exec, Exit, ExitStatus, Faults, Fd, FileId, Fork, Image,
+    Membership, Namespaces, ProcessId, Program, Source, Stamp,
+};
+
+/// Environment variables that leave the decoder: those that make a program load or run
+/// something else, and those by which CGI describes the request.
+pub const ENVIRONMENT: &[&str] = &[
+    "BASH_ENV",
+    "ENV",
+    "GATEWAY_INTERFACE",
+    "GCONV_PATH",
+    "HTTP_HOST",
+    "HTTP_USER_AGENT",
+    "HTTP_X_FORWARDED_FOR",
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "LD_AUDIT",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "NODE_OPTIONS",
+    "PERL5LIB",
+    "PERL5OPT",
+    "PHPRC",
+    "PHP_INI_SCAN_DIR",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "QUERY_STRING",
+    "REMOTE_ADDR",
+    "REQUEST_METHOD",
+    "REQUEST_URI",
+    "RUBYOPT",
+    "SCRIPT_FILENAME",
+    "SCRIPT_NAME",
+    "SERVER_NAME",
+    "_JAVA_OPTIONS",
+];
+
+/// Stands for the root end of a path that was too long.
+const CUT: &str = "[...]";
+/// Audit ids that are not set.
+const UNSET: u32 = u32::MAX;
+/// Type bits of `i_mode`, and their values.
+const S_IFMT: u32 = 0o170_000;
+/// `makedev(1, 3)` in kernel encoding: `/dev/null`.
+const NULL_RDEV: u32 = 1 << 20 | 3;
+
+/// A record that is no record.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum DecodeError {
+    /// Shorter than its kind's fixed part, or than it says itself.
+    #[error("record is too short")]
+    Short,
+    /// A kind this agent does not know.
+    #[error("record of unknown kind {0}")]
+    Kind(u32),
+    /// Payload lengths that do not add up.
+    #[error("record's payload lengths do not fit")]
+    Spans,
+}
+
+impl DecodeError {
+    /// Value of the metric label.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Short => "short",
+            Self::Kind(_) => "kind",
+            Self::Spans => "spans",
+        }
+    }
+}
+
+/// Reads the integer at a member of a record.
+macro_rules! get {
+    ($bytes:expr, $int:ty, $record:ty, $($member:tt)+) => {{
+        let at = offset_of!($record, $($member)+);
+        let bytes = $bytes.get(at..).and_then(<[u8]>::first_chunk::<{ size_of::<$int>() }>);
+        <$int>::from_ne_bytes(*bytes.ok_or(DecodeError::Short)?)
+    }};
+}
+
+/// Reads the [`ProcessId`] at a member of a record.
+macro_rules! get_id {
+    ($bytes:expr, $record:ty, $($member:tt)+) => {
+        ProcessId::new(
+            get!($bytes, u32, $record, $($member)+.tgid),
+            get!($bytes, u64, $record, $($member)+.start_ns),
+        )
+    };
+}
+
+/// Decodes one record.
+///
+/// # Errors
+/// When the bytes are no record of this ABI.
+pub fn decode(bytes: &[u8]) -> Result<Event, DecodeError> {
+    let kind = get!(bytes, u32, record::Header, kind);
+    let len = get!(bytes, u32, record::Header, len) as usize;
+    let bytes = bytes.get(..len).ok_or(DecodeError::Short)?;
+    match RecordKind::try_from(kind).map_err(DecodeError::Kind)? {
+        RecordKind::Fork => fork(bytes).map(Event::Fork),
+        RecordKind::Exec => exec(bytes).map(Event::Exec),
+        RecordKind::Exit => exit(bytes).map(Event::Exit),
+    }
+}
+
+fn stamp(bytes: &[u8]) -> Result<Stamp, DecodeError> {
+    Ok(Stamp {
+        cpu: get!(bytes, u32, record::Header, cpu),
+        seq: get!(bytes, u64, record::Header, seq),
+        time_ns: get!(bytes, u64, record::Header, time_ns),
+    })
+}
+
+fn membership(bytes: &[u8]) -> Result<Option<Membership>, DecodeError> {
+    let member = get!(bytes, u32, record::Header, flags) & flag::MEMBER != 0;
+    let root = get_id!(bytes, record::Header, root);
+    let depth = get!(bytes, u32, record::Header, depth);
+    Ok(member.then_some(Membership { root, depth }))
+}
+
+fn fork(bytes: &[u8]) -> Result<Fork, DecodeError> {
+    Ok(Fork {
+        stamp: stamp(bytes)?,
+        child: get_id!(bytes, record::Header, process),
+        membership: membership(bytes)?,
+        creator: get_id!(bytes, record::Fork, creator),
+        creator_tid: get!(bytes, u32, record::Fork, creator_tid),
+        parent: get_id!(bytes, record::Fork, parent),
+        uid: get!(bytes, u32, record::Fork, uid),
+    })
+}
+
+fn exit(bytes: &[u8]) -> Result<Exit, DecodeError> {
+    let status = get!(bytes, u32, record::Exit, status).to_le_bytes();
+    // Wait status: signal in the low 7 bits, else the exit code in the second byte.
+    let [low, code, ..] = status;
+    let signal = low & 0x7f;
+    Ok(Exit {
+        stamp: stamp(bytes)?,
+        process: get_id!(bytes, record::Header, process),
+        membership: membership(bytes)?,
+        status: if signal == 0 {
+            ExitStatus::Code(code)
+        } else {
+            ExitStatus::Signal(signal)
+        },
+    })
+}
+
+fn exec(bytes: &[u8]) -> Result<Exec, DecodeError> {
+    let stamp = stamp(bytes)?;
+    let flags = get!(bytes, u32, record::Header, flags);
+    let faults = get!(bytes, u32, record::Header, faults);
+    let mut payload = Payload::new(bytes)?;
+    let head = payload.take(get!(bytes, u32, record::Exec, spans.args_head))?;
+    let tail = payload.take(get!(bytes, u32, record::Exec, spans.args_tail))?;
+    let filename = payload.string(get!(bytes, u32, record::Exec, spans.filename))?;
+    let interp = payload.string(get!(bytes, u32, record::Exec, spans.interp))?;
+    let exe = payload.take(get!(bytes, u32, record::Exec, spans.exe))?;
+    let cwd = payload.take(get!(bytes, u32, record::Exec, spans.cwd))?;
+    let cgroup = payload.take(get!(bytes, u32, record::Exec, spans.cgroup))?;
+    let env_head = payload.take(get!(bytes, u32, record::Exec, spans.env_head))?;
+    let env_tail = payload.take(get!(bytes, u32, record::Exec, spans.env_tail))?;
+    let argc = get!(bytes, u32, record::Exec, argc);
+    let total = get!(bytes, u64, record::Exec, args_total);
+    let env_total = get!(bytes, u64, record::Exec, env_total);
+    let program = Program {
+        time_ns: stamp.time_ns,
+        source: Source::Exec,
+        image: image(bytes, flags, path(exe, faults & fault::EXE_CUT != 0, flags))?,
+        filename,
+        interp,
+        args: args(head, tail, argc, total),
+        cwd: path(cwd, faults & fault::CWD_CUT != 0, 0),
+        cred: credentials(bytes)?,
+        ns: Namespaces {
+            mount: get!(bytes, u32, record::Exec, mount_ns),
+            pid: get!(bytes, u32, record::Exec, pid_ns),
+            inner_pid: get!(bytes, u32, record::Exec, ns_pid),
+        },
+        cgroup: Cgroup {
+            id: get!(bytes, u64, record::Exec, cgroup_id),
+            path: path(cgroup, false, 0),
+        },
+        stdio: stdio(bytes)?,
+        env: environment(env_head, env_tail, env_total),
+        faults: Faults(faults),
+    };
+    Ok(Exec {
+        stamp,
+        process: get_id!(bytes, record::Header, process),
+        membership: membership(bytes)?,
+        recognised: flags & flag::RECOGNISED != 0,
+        parent: get_id!(bytes, record::Exec, parent),
+        program: Arc::new(program),
+    })
+}
+
+fn image(bytes: &[u8], flags: u32, path: BString) -> Result<Image, DecodeError> {
+    let seconds = get!(bytes, i64, record::Exec, ctime_s);
+    let nanoseconds = get!(bytes, u32, record::Exec, ctime_ns);
+    let ctime_ns = seconds
+        .checked_mul(1_000_000_000)
+        .and_then(|ns| ns.checked_add(i64::from(nanoseconds)));
+    Ok(Image {
+        path,
+        file: FileId {
+            dev: get!(bytes, u32, record::Exec, dev),
+            ino: get!(bytes, u64, record::Exec, ino),
+        },
+        size: get!(bytes, u64, record::Exec, size),
+        nlink: get!(bytes, u32, record::Exec, nlink),
+        mode: get!(bytes, u32, record::Exec, mode),
+        owner: get!(bytes, u32, record::Exec, owner),
+        group: get!(bytes, u32, record::Exec, group),
+        ctime_ns: ctime_ns.filter(|&ns| ns != 0),
+        upper: (flags & flag::OVERLAY != 0).then_some(flags & flag::OVERLAY_UPPER != 0),
+        unlinked: flags & flag::UNLINKED != 0,
+    })
+}
+
+fn credentials(bytes: &[u8]) -> Result<Credentials, DecodeError> {
+    let set = |id: u32| (id != UNSET).then_some(id);
+    Ok(Credentials {
+        uid: get!(bytes, u32, record::Exec, uid),
+        gid: get!(bytes, u32, record::Exec, gid),
+        euid: get!(bytes, u32, record::Exec, euid),
+        egid: get!(bytes, u32, record::Exec, egid),
+        login_uid: set(get!(bytes, u32, record::Exec, login_uid)),
+        session_id: set(get!(bytes, u32, record::Exec, session_id)),
+    })
+}
+
+fn stdio(bytes: &[u8]) -> Result<[Fd; 3], DecodeError> {
+    let mut fds = [Fd::Unknown; 3];
+    let base = offset_of!(record::Exec, stdio);
+    for (index, fd) in fds.iter_mut().enumerate() {
+        let raw = bytes
+            .get(base + index * size_of::<FdRaw>()..)
+            .ok_or(DecodeError::Short)?;
+        *fd = descriptor(get!(raw, u32, FdRaw, mode), get!(raw, u32, FdRaw, rdev));
+    }
+    Ok(fds)
+}
+
+/// What a descriptor is, by the type bits of its inode and its device number.
+#[must_use]
+pub fn descriptor(mode: u32, rdev: u32) -> Fd {
+    match mode {
+        FdRaw::CLOSED => Fd::Closed,
+        FdRaw::UNREADABLE => Fd::Unknown,
+        _ => match mode & S_IFMT {
+            0o010_000 => Fd::Pipe,
+            0o140_000 => Fd::Socket,
+            0o100_000 => Fd::File,
+            0o040_000 => Fd::Directory,
+            0o060_000 => Fd::Device,
+            0o020_000 if rdev == NULL_RDEV => Fd::Null,
+            // Terminals: 4 and 5 are the console's and /dev/tty, 136-143 are Unix98
+            // pseudo-terminals (Documentation/admin-guide/devices.txt).
+            0o020_000 if matches!(rdev >> 20, 4 | 5 | 136..=143) => Fd::Tty,
+            0o020_000 => Fd::Device,
+            _ => Fd::Anonymous,
+        },
+    }
+}
+
+/// The strings behind the fixed part of an exec record.
+struct Payload<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Payload<'a> {
+    fn new(record: &'a [u8]) -> Result<Self, DecodeError> {
+        let rest = record
+            .get(size_of::<record::Exec>()..)
+            .ok_or(DecodeError::Short)?;
+        Ok(Self { rest })
+    }
+
+    fn take(&mut self, len: u32) -> Result<&'a [u8], DecodeError> {
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(len as usize)
+            .ok_or(DecodeError::Spans)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    /// A string ended by NUL.
+    fn string(&mut self, len: u32) -> Result<BString, DecodeError> {
+        let bytes = self.take(len)?;
+        Ok(bytes
+            .split(|&byte| byte == 0)
+            .next()
+            .unwrap_or_default()
+            .into())
+    }
+}
+
+/// Turns components, leaf first and each ended by NUL, into a path.
+fn path(components: &[u8], cut: bool, flags: u32) -> BString {
+    let components = components.strip_suffix(b"\0").unwrap_or(components);
+    // A memory file has one pseudo component and is in no directory.
+    if flags & flag::UNLINKED != 0 && components.starts_with(b"memfd:") && !components.contains(&0)
+    {
+        return components.into();
+    }
+    let mut path = BString::from(if cut { CUT } else { "" });
+    for component in components.rsplit(|&byte| byte == 0) {
+        path.push(b'/');
+        path.extend_from_slice(component);
+    }
+    path
+}
+
+/// Splits captured argv; `total` tells whether head and tail meet.
+#[must_use]
+pub fn args(head: &[u8], tail: &[u8], argc: u32, total: u64) -> Args {
+    let truncated = (head.len() + tail.len()) as u64 != total;
+    if truncated {
+        return Args {
+            head: split(head),
+            tail: split(tail),
+            argc,
+            total,
+            truncated,
+        };
+    }
+    let whole = [head, tail].concat();
+    Args {
+        head: split(&whole),
+        tail: Vec::new(),
+        argc,
+        total,
+        truncated,
+    }
+}
+
+/// Strings separated by NUL; the last one's NUL may be there or cut off.
+fn split(bytes: &[u8]) -> Vec<BString> {
+    if bytes.is_empty() {
+        return Vec::new();
+    }
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+    bytes.split(|&byte| byte == 0).map(BString::from).collect()
+}
+
+/// The variables of [`ENVIRONMENT`] in a captured environment. A variable that was cut
+/// in the middle is left out: half a value is no value.
+#[must_use]
+pub fn environment(head: &[u8], tail: &[u8], total: u64) -> Vec<(BString, BString)> {
+    if (head.len() + tail.len()) as u64 == total {
+        return allowed(&[head, tail].concat());
+    }
+    let whole_head = head
+        .rfind_byte(0)
+        .and_then(|end| head.get(..end))
+        .unwrap_or_default();
+    let whole_tail = tail
+        .find_byte(0)
+        .and_then(|end| tail.get(end + 1..))
+        .unwrap_or_default();
+    let mut variables = allowed(whole_head);
+    variables.extend(allowed(whole_tail));
+    variables
+}
+
+fn allowed(bytes: &[u8]) -> Vec<(BString, BString)> {
+    let variables = bytes
+        .split(|&byte| byte == 0)
+        .filter_map(|variable| variable.split_once_str("="));
+    variables
+        .filter(|(name, _)| {
+            ENVIRONMENT
+                .binary_search_by(|known| known.as_bytes().cmp(name))
+                .is_ok()
+        })
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "decode/tests.rs"]
+mod tests;

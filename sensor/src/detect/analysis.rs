@@ -1,0 +1,217 @@
+//! What can be told of a rule without an event: the fields it reads, the selections
+//! its condition names in vain, the roles it can never match under.
+
+use rsigma_parser::{
+    ConditionExpr, Detection, DetectionItem, Detections, Modifier, Quantifier, SelectorPattern,
+    SigmaRule, SigmaValue,
+};
+
+/// Field that decides into which engine a rule goes.
+const ROLE: &str = "Service.Role";
+
+/// Fields the rule reads, each once, in order of name.
+pub(super) fn fields(rule: &SigmaRule) -> Vec<String> {
+    let mut fields = Vec::new();
+    for detection in rule.detection.named.values() {
+        collect(detection, &mut fields);
+    }
+    fields.sort();
+    fields.dedup();
+    fields
+}
+
+fn collect(detection: &Detection, fields: &mut Vec<String>) {
+    match detection {
+        Detection::AllOf(items) => items.iter().for_each(|item| collect_item(item, fields)),
+        Detection::AnyOf(parts) | Detection::And(parts) => {
+            parts.iter().for_each(|part| collect(part, fields));
+        }
+        Detection::ArrayMatch { field, .. } => fields.push(field.clone()),
+        // Names inside a block are those of array members, keywords have none.
+        Detection::Conditional { .. } | Detection::Keywords(_) => {}
+    }
+}
+
+fn collect_item(item: &DetectionItem, fields: &mut Vec<String>) {
+    fields.extend(item.field.name.clone());
+    if item.field.has_modifier(Modifier::FieldRef) {
+        fields.extend(item.values.iter().filter_map(plain));
+    }
+}
+
+fn plain(value: &SigmaValue) -> Option<String> {
+    match value {
+        SigmaValue::String(text) => text.as_plain(),
+        _ => None,
+    }
+}
+
+/// Selections a condition names that do not exist: rsigma would take them for false.
+pub(super) fn undefined(rule: &SigmaRule) -> Vec<String> {
+    let mut missing = Vec::new();
+    for condition in &rule.detection.conditions {
+        check(condition, &rule.detection, &mut missing);
+    }
+    missing
+}
+
+fn check(condition: &ConditionExpr, detections: &Detections, missing: &mut Vec<String>) {
+    match condition {
+        ConditionExpr::And(parts) | ConditionExpr::Or(parts) => {
+            parts
+                .iter()
+                .for_each(|part| check(part, detections, missing));
+        }
+        ConditionExpr::Not(inner) => check(inner, detections, missing),
+        ConditionExpr::Identifier(name) => {
+            if !detections.named.contains_key(name) {
+                missing.push(name.clone());
+            }
+        }
+        ConditionExpr::Selector { pattern, .. } => {
+            if !detections
+                .named
+                .keys()
+                .any(|name| pattern.matches_detection_name(name))
+            {
+                missing.push(match pattern {
+                    SelectorPattern::Them => "them".to_owned(),
+                    SelectorPattern::Pattern(pattern) => pattern.clone(),
+                });
+            }
+        }
+    }
+}
+
+/// `true` when the rule provably matches no event of this role; `None` is an event
+/// outside every service. Anything this cannot prove counts as possible.
+pub(super) fn excludes(rule: &SigmaRule, role: Option<&str>) -> bool {
+    let conditions = &rule.detection.conditions;
+    !conditions.is_empty() && conditions.iter().all(|c| never(c, &rule.detection, role))
+}
+
+fn never(condition: &ConditionExpr, detections: &Detections, role: Option<&str>) -> bool {
+    match condition {
+        ConditionExpr::And(parts) => parts.iter().any(|part| never(part, detections, role)),
+        ConditionExpr::Or(parts) => {
+            !parts.is_empty() && parts.iter().all(|part| never(part, detections, role))
+        }
+        ConditionExpr::Not(_) => false,
+        ConditionExpr::Identifier(name) => detections
+            .named
+            .get(name)
+            .is_some_and(|detection| impossible(detection, role)),
+        ConditionExpr::Selector {
+            quantifier,
+            pattern,
+        } => {
+            let named = detections.named.iter();
+            let mut chosen = named
+                .filter(|(name, _)| pattern.matches_detection_name(name))
+                .map(|(_, detection)| impossible(detection, role))
+                .peekable();
+            match quantifier {
+                Quantifier::Any => chosen.peek().is_some() && chosen.all(|never| never),
+                Quantifier::All => chosen.any(|never| never),
+                Quantifier::Count(_) => false,
+            }
+        }
+    }
+}
+
+fn impossible(detection: &Detection, role: Option<&str>) -> bool {
+    match detection {
+        Detection::AllOf(items) => items.iter().any(|item| mismatch(item, role)),
+        Detection::AnyOf(parts) => {
+            !parts.is_empty() && parts.iter().all(|part| impossible(part, role))
+        }
+        Detection::And(parts) => parts.iter().any(|part| impossible(part, role)),
+        _ => false,
+    }
+}
+
+/// The item asks for a role by name, without modifiers, and never for this one.
+fn mismatch(item: &DetectionItem, role: Option<&str>) -> bool {
+    item.field.name.as_deref() == Some(ROLE)
+        && item.field.modifiers.is_empty()
+        && !item.values.is_empty()
+        && item.values.iter().all(|value| {
+            plain(value)
+                .is_some_and(|wanted| role.is_none_or(|role| !wanted.eq_ignore_ascii_case(role)))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(detection: &str) -> SigmaRule {
+        let text =
+            format!("title: t\nlogsource: {{category: process_creation}}\ndetection:\n{detection}");
+        let mut parsed = rsigma_parser::parse_sigma_yaml(&text).unwrap();
+        assert_eq!(parsed.errors, Vec::<String>::new());
+        parsed.rules.pop().unwrap()
+    }
+
+    fn excluded(detection: &str) -> Vec<&'static str> {
+        let rule = rule(detection);
+        let roles = [("none", None), ("edge", Some("edge")), ("app", Some("app"))];
+        roles
+            .iter()
+            .filter(|(_, role)| excludes(&rule, *role))
+            .map(|(name, _)| *name)
+            .collect()
+    }
+
+    #[test]
+    fn roles_are_excluded_only_when_that_is_certain() {
+        let edge = "  s: {Service.Role: edge, Image: x}\n";
+        let any = "  a: {Image: x}\n";
+        for (detection, expected) in [
+            (format!("{edge}  condition: s"), vec!["none", "app"]),
+            (
+                format!("{edge}{any}  condition: s and a"),
+                vec!["none", "app"],
+            ),
+            (format!("{edge}{any}  condition: s or a"), vec![]),
+            (format!("{edge}{any}  condition: 1 of them"), vec![]),
+            (
+                format!("{edge}{any}  condition: all of them"),
+                vec!["none", "app"],
+            ),
+            (format!("{edge}{any}  condition: a and not s"), vec![]),
+            (
+                "  s: {Service.Role: [edge, app]}\n  condition: s".into(),
+                vec!["none"],
+            ),
+            (
+                "  s: {Service.Role: EDGE}\n  condition: s".into(),
+                vec!["none", "app"],
+            ),
+            ("  s: {Service.Role: 'e*'}\n  condition: s".into(), vec![]),
+            ("  s: {Service.Role: null}\n  condition: s".into(), vec![]),
+            (
+                "  s: {Service.Role|contains: app}\n  condition: s".into(),
+                vec![],
+            ),
+            (
+                "  s: [{Service.Role: edge}, {Image: x}]\n  condition: s".into(),
+                vec![],
+            ),
+        ] {
+            assert_eq!(excluded(&detection), expected, "{detection}");
+        }
+    }
+
+    #[test]
+    fn fields_and_missing_selections_are_listed() {
+        let rule = rule(
+            "  a: {Image|endswith: x, CommandLine|fieldref: Exec.Filename}\n  b: [{User: y}, {Image: z}]\n  k: [word]\n  condition: a and (b or nope) and 1 of gone_*",
+        );
+        assert_eq!(
+            fields(&rule),
+            ["CommandLine", "Exec.Filename", "Image", "User"]
+        );
+        assert_eq!(undefined(&rule), ["nope", "gone_*"]);
+    }
+}

@@ -1,0 +1,311 @@
+//! What `lineage-sensor rules check` finds out about rules before they are used.
+//!
+//! Everything that would stop a load, and beyond it: fields the sensor cannot serve,
+//! facts a rule reads without waiting for them, examples that do not do what they say.
+
+use std::{fmt, path::Path, sync::Arc};
+
+use super::{
+    analysis,
+    detector::{Detector, Fact},
+    example::{self, Example, Examples},
+    field,
+    rule::Rule,
+    ruleset::{Candidate, Gathered, RuleSet, Skipped},
+    source::{self, Problem},
+    view::Users,
+};
+
+/// Result of a check.
+#[derive(Clone, Debug, Default)]
+pub struct CheckReport {
+    /// Rules looked at.
+    pub rules: usize,
+    /// Their examples, all of them run.
+    pub examples: usize,
+    /// Valid rules that are not for this sensor.
+    pub skipped: Vec<Skipped>,
+    /// What is wrong, in order of file.
+    pub problems: Vec<Problem>,
+}
+
+impl CheckReport {
+    /// How many things are wrong.
+    #[must_use]
+    pub fn errors(&self) -> usize {
+        self.problems.len()
+    }
+}
+
+impl fmt::Display for CheckReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for problem in &self.problems {
+            writeln!(f, "error: {problem}")?;
+        }
+        for Skipped { file, rule, reason } in &self.skipped {
+            writeln!(f, "skipped: {file}: {rule}: {reason}")?;
+        }
+        let Self {
+            rules,
+            examples,
+            skipped,
+            ..
+        } = self;
+        write!(
+            f,
+            "{rules} rules, {examples} examples, {} skipped, {} errors",
+            skipped.len(),
+            self.errors()
+        )
+    }
+}
+
+/// Checks the rules under `directory` against one another and the shipped ones;
+/// without a directory the shipped ones alone.
+#[must_use]
+pub fn check(directory: Option<&Path>) -> CheckReport {
+    let (sources, problems) = directory.map(source::read).unwrap_or_default();
+    let shipped: Vec<_> = source::shipped().collect();
+    let own: Vec<String> = match directory {
+        Some(_) => sources.iter().map(|source| source.file.clone()).collect(),
+        None => shipped.iter().map(|source| source.file.clone()).collect(),
+    };
+    let gathered = Gathered::new(shipped.into_iter().chain(sources));
+    let mut report = CheckReport {
+        skipped: gathered.skipped.clone(),
+        problems,
+        ..CheckReport::default()
+    };
+    report.problems.extend(gathered.problems.iter().cloned());
+    let own = |rule: &Rule| own.contains(&rule.file);
+    for candidate in gathered
+        .candidates
+        .iter()
+        .filter(|candidate| own(&candidate.rule))
+    {
+        report.rules += 1;
+        report.problems.extend(unserved(candidate));
+    }
+    let rules = RuleSet::build(gathered);
+    let checked: Vec<Arc<Rule>> = rules
+        .list()
+        .iter()
+        .filter(|rule| own(rule))
+        .cloned()
+        .collect();
+    let mut detector = Detector::new(rules, Users::new());
+    detector.fact(Fact::Shells(example::shells()), 0);
+    for rule in checked {
+        let (run, problems) = examples(&rule, &mut detector);
+        report.examples += run;
+        report.problems.extend(problems);
+    }
+    report.problems.sort();
+    report
+}
+
+/// Fields of a rule that will never have a value.
+fn unserved(candidate: &Candidate) -> Vec<Problem> {
+    let Candidate { rule, sigma, .. } = candidate;
+    let mut problems = Vec::new();
+    for name in analysis::fields(sigma) {
+        let reason = match field::find(&name) {
+            Some(field) => match field.fact.filter(|fact| !rule.needs.contains(fact)) {
+                Some(fact) => format!(
+                    "field `{name}` has a value only for rules with `needs: [{}]`",
+                    fact.name()
+                ),
+                None => continue,
+            },
+            None if name
+                .strip_prefix(field::ENV)
+                .is_some_and(|name| !name.is_empty()) =>
+            {
+                continue;
+            }
+            None => match field::nearest(&name) {
+                Some(nearest) => format!("no field `{name}`; did you mean `{nearest}`?"),
+                None => format!("no field `{name}`"),
+            },
+        };
+        problems.push(Problem::new(&rule.file, Some(&rule.name), reason));
+    }
+    problems
+}
+
+/// Runs a rule's examples: how many, and those that do not do what they say.
+fn examples(rule: &Rule, detector: &mut Detector) -> (usize, Vec<Problem>) {
+    let Some(value) = rule.examples.clone() else {
+        return (0, Vec::new());
+    };
+    let problem = |reason: String| Problem::new(&rule.file, Some(&rule.name), reason);
+    let examples: Examples = match yaml_serde::from_value(value) {
+        Ok(examples) => examples,
+        Err(error) => return (0, vec![problem(format!("examples: {error}"))]),
+    };
+    let mut problems = Vec::new();
+    let firing = examples.firing.iter().map(|example| (example, true));
+    let silent = examples.silent.iter().map(|example| (example, false));
+    for (index, (example, fires)) in firing.chain(silent).enumerate() {
+        if let Err(reason) = verify(rule, example, fires, detector) {
+            problems.push(problem(format!(
+                "example {} ({}): {reason}",
+                index + 1,
+                example.note
+            )));
+        }
+    }
+    (examples.firing.len() + examples.silent.len(), problems)
+}
+
+fn verify(
+    rule: &Rule,
+    example: &Example,
+    fires: bool,
+    detector: &mut Detector,
+) -> Result<(), String> {
+    let matches = example.run(detector)?;
+    match (matches.iter().any(|found| found.rule.id == rule.id), fires) {
+        (false, true) => Err("should fire, is silent".to_owned()),
+        (true, false) => Err("should be silent, fires".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn checked(rules: &[(&str, &str)]) -> (tempfile::TempDir, CheckReport) {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in rules {
+            fs::write(directory.path().join(name), text).unwrap();
+        }
+        let report = check(Some(directory.path()));
+        (directory, report)
+    }
+
+    const GOOD: &str = "
+title: Made up
+id: 11111111-2222-4333-8444-555555555555
+level: low
+logsource: {product: linux, category: process_creation}
+detection:
+  selection: {Image|endswith: /made-up}
+  condition: selection
+examples:
+  firing: [{note: it runs, image: /usr/bin/made-up}]
+  silent: [{note: another, image: /usr/bin/other}]
+";
+
+    #[test]
+    fn the_shipped_rules_pass() {
+        let report = check(None);
+        assert_eq!(report.errors(), 0, "{report}");
+        assert!(report.rules >= 10 && report.examples >= 60, "{report}");
+    }
+
+    #[test]
+    fn a_good_rule_passes() {
+        let (_directory, report) = checked(&[("good.yml", GOOD)]);
+        assert_eq!(
+            report.to_string(),
+            "1 rules, 2 examples, 0 skipped, 0 errors"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (from, to, expected) in [
+            (
+                "Image|endswith",
+                "Imgae|endswith",
+                "made_up: no field `Imgae`; did you mean `Image`?",
+            ),
+            (
+                "Image|endswith: /made-up",
+                "Hashes|contains: x",
+                "only for rules with `needs: [hash]`",
+            ),
+            ("level: low", "", "Made up: no level"),
+            ("level: low", "level: bad", "invalid level: 'bad'"),
+            (
+                "id: 11111111-2222-4333-8444-555555555555",
+                "",
+                "Made up: no id",
+            ),
+            ("id: 1111", "id: x", "is not a UUID"),
+            (
+                "title: Made up",
+                "title: Made up\nname: Made Up",
+                "is not a slug",
+            ),
+            (
+                "title: Made up",
+                "title: Made up\nneeds: [moon]",
+                "needs `moon`, which is no fact",
+            ),
+            (
+                "title: Made up",
+                "title: Made up\nname: shell_under_app_worker",
+                "is already used by builtin:",
+            ),
+            ("|endswith: /made-up", "|re: '('", "made_up: "),
+            ("|endswith", "|ends", "Unknown modifier 'ends'"),
+            (
+                "condition: selection",
+                "condition: selectoin",
+                "names `selectoin`, which is not defined",
+            ),
+            (
+                "image: /usr/bin/other",
+                "image: /bin/made-up",
+                "example 2 (another): should be silent, fires",
+            ),
+            (
+                "image: /usr/bin/made-up",
+                "image: /usr/bin/no",
+                "example 1 (it runs): should fire, is silent",
+            ),
+            ("note: another", "nope: another", "unknown field `nope`"),
+            ("note: another", "service: iis", "service `iis`"),
+            ("level: low", "level: low\nlevel: [", "YAML"),
+        ] {
+            let (_directory, report) = checked(&[("rule.yml", &GOOD.replace(from, to))]);
+            assert!(report.errors() > 0, "{to}: {report}");
+            let text = report.to_string();
+            assert!(
+                text.contains("rule.yml") && text.contains(expected),
+                "{to}: {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_for_us_is_skipped_with_a_reason() {
+        for (from, to, expected) in [
+            ("product: linux", "product: windows", "for product windows"),
+            (
+                "category: process_creation",
+                "category: file_event",
+                "of category file_event",
+            ),
+            (
+                "category: process_creation",
+                "service: auditd",
+                "for the log of service auditd",
+            ),
+            ("level: low", "level: low\nstatus: deprecated", "deprecated"),
+        ] {
+            let (_directory, report) = checked(&[("rule.yml", &GOOD.replace(from, to))]);
+            assert_eq!(
+                (report.errors(), report.skipped.len()),
+                (0, 1),
+                "{to}: {report}"
+            );
+            assert!(report.to_string().contains(expected), "{report}");
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Evaluates subjects and holds those that wait for a fact.
+//!
+//! Owns the rule set, the table of installed shells and the waiting subjects. Reads no
+//! clock and no file: time comes with each call, facts come back by [`Detector::fact`].
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bstr::BString;
+
+use super::{
+    masquerade::{self, KnownShell, Likeness},
+    rule::Rule,
+    ruleset::{RuleSet, Stage},
+    view::{Evidence, Users, View},
+};
+use crate::{
+    event::{FileId, ProcessId},
+    lineage::Subject,
+};
+
+/// Subjects that may wait at once; the oldest gives way.
+pub const MAX_WAITING: usize = 1_024;
+
+/// How long a rule waits for a fact, ns.
+pub const MAX_WAIT_NS: u64 = 2_000_000_000;
+
+/// What enrichment found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// The shells installed here; replaces the table.
+    Shells(Vec<KnownShell>),
+    /// Content of an executable, as asked for by [`Request::Hash`].
+    Hash {
+        /// Process it was asked for.
+        process: ProcessId,
+        /// Executable it was asked for.
+        file: FileId,
+        /// SHA-256; `None` when the file could not be read any more.
+        sha256: Option<[u8; 32]>,
+    },
+}
+
+/// A fact the detector would like to have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// SHA-256 of an executable; `/proc/<tgid>/exe` is the surest way to it.
+    Hash {
+        /// Process that runs it.
+        process: ProcessId,
+        /// Device and inode it must have.
+        file: FileId,
+        /// Bytes it must have.
+        size: u64,
+        /// Path in the process's mount namespace.
+        path: BString,
+        /// That namespace.
+        mount_ns: u32,
+    },
+}
+
+/// A rule that matched.
+#[derive(Clone, Debug)]
+pub struct Match {
+    /// The rule.
+    pub rule: Arc<Rule>,
+    /// What it matched.
+    pub subject: Arc<Subject>,
+    /// Fields and values that made it match, by name.
+    pub fields: Vec<(String, String)>,
+    /// Facts that did not arrive in time.
+    pub incomplete: Vec<&'static str>,
+}
+
+/// Outcome of one evaluation.
+#[derive(Clone, Debug, Default)]
+pub struct Verdicts {
+    /// Rules that matched, most severe first; those of older subjects that had to make
+    /// room come before.
+    pub matches: Vec<Match>,
+    /// Facts wanted.
+    pub requests: Vec<Request>,
+}
+
+struct Waiting {
+    subject: Arc<Subject>,
+    likeness: Option<Likeness>,
+    deadline_ns: u64,
+}
+
+impl Waiting {
+    fn wants(&self, process: ProcessId, file: FileId) -> bool {
+        self.subject.exec.process == process && self.subject.exec.program.image.file == file
+    }
+}
+
+/// The detector.
+#[derive(Debug)]
+pub struct Detector {
+    rules: RuleSet,
+    users: Users,
+    shells: Vec<KnownShell>,
+    waiting: VecDeque<Waiting>,
+}
+
+impl Detector {
+    /// A detector for `rules`; `users` are names by uid.
+    #[must_use]
+    pub fn new(rules: RuleSet, users: Users) -> Self {
+        Self {
+            rules,
+            users,
+            shells: Vec::new(),
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub const fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
+    /// Subjects that wait for a fact.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Evaluates one exec.
+    pub fn evaluate(&mut self, subject: Arc<Subject>, now_ns: u64) -> Verdicts {
+        let likeness = self.likeness(&subject);
+        let evidence = Evidence {
+            shell: likeness.and_then(known),
+            sha256: None,
+        };
+        let role = subject.service.as_ref().map(|service| service.role);
+        let (waits, hash_all) = self.rules.waits(role);
+        let wanted = waits && (hash_all || likeness == Some(Likeness::Size));
+
+        let mut verdicts = Verdicts::default();
+        let view = View::new(&subject, &self.users, evidence);
+        let mut found = self.rules.matches(&view, Stage::Ready);
+        if waits && !wanted {
+            found.extend(self.rules.matches(&view, Stage::Waiting));
+            found.sort_by(|(a, _), (b, _)| a.rank().cmp(&b.rank()));
+        }
+        if wanted {
+            verdicts.requests.push(request(&subject));
+            verdicts.matches = self.hold(&subject, likeness, now_ns);
+        }
+        verdicts
+            .matches
+            .extend(found.into_iter().map(|(rule, fields)| Match {
+                rule,
+                subject: subject.clone(),
+                fields,
+                incomplete: Vec::new(),
+            }));
+        verdicts
+    }
+
+    /// Takes a fact; returns what matches now that it is known.
+    pub fn fact(&mut self, fact: Fact, _now_ns: u64) -> Vec<Match> {
+        match fact {
+            Fact::Shells(shells) => {
+                self.shells = shells;
+                Vec::new()
+            }
+            Fact::Hash {
+                process,
+                file,
+                sha256,
+            } => {
+                let all = std::mem::take(&mut self.waiting);
+                let (answered, rest): (VecDeque<_>, _) = all
+                    .into_iter()
+                    .partition(|waiting| waiting.wants(process, file));
+                self.waiting = rest;
+                answered
+                    .iter()
+                    .flat_map(|waiting| self.resolve(waiting, sha256))
+                    .collect()
+            }
+        }
+    }
+
+    /// Evaluates without their fact those that have waited long enough.
+    pub fn tick(&mut self, now_ns: u64) -> Vec<Match> {
+        let mut matches = Vec::new();
+        while let Some(waiting) = self.waiting.pop_front_if(|w| w.deadline_ns <= now_ns) {
+            matches.extend(self.resolve(&waiting, None));
+        }
+        matches
+    }
+
+    /// `None` while nothing is known of the installed shells, or outside services.
+    fn likeness(&self, subject: &Subject) -> Option<Likeness> {
+        if self.shells.is_empty() || subject.service.is_none() {
+            return None;
+        }
+        if subject.own_image {
+            return Some(Likeness::None);
+        }
+        Some(masquerade::likeness(
+            &subject.exec.program.image,
+            &self.shells,
+        ))
+    }
+
+    fn hold(&mut self, subject: &Arc<Subject>, likeness: Option<Likeness>, now: u64) -> Vec<Match> {
+        let mut matches = Vec::new();
+        if self.waiting.len() >= MAX_WAITING
+            && let Some(oldest) = self.waiting.pop_front()
+        {
+            matches = self.resolve(&oldest, None);
+        }
+        let deadline_ns = now.saturating_add(MAX_WAIT_NS);
+        self.waiting.push_back(Waiting {
+            subject: subject.clone(),
+            likeness,
+            deadline_ns,
+        });
+        matches
+    }
+
+    /// Evaluates the waiting rules with a hash, or without one for good.
+    fn resolve(&self, waiting: &Waiting, sha256: Option<[u8; 32]>) -> Vec<Match> {
+        let shell = match (waiting.likeness, sha256) {
+            (Some(Likeness::Size), Some(hash)) => {
+                Some(self.shells.iter().any(|shell| shell.sha256 == hash))
+            }
+            // The size alone speaks against it, and silence would be the greater mistake.
+            (Some(Likeness::Size), None) => Some(true),
+            (likeness, _) => likeness.and_then(known),
+        };
+        let view = View::new(&waiting.subject, &self.users, Evidence { shell, sha256 });
+        let found = self.rules.matches(&view, Stage::Waiting);
+        let incomplete = if sha256.is_none() {
+            vec!["hash"]
+        } else {
+            Vec::new()
+        };
+        let as_match = |(rule, fields)| {
+            let (subject, incomplete) = (waiting.subject.clone(), incomplete.clone());
+            Match {
+                rule,
+                subject,
+                fields,
+                incomplete,
+            }
+        };
+        found.into_iter().map(as_match).collect()
+    }
+}
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Waiting({:?} until {})",
+            self.subject.exec.process, self.deadline_ns
+        )
+    }
+}
+
+/// What a likeness says by itself.
+const fn known(likeness: Likeness) -> Option<bool> {
+    match likeness {
+        Likeness::None => Some(false),
+        Likeness::File => Some(true),
+        Likeness::Size => None,
+    }
+}
+
+fn request(subject: &Subject) -> Request {
+    let program = &subject.exec.program;
+    Request::Hash {
+        process: subject.exec.process,
+        file: program.image.file,
+        size: program.image.size,
+        path: program.image.path.clone(),
+        mount_ns: program.ns.mount,
+    }
+}

@@ -1,0 +1,150 @@
+//! Examples in rule files: their form, and how they are run.
+//!
+//! ```yaml
+//! examples:
+//!   firing:
+//!     - note: system() in a PHP page
+//!       service: php-fpm              # nginx, apache, php-fpm, java, none
+//!       image: /usr/bin/dash
+//!       argv: [sh, -c, id]
+//! ```
+//! Every other key has a default: see [`Example`]. For rules' authors and tests only.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::Deserialize;
+
+use super::{
+    detector::{Detector, Fact, Match, Request},
+    masquerade::KnownShell,
+};
+use crate::event::FileId;
+
+/// Examples of one rule.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Examples {
+    /// The rule must match each of these.
+    pub(super) firing: Vec<Example>,
+    /// And none of these.
+    pub(super) silent: Vec<Example>,
+}
+
+/// One exec and what is around it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Example {
+    /// What it stands for.
+    pub(super) note: String,
+    /// Kind of service, `php-fpm` by default, `none` outside every service.
+    pub(super) service: Option<String>,
+    /// `edge` for nginx, else `app`.
+    pub(super) role: Option<String>,
+    /// Part that left the service: `both` for java, else `worker`.
+    pub(super) origin: Option<String>,
+    /// systemd unit.
+    pub(super) unit: String,
+    /// Root first, without the process itself: master and worker by default.
+    pub(super) lineage: Vec<Link>,
+    /// Images this process exec'ed earlier.
+    pub(super) before: Vec<String>,
+    /// The executable.
+    pub(super) image: String,
+    /// The image alone by default.
+    pub(super) argv: Vec<String>,
+    /// The middle of argv is missing.
+    pub(super) truncated: bool,
+    /// `#!` script as typed.
+    pub(super) script: Option<String>,
+    /// `/` by default.
+    pub(super) cwd: Option<String>,
+    pub(super) uid: u32,
+    pub(super) env: BTreeMap<String, String>,
+    /// Words of [`Fd::name`] for 0, 1, 2.
+    pub(super) stdio: Vec<String>,
+    pub(super) file: File,
+    /// The image is the service's by default.
+    pub(super) own_image: Option<bool>,
+}
+
+/// The executable file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct File {
+    pub(super) owner: u32,
+    pub(super) mode: Option<u32>,
+    pub(super) size: Option<u64>,
+    pub(super) links: Option<u32>,
+    pub(super) unlinked: bool,
+    pub(super) memfd: bool,
+    pub(super) upper: Option<bool>,
+    /// The same file as this shell of [`shells`].
+    pub(super) same_file: Option<String>,
+    /// The same content in another file.
+    pub(super) same_content: Option<String>,
+}
+
+/// An ancestor: an image, or an image with more.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Link {
+    Image(String),
+    Full {
+        image: String,
+        #[serde(default)]
+        argv: Vec<String>,
+        #[serde(default)]
+        before: Vec<String>,
+    },
+}
+
+/// The shells that examples may copy.
+pub(super) fn shells() -> Vec<KnownShell> {
+    let shell = |index: u8, path: &str, size| KnownShell {
+        path: path.into(),
+        file: FileId {
+            dev: 1,
+            ino: u64::from(index),
+        },
+        size,
+        sha256: [index; 32],
+    };
+    vec![
+        shell(1, "/usr/bin/dash", 125_688),
+        shell(2, "/usr/bin/bash", 1_265_648),
+        shell(3, "/usr/bin/busybox", 1_021_112),
+    ]
+}
+
+impl Example {
+    /// Shows the exec to `detector`, which knows [`shells`], and answers what it asks.
+    pub(super) fn run(&self, detector: &mut Detector) -> Result<Vec<Match>, String> {
+        let verdicts = detector.evaluate(Arc::new(self.subject()?), 0);
+        let mut matches = verdicts.matches;
+        for Request::Hash { process, file, .. } in verdicts.requests {
+            let path = self
+                .file
+                .same_content
+                .as_ref()
+                .or(self.file.same_file.as_ref());
+            let sha256 =
+                path.map_or(Ok([0xff; 32]), |path| known(path).map(|shell| shell.sha256))?;
+            matches.extend(detector.fact(
+                Fact::Hash {
+                    process,
+                    file,
+                    sha256: Some(sha256),
+                },
+                0,
+            ));
+        }
+        Ok(matches)
+    }
+}
+
+pub(super) fn known(path: &str) -> Result<KnownShell, String> {
+    shells()
+        .into_iter()
+        .find(|shell| shell.path == path)
+        .ok_or_else(|| format!("no example shell `{path}`"))
+}

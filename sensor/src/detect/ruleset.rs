@@ -1,0 +1,364 @@
+//! The rules in force: parsed, named, compiled into one engine per role.
+//!
+//! A rule goes into every engine except those whose role it provably never matches.
+//! Rules that wait for a fact stand in an engine of their own, so that no other waits.
+
+use std::{collections::HashMap, fmt, path::Path, sync::Arc};
+
+use rsigma_eval::{CompiledRule, Engine, EvaluationResult};
+use rsigma_parser::{LogSource, SigmaCollection, SigmaRule, Status};
+
+use super::{
+    analysis,
+    rule::Rule,
+    source::{self, Problem, Source},
+    view::View,
+};
+use crate::lineage::Role;
+
+/// A rule that is valid but not for this sensor, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// File it is in.
+    pub file: String,
+    /// Its title.
+    pub rule: String,
+    /// Why it is left out.
+    pub reason: String,
+}
+
+/// Rules that could not be loaded; nothing was.
+#[derive(Clone, Debug, thiserror::Error)]
+pub struct LoadError(pub Vec<Problem>);
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            write!(f, "{}{problem}", if index > 0 { "\n" } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+/// A parsed rule on its way into a set.
+pub(super) struct Candidate {
+    pub(super) rule: Rule,
+    pub(super) sigma: SigmaRule,
+    compiled: CompiledRule,
+}
+
+/// What a number of sources hold.
+#[derive(Default)]
+pub(super) struct Gathered {
+    pub(super) candidates: Vec<Candidate>,
+    pub(super) skipped: Vec<Skipped>,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Gathered {
+    /// Parses `sources`; what is wrong is recorded and left out.
+    pub(super) fn new(sources: impl IntoIterator<Item = Source>) -> Self {
+        let mut gathered = Self::default();
+        for source in sources {
+            match rsigma_parser::parse_sigma_yaml(&source.text) {
+                Ok(collection) => gathered.take(&source.file, collection),
+                Err(error) => gathered.problem(&source.file, None, error.to_string()),
+            }
+        }
+        gathered.refuse_duplicates();
+        gathered
+    }
+
+    fn take(&mut self, file: &str, collection: SigmaCollection) {
+        for error in &collection.errors {
+            self.problem(file, None, error);
+        }
+        let correlations = collection
+            .correlations
+            .iter()
+            .map(|c| (&c.title, "a correlation rule"));
+        let filters = collection
+            .filters
+            .iter()
+            .map(|filter| (&filter.title, "a filter"));
+        for (title, what) in correlations.chain(filters) {
+            self.skip(
+                file,
+                title,
+                format!("{what}, which the sensor does not evaluate"),
+            );
+        }
+        let empty = collection.errors.is_empty() && collection.is_empty();
+        if empty {
+            self.problem(file, None, "holds no rule");
+        }
+        for sigma in collection.rules {
+            self.take_rule(file, sigma);
+        }
+    }
+
+    fn take_rule(&mut self, file: &str, sigma: SigmaRule) {
+        if let Some(reason) = not_ours(&sigma) {
+            return self.skip(file, &sigma.title, reason);
+        }
+        let missing = analysis::undefined(&sigma);
+        if !missing.is_empty() {
+            let reason = format!(
+                "the condition names `{}`, which is not defined",
+                missing.join("`, `")
+            );
+            return self.problem(file, Some(&sigma.title), reason);
+        }
+        let rule = match Rule::from_sigma(&sigma, file) {
+            Ok(rule) => rule,
+            Err(reason) => return self.problem(file, Some(&sigma.title), reason),
+        };
+        match rsigma_eval::compile_rule(&bare(&sigma)) {
+            Ok(compiled) => self.candidates.push(Candidate {
+                rule,
+                sigma,
+                compiled,
+            }),
+            Err(error) => self.problem(file, Some(&rule.name), error.to_string()),
+        }
+    }
+
+    fn refuse_duplicates(&mut self) {
+        let mut problems = Vec::new();
+        let mut seen: HashMap<String, String> = HashMap::new();
+        for Candidate { rule, .. } in &self.candidates {
+            for (what, key) in [("id", &rule.id), ("name", &rule.name)] {
+                if let Some(other) = seen.insert(format!("{what} {key}"), rule.file.clone()) {
+                    let reason = format!("{what} `{key}` is already used by {other}");
+                    problems.push(Problem::new(&rule.file, Some(&rule.name), reason));
+                }
+            }
+        }
+        self.problems.extend(problems);
+    }
+
+    fn problem(&mut self, file: &str, rule: Option<&str>, reason: impl Into<String>) {
+        self.problems.push(Problem::new(file, rule, reason));
+    }
+
+    fn skip(&mut self, file: &str, rule: &str, reason: impl Into<String>) {
+        let (file, rule, reason) = (file.to_owned(), rule.to_owned(), reason.into());
+        self.skipped.push(Skipped { file, rule, reason });
+    }
+}
+
+/// Why a valid rule is not evaluated here.
+fn not_ours(sigma: &SigmaRule) -> Option<String> {
+    let LogSource {
+        category,
+        product,
+        service,
+        ..
+    } = &sigma.logsource;
+    if let Some(product) = product
+        .as_ref()
+        .filter(|product| !product.eq_ignore_ascii_case("linux"))
+    {
+        return Some(format!("for product {product}"));
+    }
+    if let Some(service) = service {
+        return Some(format!("for the log of service {service}"));
+    }
+    match category.as_deref() {
+        Some("process_creation") => {}
+        Some(category) => return Some(format!("of category {category}")),
+        None => return Some("of no category".to_owned()),
+    }
+    match sigma.status {
+        Some(Status::Deprecated) => Some("deprecated".to_owned()),
+        Some(Status::Unsupported) => Some("unsupported".to_owned()),
+        _ => None,
+    }
+}
+
+/// The conditions alone: an engine need not carry texts, nor an order to put whole
+/// events into its results.
+fn bare(sigma: &SigmaRule) -> SigmaRule {
+    let mut bare = sigma.clone();
+    bare.custom_attributes.clear();
+    bare.description = None;
+    bare.falsepositives.clear();
+    bare.tags.clear();
+    bare
+}
+
+/// Engines for the events of one role.
+struct Engines {
+    ready: Engine,
+    waiting: Engine,
+    /// Some waiting rule reads the hash itself, so every executable is hashed.
+    hash_all: bool,
+}
+
+/// Which of a role's engines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Rules that need no fact.
+    Ready,
+    /// Rules that do.
+    Waiting,
+}
+
+/// The rules in force.
+pub struct RuleSet {
+    rules: Vec<Arc<Rule>>,
+    engines: HashMap<Option<Role>, Engines>,
+    skipped: Vec<Skipped>,
+}
+
+impl RuleSet {
+    /// The shipped rules and those under `directory`.
+    ///
+    /// # Errors
+    /// Every file or rule that is unreadable, invalid, unsafe or used twice.
+    pub fn load(directory: Option<&Path>) -> Result<Self, LoadError> {
+        let (sources, mut problems) = directory.map(source::read).unwrap_or_default();
+        let gathered = Gathered::new(source::shipped().chain(sources));
+        problems.extend(gathered.problems.iter().cloned());
+        if problems.is_empty() {
+            Ok(Self::build(gathered))
+        } else {
+            Err(LoadError(problems))
+        }
+    }
+
+    /// A set of what `gathered` holds, whatever was wrong with the rest.
+    pub(super) fn build(mut gathered: Gathered) -> Self {
+        gathered
+            .candidates
+            .sort_by(|a, b| a.rule.rank().cmp(&b.rule.rank()));
+        let roles = [None, Some(Role::Edge), Some(Role::App)];
+        let engines = roles.map(|role| (role, engines(&mut gathered.candidates, role)));
+        Self {
+            engines: engines.into_iter().collect(),
+            rules: gathered
+                .candidates
+                .into_iter()
+                .map(|c| Arc::new(c.rule))
+                .collect(),
+            skipped: gathered.skipped,
+        }
+    }
+
+    /// Every rule, most severe first, then by name.
+    #[must_use]
+    pub fn list(&self) -> &[Arc<Rule>] {
+        &self.rules
+    }
+
+    /// Valid rules that are not for this sensor.
+    #[must_use]
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.skipped
+    }
+
+    /// `true` when rules wait for a fact under this role; whether for every executable.
+    pub(super) fn waits(&self, role: Option<Role>) -> (bool, bool) {
+        self.engines
+            .get(&role)
+            .map_or((false, false), |e| (e.waiting.rule_count() > 0, e.hash_all))
+    }
+
+    /// Rules of one stage that match, with what matched, in order of [`RuleSet::list`].
+    pub(super) fn matches(&self, view: &View<'_>, stage: Stage) -> Vec<(Arc<Rule>, Fields)> {
+        let role = view.service().map(|service| service.role);
+        let Some(engines) = self.engines.get(&role) else {
+            return Vec::new();
+        };
+        let engine = match stage {
+            Stage::Ready => &engines.ready,
+            Stage::Waiting => &engines.waiting,
+        };
+        let mut found: Vec<(usize, Fields)> = engine
+            .evaluate(view)
+            .iter()
+            .filter_map(|r| Some((index(r)?, fields(r))))
+            .collect();
+        found.sort_unstable();
+        found
+            .into_iter()
+            .filter_map(|(i, fields)| Some((self.rules.get(i)?.clone(), fields)))
+            .collect()
+    }
+}
+
+impl fmt::Display for RuleSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for rule in &self.rules {
+            writeln!(f, "{rule}")?;
+        }
+        write!(
+            f,
+            "{} rules, {} skipped",
+            self.rules.len(),
+            self.skipped.len()
+        )
+    }
+}
+
+impl fmt::Debug for RuleSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RuleSet")
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Names and values of the fields that made a rule match, by name.
+pub(super) type Fields = Vec<(String, String)>;
+
+fn engines(candidates: &mut [Candidate], role: Option<Role>) -> Engines {
+    let mut engines = Engines {
+        ready: Engine::new(),
+        waiting: Engine::new(),
+        hash_all: false,
+    };
+    let mut stages = [Vec::new(), Vec::new()];
+    for (index, candidate) in candidates.iter_mut().enumerate() {
+        if analysis::excludes(&candidate.sigma, role.map(Role::name)) {
+            continue;
+        }
+        // Results carry no index; the id, ours to choose, becomes one.
+        candidate.compiled.id = Some(index.to_string());
+        let waits = candidate.rule.waits();
+        engines.hash_all |= waits
+            && analysis::fields(&candidate.sigma)
+                .iter()
+                .any(|f| f == "Hashes");
+        stages[usize::from(waits)].push(candidate.compiled.clone());
+    }
+    let [ready, waiting] = stages;
+    engines.ready.extend_compiled_rules(ready);
+    engines.waiting.extend_compiled_rules(waiting);
+    engines
+}
+
+fn index(result: &EvaluationResult) -> Option<usize> {
+    result.header.rule_id.as_ref()?.parse().ok()
+}
+
+/// rsigma walks a hash map of selections, so the order is made here.
+fn fields(result: &EvaluationResult) -> Fields {
+    let matched = result
+        .as_detection()
+        .map_or(&[][..], |body| &body.matched_fields);
+    let mut fields: Fields = matched
+        .iter()
+        .map(|m| {
+            (
+                m.field.clone(),
+                m.value
+                    .as_str()
+                    .map_or_else(|| m.value.to_string(), str::to_owned),
+            )
+        })
+        .collect();
+    fields.sort_unstable();
+    fields.dedup();
+    fields
+}

@@ -1,0 +1,288 @@
+//! The table of fields: name, shape, what it says, where it comes from.
+//!
+//! Standard Linux names of Sigma's `process_creation` first, ours after.
+
+use bstr::ByteSlice;
+use rsigma_eval::EventValue;
+
+use super::{
+    field::{
+        Field,
+        Kind::{Bool, List, Number, Text},
+    },
+    masquerade, program,
+    rule::Need,
+    view::{View, text},
+};
+use crate::event::Image;
+
+fn word(word: &str) -> Option<EventValue<'_>> {
+    Some(EventValue::Str(word.into()))
+}
+
+fn number(number: impl Into<i64>) -> Option<EventValue<'static>> {
+    Some(EventValue::Int(number.into()))
+}
+
+fn large(number: u64) -> Option<EventValue<'static>> {
+    Some(EventValue::Int(i64::try_from(number).unwrap_or(i64::MAX)))
+}
+
+fn flag(flag: bool) -> Option<EventValue<'static>> {
+    Some(EventValue::Bool(flag))
+}
+
+fn bytes(bytes: &[u8]) -> Option<EventValue<'_>> {
+    (!bytes.is_empty()).then(|| text(bytes))
+}
+
+fn image<'v>(view: &'v View<'_>) -> &'v Image {
+    &view.program().image
+}
+
+fn hashes(view: &View<'_>) -> Option<EventValue<'static>> {
+    use std::fmt::Write as _;
+    let mut text = String::from("SHA256=");
+    for byte in view.evidence.sha256? {
+        write!(text, "{byte:02X}").ok()?;
+    }
+    Some(EventValue::Str(text.into()))
+}
+
+fn programs<'v>(view: &'v View<'_>) -> Option<EventValue<'v>> {
+    let name = EventValue::Str(view.program_name().into());
+    let Some(script) = view.program().script() else {
+        return Some(name);
+    };
+    let script = program::stem(program::basename(script)).to_str_lossy();
+    Some(EventValue::Array(vec![name, EventValue::Str(script)]))
+}
+
+fn service_id<'v>(view: &'v View<'_>) -> Option<EventValue<'v>> {
+    let id = view.service()?.id;
+    Some(EventValue::Str(
+        format!("{}-{}", id.tgid, id.start_ns).into(),
+    ))
+}
+
+fn script<'v>(view: &'v View<'_>) -> Option<EventValue<'v>> {
+    let path = program::script(view.program())?;
+    Some(EventValue::Str(path.to_str_lossy().into_owned().into()))
+}
+
+/// Every field except the variables under [`ENV`](super::ENV).
+pub const FIELDS: &[Field] = &[
+    Field::new(
+        "Image",
+        Text,
+        "Path of the executable, as the kernel resolved it",
+        |v| bytes(&image(v).path),
+    ),
+    Field::new(
+        "CommandLine",
+        Text,
+        "Arguments joined by blanks; [...] for a middle that was cut",
+        |v| word(v.command_line()),
+    ),
+    Field::new(
+        "ParentImage",
+        Text,
+        "Image of the process that forked this one, at that fork",
+        |v| bytes(&v.parent()?.image.path),
+    ),
+    Field::new(
+        "ParentCommandLine",
+        Text,
+        "Arguments of the process that forked this one, at that fork",
+        |v| word(v.parent_command_line()?),
+    ),
+    Field::new("CurrentDirectory", Text, "Working directory", |v| {
+        bytes(&v.program().cwd)
+    }),
+    Field::new(
+        "User",
+        Text,
+        "Name of the real user; its number where the name is unknown",
+        |v| Some(EventValue::Str(v.user())),
+    ),
+    Field::new(
+        "LogonId",
+        Number,
+        "Audit login uid; absent outside login sessions",
+        |v| number(v.program().cred.login_uid?),
+    ),
+    Field::new("ProcessId", Number, "Process id on the host", |v| {
+        number(v.subject.exec.process.tgid)
+    }),
+    Field::new(
+        "ParentProcessId",
+        Number,
+        "Process id of the process that forked this one",
+        |v| number(v.subject.creator.as_ref()?.id.tgid),
+    ),
+    Field::new("Hashes", Text, "SHA256= and the executable's hash", hashes).with_fact(Need::Hash),
+    Field::new(
+        "Service.Kind",
+        Text,
+        "Kind of the service: nginx, apache, php-fpm, java",
+        |v| word(v.service()?.kind.name()),
+    ),
+    Field::new(
+        "Service.Role",
+        Text,
+        "edge (executes nothing but itself) or app",
+        |v| word(v.service()?.role.name()),
+    ),
+    Field::new("Service.Unit", Text, "systemd unit of the service", |v| {
+        bytes(v.service()?.unit.as_bytes())
+    }),
+    Field::new(
+        "Service.Id",
+        Text,
+        "Service root: pid, dash, start time in ns",
+        service_id,
+    ),
+    Field::new(
+        "Service.Worker",
+        Bool,
+        "The branch left the service through a process that serves requests",
+        |v| flag(v.worker()?),
+    ),
+    Field::new(
+        "Service.Origin",
+        Text,
+        "Part of that process: master, worker or both",
+        |v| word(v.service().map(|_| v.subject.origin.name())?),
+    ),
+    Field::new(
+        "Lineage.Image",
+        List,
+        "Images of all ancestors, in-place execs included, without the present one",
+        |v| Some(EventValue::Array(v.lineage())),
+    ),
+    Field::new(
+        "Lineage.Depth",
+        Number,
+        "Forks and execs since the service, transparent helpers left out",
+        |v| number(v.subject.depth),
+    ),
+    Field::new(
+        "Exec.Program",
+        List,
+        "What runs, by name without version: the program (busybox applets and ld.so seen through) and the #! script",
+        programs,
+    ),
+    Field::new(
+        "Exec.PreviousImage",
+        Text,
+        "Image this process had before this exec",
+        |v| bytes(&v.subject.previous.as_ref()?.image.path),
+    ),
+    Field::new(
+        "Exec.Chain",
+        List,
+        "Images this process itself has exec'ed, the present one last",
+        |v| Some(EventValue::Array(v.chain())),
+    ),
+    Field::new(
+        "Exec.OwnImage",
+        Bool,
+        "The service executed its own image (reload, binary upgrade)",
+        |v| flag(v.subject.own_image),
+    ),
+    Field::new(
+        "Exec.Script",
+        Text,
+        "Absolute path of the #! script",
+        script,
+    ),
+    Field::new("Exec.Filename", Text, "Path given to exec, as typed", |v| {
+        bytes(&v.program().filename)
+    }),
+    Field::new(
+        "Shell.Command",
+        Text,
+        "Command line of a shell, plain: no quotes or backslashes, $IFS and white space one blank",
+        |v| word(v.shell_command()?),
+    ),
+    Field::new(
+        "Stdio.In",
+        Text,
+        "What descriptor 0 is: pipe, socket, tty, null, file",
+        |v| word(v.program().stdio[0].name()),
+    ),
+    Field::new("Stdio.Out", Text, "What descriptor 1 is", |v| {
+        word(v.program().stdio[1].name())
+    }),
+    Field::new("Stdio.Err", Text, "What descriptor 2 is", |v| {
+        word(v.program().stdio[2].name())
+    }),
+    Field::new("File.Name", Text, "Last component of Image", |v| {
+        bytes(image(v).name())
+    }),
+    Field::new(
+        "File.Unlinked",
+        Bool,
+        "The executable has no name in any directory",
+        |v| flag(image(v).unlinked),
+    ),
+    Field::new("File.Memfd", Bool, "The executable is a memory file", |v| {
+        flag(image(v).is_memfd())
+    }),
+    Field::new("File.Links", Number, "Links of the executable", |v| {
+        number(image(v).nlink)
+    }),
+    Field::new(
+        "File.Mode",
+        Text,
+        "Permission bits of the executable, four octal digits",
+        |v| {
+            Some(EventValue::Str(
+                format!("{:04o}", image(v).mode & 0o7777).into(),
+            ))
+        },
+    ),
+    Field::new("File.Owner", Number, "uid that owns the executable", |v| {
+        number(image(v).owner)
+    }),
+    Field::new("File.Size", Number, "Bytes of the executable", |v| {
+        large(image(v).size)
+    }),
+    Field::new(
+        "File.Upper",
+        Bool,
+        "The executable was written after the container image was made",
+        |v| flag(image(v).upper?),
+    ),
+    Field::new(
+        "Args.Count",
+        Number,
+        "Number of arguments, argv[0] included",
+        |v| number(v.program().args.argc),
+    ),
+    Field::new(
+        "Args.Truncated",
+        Bool,
+        "The middle of the arguments was not captured",
+        |v| flag(v.program().args.truncated),
+    ),
+    Field::new(
+        "Masquerade.Shell",
+        Bool,
+        "The executable is an installed shell under another name",
+        |v| flag(v.evidence.shell?),
+    )
+    .with_fact(Need::Hash),
+    Field::new(
+        "Masquerade.Server",
+        Bool,
+        "A server's name on what is not that server",
+        |v| flag(v.server()),
+    ),
+    Field::new(
+        "Masquerade.Loader",
+        Bool,
+        "A dynamic loader was told to run a shell",
+        |v| flag(masquerade::is_loader(v.subject)),
+    ),
+];

@@ -1,0 +1,245 @@
+//! A subject as Sigma sees it: fields by name, made when a rule asks for them.
+//!
+//! Nothing here decides anything. Bytes become text by replacing what is not UTF-8;
+//! what costs an allocation is made once per event.
+
+use std::{borrow::Cow, cell::OnceCell, collections::HashMap};
+
+use bstr::ByteSlice;
+use rsigma_eval::{Event, EventValue};
+use serde_json::Value;
+
+use super::{command, field, masquerade, program};
+use crate::{
+    event::Program,
+    lineage::{Part, Service, Subject},
+};
+
+/// User names by uid.
+pub type Users = HashMap<u32, String>;
+
+/// What was found out about a subject beyond its own record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Evidence {
+    /// The executable is a known shell under a foreign name; `None` while unknown.
+    pub(super) shell: Option<bool>,
+    /// Content of the executable.
+    pub(super) sha256: Option<[u8; 32]>,
+}
+
+/// One subject, ready to be matched.
+pub(super) struct View<'s> {
+    pub(super) subject: &'s Subject,
+    pub(super) users: &'s Users,
+    pub(super) evidence: Evidence,
+    command_line: OnceCell<String>,
+    parent_command_line: OnceCell<Option<String>>,
+    shell_command: OnceCell<Option<String>>,
+    name: OnceCell<Cow<'s, str>>,
+    server: OnceCell<bool>,
+}
+
+impl<'s> View<'s> {
+    pub(super) fn new(subject: &'s Subject, users: &'s Users, evidence: Evidence) -> Self {
+        Self {
+            subject,
+            users,
+            evidence,
+            command_line: OnceCell::new(),
+            parent_command_line: OnceCell::new(),
+            shell_command: OnceCell::new(),
+            name: OnceCell::new(),
+            server: OnceCell::new(),
+        }
+    }
+
+    pub(super) fn program(&self) -> &'s Program {
+        &self.subject.exec.program
+    }
+
+    pub(super) fn parent(&self) -> Option<&'s Program> {
+        self.subject.creator.as_ref()?.program.as_deref()
+    }
+
+    pub(super) fn service(&self) -> Option<&'s Service> {
+        self.subject.service.as_deref()
+    }
+
+    /// The branch left the service through a process that serves requests.
+    pub(super) fn worker(&self) -> Option<bool> {
+        self.service()
+            .map(|_| matches!(self.subject.origin, Part::Worker | Part::Both))
+    }
+
+    pub(super) fn user(&self) -> Cow<'s, str> {
+        let uid = self.program().cred.uid;
+        self.users
+            .get(&uid)
+            .map_or_else(|| uid.to_string().into(), |name| name.as_str().into())
+    }
+
+    pub(super) fn command_line(&self) -> &str {
+        self.command_line.get_or_init(|| line(self.program()))
+    }
+
+    pub(super) fn parent_command_line(&self) -> Option<&str> {
+        self.parent_command_line
+            .get_or_init(|| self.parent().map(line))
+            .as_deref()
+    }
+
+    pub(super) fn is_shell(&self) -> bool {
+        program::is_shell(self.program_name().as_bytes())
+    }
+
+    /// Plain command line of a shell; `None` for every other program.
+    pub(super) fn shell_command(&self) -> Option<&str> {
+        self.shell_command
+            .get_or_init(|| {
+                self.is_shell()
+                    .then(|| command::plain(&self.program().args))
+            })
+            .as_deref()
+    }
+
+    pub(super) fn program_name(&self) -> &str {
+        self.name
+            .get_or_init(|| program::name(self.program()).to_str_lossy())
+    }
+
+    pub(super) fn server(&self) -> bool {
+        *self
+            .server
+            .get_or_init(|| masquerade::is_server(self.subject))
+    }
+
+    /// Images of every ancestor and of what this process ran before, root first, each once.
+    pub(super) fn lineage(&self) -> Vec<EventValue<'s>> {
+        let lineage = &self.subject.lineage.ancestors;
+        let mut images: Vec<&'s [u8]> = Vec::with_capacity(lineage.len() + 1);
+        let mut push = |program: &'s Program| {
+            let path: &[u8] = &program.image.path;
+            if !images.contains(&path) {
+                images.push(path);
+            }
+        };
+        if let Some((own, ancestors)) = lineage.split_last() {
+            for ancestor in ancestors {
+                ancestor
+                    .chain
+                    .iter()
+                    .chain(&ancestor.program)
+                    .for_each(|program| push(program));
+            }
+            let earlier = own.chain.len().saturating_sub(1);
+            own.chain
+                .iter()
+                .take(earlier)
+                .for_each(|program| push(program));
+        }
+        if let Some(previous) = &self.subject.previous {
+            push(previous);
+        }
+        images.into_iter().map(text).collect()
+    }
+
+    /// Images this very process has exec'ed, the current one last.
+    pub(super) fn chain(&self) -> Vec<EventValue<'s>> {
+        let own = self.subject.lineage.ancestors.last();
+        let mut chain: Vec<_> = own
+            .into_iter()
+            .flat_map(|own| &own.chain)
+            .map(|p| text(&p.image.path))
+            .collect();
+        if chain.is_empty() {
+            chain.push(text(&self.program().image.path));
+        }
+        chain
+    }
+
+    fn variable(&self, name: &str) -> Option<EventValue<'s>> {
+        let set = &self.program().env;
+        let mut values = set
+            .iter()
+            .filter(|(key, _)| *key == name)
+            .map(|(_, value)| text(value));
+        let first = values.next()?;
+        let mut values: Vec<_> = values.collect();
+        if values.is_empty() {
+            return Some(first);
+        }
+        values.insert(0, first);
+        Some(EventValue::Array(values))
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&str)) {
+        let mut value = |value: &EventValue<'_>| match value {
+            EventValue::Str(text) => visit(text),
+            EventValue::Array(members) => members.iter().for_each(|member| {
+                if let EventValue::Str(text) = member {
+                    visit(text);
+                }
+            }),
+            _ => {}
+        };
+        for field in field::FIELDS {
+            if let Some(found) = field.get(self) {
+                value(&found);
+            }
+        }
+        for (_, variable) in &self.program().env {
+            value(&text(variable));
+        }
+    }
+}
+
+/// Text of bytes, what is not UTF-8 replaced.
+pub(super) fn text(bytes: &[u8]) -> EventValue<'_> {
+    EventValue::Str(bytes.to_str_lossy())
+}
+
+fn line(program: &Program) -> String {
+    match String::from_utf8(program.args.command_line().into()) {
+        Ok(line) => line,
+        Err(error) => error.as_bytes().to_str_lossy().into_owned(),
+    }
+}
+
+impl Event for View<'_> {
+    fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
+        match field::find(path) {
+            Some(field) => field.get(self),
+            None => self.variable(path.strip_prefix(field::ENV)?),
+        }
+    }
+
+    fn any_string_value(&self, pred: &dyn Fn(&str) -> bool) -> bool {
+        let mut any = false;
+        self.visit(&mut |text| any = any || pred(text));
+        any
+    }
+
+    fn all_string_values(&self) -> Vec<Cow<'_, str>> {
+        let mut all = Vec::new();
+        self.visit(&mut |text| all.push(Cow::Owned(text.to_owned())));
+        all
+    }
+
+    fn visit_string_values(&self, visit: &mut dyn FnMut(&str)) {
+        self.visit(visit);
+    }
+
+    /// Off the hot path: only rsigma's own diagnostics ask for it.
+    fn to_json(&self) -> Value {
+        let fields = field::FIELDS.iter();
+        let known = fields.filter_map(|f| Some((f.name.to_owned(), f.get(self)?.to_json())));
+        Value::Object(known.collect())
+    }
+
+    fn field_keys(&self) -> Vec<Cow<'_, str>> {
+        let set = field::FIELDS
+            .iter()
+            .filter(|field| field.get(self).is_some());
+        set.map(|field| Cow::Borrowed(field.name)).collect()
+    }
+}

@@ -1,0 +1,163 @@
+//! Logs on standard error: text on a terminal, JSON otherwise.
+//!
+//! Records of the `log` crate (aya-log's kernel messages among them) come the same way.
+//! What is logged may have been chosen by an attacker: nothing in it can start a line of
+//! its own or steer a terminal.
+
+use std::io::{self, IsTerminal as _};
+
+use clap::ValueEnum;
+use tracing::Dispatch;
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{MakeWriter, format},
+    util::SubscriberInitExt as _,
+};
+
+use crate::{
+    config::{Log, LogFormat},
+    exit::{Exit, Failure},
+    printable::escape,
+};
+
+/// Target of the line that says `ready`: written whatever the level is.
+pub const READY: &str = "ready";
+/// Target of everything the kernel programs log: their crate's name.
+const KERNEL: &str = "sensor_ebpf";
+
+/// Sends logs to standard error from now on; `color` is for text.
+///
+/// # Errors
+/// When logging was started before.
+pub fn init(log: Log, color: bool) -> Result<(), Failure> {
+    let text = match log.format {
+        LogFormat::Auto => io::stderr().is_terminal(),
+        LogFormat::Text => true,
+        LogFormat::Json => false,
+    };
+    let started = dispatch(log, text.then_some(color), io::stderr)?.try_init();
+    started.map_err(|error| Failure::new(Exit::Internal, format_args!("start logging: {error}")))
+}
+
+/// Text with or without colours, or JSON when `color` is `None`.
+fn dispatch<W>(log: Log, color: Option<bool>, writer: W) -> Result<Dispatch, Failure>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let filter = filter(log)?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer);
+    Ok(match color {
+        None => Dispatch::new(builder.json().flatten_event(true).finish()),
+        Some(color) => {
+            // The subscriber's own sanitising leaves line feeds alone.
+            let fields = format::debug_fn(|out, field, value| match field.name() {
+                "message" => write!(out, "{}", escape(&format!("{value:?}"))),
+                name if name.starts_with("log.") => Ok(()),
+                name => write!(out, " {name}={}", escape(&format!("{value:?}"))),
+            });
+            let builder = builder.with_ansi(color).fmt_fields(fields);
+            Dispatch::new(builder.finish())
+        }
+    })
+}
+
+fn filter(log: Log) -> Result<EnvFilter, Failure> {
+    let (level, kernel) = (name(&log.level), name(&log.kernel));
+    EnvFilter::try_new(format!("{level},{READY}=info,{KERNEL}={kernel}"))
+        .map_err(|error| Failure::new(Exit::Internal, format_args!("log filter: {error}")))
+}
+
+fn name(level: &impl ValueEnum) -> String {
+    level
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::config::{KernelLog, LogLevel};
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(log: Log, color: Option<bool>, work: impl FnOnce()) -> String {
+        let sink = Sink::default();
+        let writer = sink.clone();
+        let guard = dispatch(log, color, move || writer.clone())
+            .unwrap()
+            .set_default();
+        work();
+        drop(guard);
+        String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
+    }
+
+    fn hostile() {
+        let path = "/tmp/\x1b[2J\nINFO forged\u{202e}";
+        tracing::warn!(path, shown = %path, "cannot read {path}");
+    }
+
+    #[test]
+    fn text_cannot_be_steered_by_what_is_logged() {
+        let text = logged(Log::default(), Some(false), hostile);
+        assert_eq!(text.matches('\n').count(), 1, "{text}");
+        assert_eq!(text, escape(text.trim_end()).into_owned() + "\n");
+        assert!(
+            text.contains("WARN sensor::logging::tests: cannot read /tmp/\\x1b[2J\\nINFO"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn json_is_one_object_a_line() {
+        let text = logged(Log::default(), None, hostile);
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(text.lines().count(), 1);
+        assert_eq!(
+            (&line["level"], &line["path"]),
+            (&"WARN".into(), &"/tmp/\x1b[2J\nINFO forged\u{202e}".into())
+        );
+        assert!(!text.contains('\x1b'));
+    }
+
+    #[test]
+    fn levels_are_kept_apart() {
+        let speak = || {
+            tracing::info!("agent info");
+            tracing::info!(target: READY, "ready");
+            log::info!(target: "sensor_ebpf::exec", "kernel info");
+            log::debug!(target: "sensor_ebpf", "kernel debug");
+            log::error!("agent error");
+        };
+        let log = Log {
+            level: LogLevel::Error,
+            kernel: KernelLog::Info,
+            ..Log::default()
+        };
+        let text = logged(log, Some(false), speak);
+        let lines: Vec<_> = text
+            .lines()
+            .map(|line| line.split_once(": ").unwrap().1)
+            .collect();
+        assert_eq!(lines, ["ready", "kernel info", "agent error"], "{text}");
+        let quiet = logged(Log::default(), Some(false), speak);
+        assert!(
+            !quiet.contains("kernel") && quiet.contains("agent info"),
+            "{quiet}"
+        );
+    }
+}

@@ -1,0 +1,218 @@
+//! The kernel side: loading, attaching, seeding, self-test, counters.
+//!
+//! The only module that names BPF programs and maps. Everything attached is detached
+//! when [`Probe`] is dropped: nothing is pinned.
+
+mod counter;
+mod error;
+mod hook;
+mod offset;
+mod seed;
+mod self_test;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use aya::{
+    Btf as KernelBtf, Ebpf, EbpfLoader, Endianness,
+    maps::{Array, HashMap, MapData, RingBuf},
+};
+use sensor_common::{
+    map::{Lineage, ProcessId, SensorState, ServiceState},
+    name::NameKey,
+};
+
+pub use self::{
+    counter::Counters,
+    error::ProbeError,
+    hook::{Hook, Rung},
+    offset::Override,
+    seed::Seed,
+    self_test::{HELPER_ARG, helper},
+};
+use crate::{
+    btf::Btf,
+    event::Snapshot,
+    ring::{Read, Ring},
+};
+
+/// The kernel programs, built by `build.rs`.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sensor-ebpf"));
+
+/// Where the running kernel publishes its BTF.
+pub const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
+
+/// How to load the programs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// BTF of the running kernel.
+    pub btf: PathBuf,
+    /// Emit events of processes outside every service too.
+    pub host_scope: bool,
+    /// Use this rung only.
+    pub rung: Option<Rung>,
+    /// Replace offsets found in BTF: for tests of the self-test.
+    pub overrides: Vec<Override>,
+    /// Stems of recognised executable names, and the index the kernel reports.
+    pub names: Vec<(NameKey, u32)>,
+    /// Kernel-side debug messages down to this level.
+    pub log: Option<log::Level>,
+}
+
+/// The loaded programs and their maps.
+pub struct Probe {
+    ebpf: Ebpf,
+    ring: Ring,
+    /// Read during start-up, to be consumed after the snapshot.
+    backlog: Vec<Read>,
+    hooks: Vec<Hook>,
+    tasks: HashMap<MapData, u32, Lineage>,
+    services: HashMap<MapData, ProcessId, ServiceState>,
+    state: Array<MapData, SensorState>,
+    counters: Arc<Counters>,
+}
+
+impl Probe {
+    /// Checks the kernel, loads and attaches. Until [`Probe::seed`] every lifecycle
+    /// event of the host goes to the ring.
+    ///
+    /// # Errors
+    /// When a privilege, BTF, a required member or a required hook is missing; then
+    /// nothing stays attached.
+    pub fn start(options: &Options) -> Result<Self, ProbeError> {
+        error::check_privilege()?;
+        error::check_namespaces()?;
+        let mut ebpf = load(options)?;
+        let kernel_btf = kernel_btf(&options.btf)?;
+        fill_names(&mut ebpf, &options.names)?;
+        let ring = RingBuf::try_from(take(&mut ebpf, "LINEAGE_RING")?)?;
+        let tasks = HashMap::try_from(take(&mut ebpf, "LINEAGE_TASKS")?)?;
+        let services = HashMap::try_from(take(&mut ebpf, "LINEAGE_SERVICES")?)?;
+        let state = Array::try_from(take(&mut ebpf, "LINEAGE_STATE")?)?;
+        let counts = take(&mut ebpf, "LINEAGE_COUNT")?;
+        let hooks = hook::attach(&mut ebpf, &kernel_btf, options.rung)?;
+        let counters = Arc::new(Counters::new(counts, &ebpf, &hooks)?);
+        seed::load(&mut ebpf, &kernel_btf)?;
+        let ring = Ring::new(ring);
+        let backlog = Vec::new();
+        Ok(Self {
+            ebpf,
+            ring,
+            backlog,
+            hooks,
+            tasks,
+            services,
+            state,
+            counters,
+        })
+    }
+
+    /// The attached hooks, in order of name.
+    #[must_use]
+    pub fn hooks(&self) -> &[Hook] {
+        &self.hooks
+    }
+
+    /// The kernel's counters.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// Takes the log of the kernel programs.
+    ///
+    /// # Errors
+    /// When the object has no log map.
+    pub fn take_log(&mut self) -> Result<aya_log::EbpfLogger<&'static dyn log::Log>, ProbeError> {
+        aya_log::EbpfLogger::init(&mut self.ebpf).map_err(ProbeError::Log)
+    }
+
+    /// Gives up the ring to its reader; the hooks stay attached while the second part
+    /// lives.
+    #[must_use]
+    pub fn split(self) -> (Ring, Attached) {
+        let Self {
+            ebpf,
+            ring,
+            services,
+            ..
+        } = self;
+        (ring, Attached { ebpf, services })
+    }
+}
+
+/// Keeps the hooks attached, and tells the kernel side what the agent found out.
+pub struct Attached {
+    ebpf: Ebpf,
+    services: HashMap<MapData, ProcessId, ServiceState>,
+}
+
+impl Attached {
+    /// Un-marks every member of the service `root`: one write. For a root that is no
+    /// server, and for a service that has ended.
+    ///
+    /// # Errors
+    /// When the map refuses; a service that is already gone is no error.
+    pub fn retire(&mut self, root: ProcessId) -> Result<(), ProbeError> {
+        match self.services.remove(&root) {
+            Ok(()) | Err(aya::maps::MapError::KeyNotFound) => Ok(()),
+            Err(error) => Err(ProbeError::Map(error)),
+        }
+    }
+
+    /// The processes that exist now, after records were lost. The kernel's own marks
+    /// do not depend on the ring, so one pass tells all.
+    ///
+    /// # Errors
+    /// When the iterator fails.
+    pub fn rescan(&mut self, host_scope: bool) -> Result<Snapshot, ProbeError> {
+        Ok(seed::snapshot(&seed::rows(&mut self.ebpf)?, host_scope))
+    }
+}
+
+/// Reads BTF, sets offsets and switches, creates the maps.
+fn load(options: &Options) -> Result<Ebpf, ProbeError> {
+    let data = std::fs::read(&options.btf).map_err(|error| ProbeError::NoBtf {
+        path: options.btf.clone(),
+        error,
+    })?;
+    let btf = Btf::parse(&data).map_err(|error| ProbeError::BadBtf {
+        path: options.btf.clone(),
+        error,
+    })?;
+    let offsets = offset::resolve(&btf, &options.overrides)?;
+    let group_dead = u64::from(btf.tracepoint_args("sched_process_exit") >= Some(2));
+    let host_scope = u64::from(options.host_scope);
+    // aya-log's levels are the `log` crate's, 0 is off.
+    let log_level = options.log.map_or(0, |level| level as u8);
+    let kernel_btf = kernel_btf(&options.btf)?;
+    let mut loader = EbpfLoader::new();
+    loader
+        .btf(Some(&kernel_btf))
+        .override_global("OFFSETS", &offsets, true)
+        .override_global("GROUP_DEAD_ARG", &group_dead, true)
+        .override_global("HOST_SCOPE", &host_scope, true)
+        .override_global(aya_log::LEVEL, &log_level, true);
+    loader.load(OBJECT).map_err(ProbeError::load)
+}
+
+fn kernel_btf(path: &Path) -> Result<KernelBtf, ProbeError> {
+    KernelBtf::parse_file(path, Endianness::default()).map_err(ProbeError::KernelBtf)
+}
+
+fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<aya::maps::Map, ProbeError> {
+    ebpf.take_map(name).ok_or(ProbeError::Object(name))
+}
+
+fn fill_names(ebpf: &mut Ebpf, names: &[(NameKey, u32)]) -> Result<(), ProbeError> {
+    let map = ebpf
+        .map_mut("LINEAGE_NAMES")
+        .ok_or(ProbeError::Object("LINEAGE_NAMES"))?;
+    let mut map: HashMap<_, NameKey, u32> = HashMap::try_from(map)?;
+    for (key, index) in names {
+        map.insert(key, index, 0)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! The kernel's own counters, read when asked.
+
+use std::{fs, os::fd::AsRawFd};
+
+use aya::{
+    Ebpf,
+    maps::{Map, MapData, PerCpuArray},
+    programs::ProgramFd,
+};
+use sensor_common::counter::Counter;
+
+use super::{Hook, ProbeError, error::chain, hook};
+
+/// Reader of the counter map and of the programs' recursion misses. Holds descriptors
+/// only, so that a scrape needs nothing from the core.
+pub struct Counters {
+    map: PerCpuArray<MapData, u64>,
+    programs: Vec<ProgramFd>,
+}
+
+impl Counters {
+    pub(super) fn new(map: Map, ebpf: &Ebpf, hooks: &[Hook]) -> Result<Self, ProbeError> {
+        let mut programs = Vec::new();
+        for hook in hooks {
+            let name = hook::program_name(hook::stem(hook), hook.rung);
+            let program = ebpf.program(&name).ok_or(ProbeError::Object("program"))?;
+            let descriptor = program.fd().and_then(|fd| Ok(fd.try_clone()?));
+            programs.push(descriptor.map_err(|error| ProbeError::Load(chain(&error)))?);
+        }
+        Ok(Self {
+            map: PerCpuArray::try_from(map)?,
+            programs,
+        })
+    }
+
+    /// Sum of `counter` over all CPUs, in events since load.
+    ///
+    /// # Errors
+    /// When the map cannot be read.
+    pub fn read(&self, counter: Counter) -> Result<u64, ProbeError> {
+        let values = self.map.get(&counter.index(), 0)?;
+        Ok(values.iter().sum())
+    }
+
+    /// Times the kernel did not run a program because it was already running on that
+    /// CPU: events lost without a record. 0 before Linux 5.12, which does not count.
+    #[must_use]
+    pub fn recursion_misses(&self) -> u64 {
+        let misses = |program: &ProgramFd| {
+            let fd = std::os::fd::AsFd::as_fd(program).as_raw_fd();
+            let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
+            let line = info
+                .lines()
+                .find_map(|line| line.strip_prefix("recursion_misses:"))?;
+            line.trim().parse::<u64>().ok()
+        };
+        self.programs.iter().filter_map(misses).sum()
+    }
+}

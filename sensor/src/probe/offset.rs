@@ -1,0 +1,61 @@
+//! Resolving the offset table from BTF.
+
+use std::str::FromStr;
+
+use sensor_common::offset::{ABSENT, Offsets, Spec};
+
+use super::ProbeError;
+use crate::btf::Btf;
+
+/// Replaces an offset found in BTF: `NAME=BYTES`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// Name of the offset, a field of [`Offsets`].
+    pub name: String,
+    /// Bytes.
+    pub value: u64,
+}
+
+impl FromStr for Override {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, value) = text.split_once('=').ok_or("expected NAME=BYTES")?;
+        let value = value.parse().map_err(|error| format!("{value}: {error}"))?;
+        Ok(Self {
+            name: name.to_owned(),
+            value,
+        })
+    }
+}
+
+/// Finds every offset; a missing required one is an error that names it.
+pub(super) fn resolve(btf: &Btf<'_>, overrides: &[Override]) -> Result<Offsets, ProbeError> {
+    if let Some(unknown) = overrides
+        .iter()
+        .find(|wanted| !Offsets::SPECS.iter().any(|spec| spec.name == wanted.name))
+    {
+        return Err(ProbeError::Override(unknown.name.clone()));
+    }
+    let mut missing: Option<&'static Spec> = None;
+    let offsets = Offsets::from_fn(|spec| {
+        if let Some(wanted) = overrides.iter().find(|wanted| wanted.name == spec.name) {
+            return wanted.value;
+        }
+        btf.member_offset(spec.structure, spec.member)
+            .unwrap_or_else(|| {
+                if spec.required && missing.is_none() {
+                    missing = Some(spec);
+                }
+                ABSENT
+            })
+    });
+    match missing {
+        None => Ok(offsets),
+        Some(spec) => Err(ProbeError::Member {
+            name: spec.name,
+            structure: spec.structure,
+            member: spec.member,
+        }),
+    }
+}

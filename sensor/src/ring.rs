@@ -1,0 +1,160 @@
+//! The consumer end of the lifecycle ring: records in, events and proven gaps out.
+
+use std::io;
+
+use aya::maps::{MapData, RingBuf};
+use tokio::io::{Interest, unix::AsyncFd};
+
+use crate::{
+    decode::{DecodeError, decode},
+    event::{Event, Lost, Stamp},
+};
+
+/// What one step of the reader found.
+#[derive(Debug)]
+pub enum Read {
+    /// A record, and the gap in its CPU's sequence before it, if there is one.
+    Event(Event, Option<Lost>),
+    /// A record that is none.
+    Malformed(DecodeError),
+}
+
+/// Reader of the ring. Each record is consumed when the next step begins.
+pub struct Ring {
+    ring: RingBuf<MapData>,
+    sequence: Sequence,
+}
+
+impl Ring {
+    /// A reader from the start of the ring's life: sequence numbers begin at 1.
+    #[must_use]
+    pub fn new(ring: RingBuf<MapData>) -> Self {
+        Self {
+            ring,
+            sequence: Sequence::default(),
+        }
+    }
+
+    /// Takes one record, if there is one.
+    pub fn next(&mut self) -> Option<Read> {
+        let item = self.ring.next()?;
+        Some(self.sequence.read(&item))
+    }
+
+    /// Makes the ring wait for readiness in the current tokio runtime.
+    ///
+    /// # Errors
+    /// When the descriptor cannot be registered.
+    pub fn into_async(self) -> io::Result<AsyncRing> {
+        let Self { ring, sequence } = self;
+        #[expect(unsafe_code, reason = "tokio has no safe way to register a descriptor")]
+        // SAFETY: the descriptor is the ring's own map; it stays open and the same for
+        // as long as `ring` lives, which the `AsyncFd` owns.
+        let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }?;
+        Ok(AsyncRing { ring, sequence })
+    }
+}
+
+/// A [`Ring`] that can be awaited.
+pub struct AsyncRing {
+    ring: AsyncFd<RingBuf<MapData>>,
+    sequence: Sequence,
+}
+
+impl AsyncRing {
+    /// Waits until the kernel has announced a record. Most records are not announced:
+    /// the caller looks at intervals as well.
+    ///
+    /// # Errors
+    /// When the event loop is gone.
+    pub async fn readable(&mut self) -> io::Result<()> {
+        self.ring.readable_mut().await?.clear_ready();
+        Ok(())
+    }
+
+    /// Takes one record and hands it to `consume` before it gives its place back.
+    /// `false` when there was none.
+    pub fn next(&mut self, consume: impl FnOnce(Read)) -> bool {
+        let Some(item) = self.ring.get_mut().next() else {
+            return false;
+        };
+        consume(self.sequence.read(&item));
+        true
+    }
+}
+
+fn stamp(event: &Event) -> Option<Stamp> {
+    match event {
+        Event::Fork(fork) => Some(fork.stamp),
+        Event::Exec(exec) => Some(exec.stamp),
+        Event::Exit(exit) => Some(exit.stamp),
+        Event::Lost(_) => None,
+    }
+}
+
+/// Last sequence number seen on each CPU.
+#[derive(Debug, Default)]
+struct Sequence {
+    last: Vec<u64>,
+}
+
+/// CPUs followed; the number comes from a record, so it is bounded (`NR_CPUS` is 8,192
+/// at most).
+const CPUS: usize = 8_192;
+
+impl Sequence {
+    fn read(&mut self, record: &[u8]) -> Read {
+        match decode(record) {
+            Ok(event) => {
+                let lost = stamp(&event).and_then(|stamp| self.follow(stamp));
+                Read::Event(event, lost)
+            }
+            Err(error) => Read::Malformed(error),
+        }
+    }
+
+    /// Notes `stamp`; tells how many numbers were skipped before it.
+    fn follow(&mut self, stamp: Stamp) -> Option<Lost> {
+        let cpu = stamp.cpu as usize;
+        if cpu >= CPUS {
+            return None;
+        }
+        if self.last.len() <= cpu {
+            self.last.resize(cpu + 1, 0);
+        }
+        let last = self.last.get_mut(cpu)?;
+        let missing = stamp.seq.saturating_sub(last.saturating_add(1));
+        *last = stamp.seq.max(*last);
+        (missing > 0).then_some(Lost {
+            cpu: stamp.cpu,
+            count: missing,
+            time_ns: stamp.time_ns,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_are_counted_per_cpu_and_from_the_first_record() {
+        let mut sequence = Sequence::default();
+        let mut follow = |cpu, seq| {
+            sequence
+                .follow(Stamp {
+                    cpu,
+                    seq,
+                    time_ns: 0,
+                })
+                .map(|lost| lost.count)
+        };
+        assert_eq!(follow(0, 1), None);
+        assert_eq!(follow(0, 2), None);
+        assert_eq!(follow(1, 3), Some(2));
+        assert_eq!(follow(0, 5), Some(2));
+        assert_eq!(follow(0, 4), None);
+        assert_eq!(follow(0, 6), None);
+        assert_eq!(follow(u32::MAX, 1), None);
+    }
+}

@@ -1,0 +1,141 @@
+//! Which programs are servers, of which kind, and what that kind may do.
+//!
+//! The kernel recognises a server by the stem of its executable's file name; this
+//! module holds the list of those stems and looks closer where a name is not enough: a
+//! `java` is a server only when its command line names one. It decides on a program
+//! alone and must never look at a process, a file or the clock.
+
+mod java;
+#[cfg(test)]
+mod tests;
+
+use sensor_common::limit::{NAME, NAME_READ};
+use sensor_common::name::{NameKey, stem};
+
+use crate::event::{Image, Program};
+use crate::lineage::{Role, ServiceKind};
+
+/// Recognised stems. The position is the index the kernel hands back in
+/// `ServiceState::name`, so new names go to the end.
+const NAMES: &[(&str, ServiceKind)] = &[
+    ("nginx", ServiceKind::Nginx),
+    ("nginx-debug", ServiceKind::Nginx),
+    ("openresty", ServiceKind::Nginx),
+    ("angie", ServiceKind::Nginx),
+    ("apache", ServiceKind::Apache),
+    ("httpd", ServiceKind::Apache),
+    ("httpd.worker", ServiceKind::Apache),
+    ("httpd-worker", ServiceKind::Apache),
+    ("httpd.event", ServiceKind::Apache),
+    ("httpd-prefork", ServiceKind::Apache),
+    ("php-fpm", ServiceKind::PhpFpm),
+    // Plesk's build of php-fpm.
+    ("sw-engine-fpm", ServiceKind::PhpFpm),
+    ("java", ServiceKind::Java),
+];
+
+/// What `/proc/<pid>/exe` appends to the path of a file that was unlinked, for a
+/// scanned program whose binary has been upgraded since.
+const DELETED: &[u8] = b" (deleted)";
+
+/// Keys and values for the kernel's name map.
+pub fn names() -> impl Iterator<Item = (NameKey, u32)> {
+    NAMES
+        .iter()
+        .zip(0..)
+        .map(|((name, _), index)| (key(name), index))
+}
+
+/// Kind of server the file name of `image` stands for, by the same rule as the kernel's.
+#[must_use]
+pub fn kind_of(image: &Image) -> Option<ServiceKind> {
+    let name: &[u8] = image.name().as_ref();
+    let name = if image.unlinked {
+        name.strip_suffix(DELETED).unwrap_or(name)
+    } else {
+        name
+    };
+    let wanted = stem(name)?;
+    NAMES
+        .iter()
+        .find(|(name, _)| key(name) == wanted)
+        .map(|&(_, kind)| kind)
+}
+
+/// `name` NUL padded; a name that were too long would be cut, which the tests exclude.
+fn key(name: &str) -> NameKey {
+    let mut key = [0; NAME];
+    for (to, from) in key.iter_mut().zip(name.bytes()) {
+        *to = from;
+    }
+    key
+}
+
+/// What a closer look at a recognised program says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A server.
+    Server(ServiceKind),
+    /// It only has the name of one.
+    NotServer,
+}
+
+/// The list of servers, with the main classes and jars the configuration adds.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    extra_java: Vec<String>,
+}
+
+impl Catalogue {
+    /// `extra_java`: main classes or jar file names that are servers here, exact or
+    /// with a trailing `*`.
+    #[must_use]
+    pub fn new(extra_java: &[String]) -> Self {
+        Self {
+            extra_java: extra_java.to_vec(),
+        }
+    }
+
+    /// Looks at a program whose name the kernel has recognised.
+    #[must_use]
+    pub fn decide(&self, program: &Program) -> Verdict {
+        match kind_of(&program.image) {
+            Some(ServiceKind::Java)
+                if !java::is_server(&program.args, program.faults, &self.extra_java) =>
+            {
+                Verdict::NotServer
+            }
+            Some(kind) => Verdict::Server(kind),
+            // The path could not be read, and the kernel says it is a server.
+            None if program.image.path.is_empty() => Verdict::Server(ServiceKind::Unknown),
+            None => Verdict::NotServer,
+        }
+    }
+}
+
+/// Role a service of this kind has until something better is known.
+#[must_use]
+pub const fn role(kind: ServiceKind) -> Role {
+    match kind {
+        ServiceKind::Nginx => Role::Edge,
+        ServiceKind::Apache | ServiceKind::PhpFpm | ServiceKind::Java | ServiceKind::Unknown => {
+            Role::App
+        }
+    }
+}
+
+/// `true` when the recognised process forks workers that serve the requests.
+#[must_use]
+pub const fn has_workers(kind: ServiceKind) -> bool {
+    !matches!(kind, ServiceKind::Java)
+}
+
+/// systemd unit a cgroup path belongs to: its last `*.service` component, else empty.
+#[must_use]
+pub fn unit(cgroup: &[u8]) -> String {
+    cgroup
+        .rsplit(|&byte| byte == b'/')
+        .find(|component| component.len() > 8 && component.ends_with(b".service"))
+        .map(|component| String::from_utf8_lossy(component).into_owned())
+        .unwrap_or_default()
+}

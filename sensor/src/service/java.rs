@@ -1,0 +1,253 @@
+//! Is this `java` a server? Reads a command line the way the JDK launcher does.
+//!
+//! The launcher (`ParseArguments` in `java.base/share/native/libjli/java.c`) takes
+//! options until the first word that is none: the main class, or the jar when `-jar`
+//! was among the options. A few options take the next word as their value.
+
+use crate::event::{Args, Faults};
+use sensor_common::record::fault;
+
+/// Options whose value is the next word (`IsWhiteSpaceOption` in `java.c`).
+const WITH_VALUE: &[&str] = &[
+    "-cp",
+    "-classpath",
+    "--class-path",
+    "-p",
+    "--module-path",
+    "--upgrade-module-path",
+    "--add-modules",
+    "--enable-native-access",
+    "--limit-modules",
+    "--add-exports",
+    "--add-opens",
+    "--add-reads",
+    "--patch-module",
+    "-d",
+    "--describe-module",
+    "--source",
+];
+
+/// System properties only a server is started with.
+const PROPERTIES: &[&str] = &[
+    "-Dcatalina.base=",
+    "-Djetty.home=",
+    "-Djetty.base=",
+    "-Djboss.home.dir=",
+    "-Djboss.server.base.dir=",
+    "-Dweblogic.Name=",
+    "-Dcom.sun.aas.instanceRoot=",
+    "-Dsolr.solr.home=",
+    "-Dteamcity.server=",
+    "-Dserver.port=",
+];
+
+/// Main classes of servers; a trailing `*` stands for any rest.
+const MAINS: &[&str] = &[
+    "org.apache.catalina.startup.Bootstrap",
+    "org.eclipse.jetty.start.Main",
+    "org.eclipse.jetty.runner.Runner",
+    "org.jboss.modules.Main",
+    "weblogic.Server",
+    "com.ibm.ws.runtime.WsServer",
+    "com.ibm.ws.kernel.boot.cmdline.Bootstrap",
+    "com.sun.enterprise.glassfish.bootstrap.ASMain",
+    "com.sun.enterprise.glassfish.bootstrap.GlassFishMain",
+    "com.caucho.server.resin.Resin",
+    "org.springframework.boot.loader.*",
+    "io.quarkus.bootstrap.runner.QuarkusEntryPoint",
+    "io.micronaut.*",
+    "io.dropwizard.*",
+    "io.helidon.*",
+    "play.core.server.ProdServerStart",
+    "io.vertx.core.Launcher",
+    "org.keycloak*",
+    "org.apereo.cas*",
+    "org.elasticsearch.bootstrap.Elasticsearch",
+    "com.atlassian.jira.startup.Launcher",
+    "com.atlassian.bitbucket.internal.launcher.BitbucketServerLauncher",
+    "com.google.gerrit.pgm.Daemon",
+    "kafka.Kafka",
+    "org.apache.zookeeper.server.quorum.QuorumPeerMain",
+    "org.apache.cassandra.service.CassandraDaemon",
+    "org.sonatype.nexus.karaf.NexusMain",
+    "winstone.Launcher",
+    "executable.Main",
+];
+
+/// Jars of servers, without extension; a version may follow.
+const JARS: &[&str] = &[
+    "jenkins",
+    "quarkus-run",
+    "start",
+    "jetty-runner",
+    "jetty-home",
+    "jboss-modules",
+    "activemq",
+    "ws-server",
+    "glassfish",
+    "payara-micro",
+    "winstone",
+    "gerrit",
+    "sonar-application",
+    "tomcat-embed",
+    "webapp-runner",
+];
+
+/// Program arguments by which a Spring Boot jar of any name says that it serves.
+const SPRING: &[&str] = &[
+    "--server.port=",
+    "--spring.profiles.active=",
+    "--spring.config.",
+];
+
+/// What the options of one command line lead to.
+enum Main<'a> {
+    /// `java [options] class`, or `-m module/class`.
+    Class(&'a [u8]),
+    /// `java [options] -jar file`.
+    Jar(&'a [u8]),
+    /// The options end without one (`java -version`).
+    Nothing,
+    /// It cannot be seen: cut off, or hidden in an `@argfile`.
+    Hidden,
+}
+
+/// `true` unless the command line shows that this `java` is no server. A command line
+/// that shows neither counts as a server: a false alert can be silenced, a server
+/// nobody watches cannot.
+pub(super) fn is_server(args: &Args, faults: Faults, extra: &[String]) -> bool {
+    let cut = args.truncated || faults.has(fault::ARGS | fault::ARGS_CUT);
+    let words: Vec<&[u8]> = args.head.iter().map(|word| &word[..]).collect();
+    if words.is_empty() {
+        return true;
+    }
+    let (main, options, rest) = parse(&words, cut);
+    if options.iter().any(|option| {
+        PROPERTIES
+            .iter()
+            .any(|name| option.starts_with(name.as_bytes()))
+    }) {
+        return true;
+    }
+    match main {
+        Main::Class(class) => names_class(class, extra),
+        Main::Jar(jar) => names_jar(jar, extra) || rest.iter().any(|word| is_spring(word)),
+        Main::Nothing => false,
+        Main::Hidden => true,
+    }
+}
+
+/// Main, options and what follows main, of a command line whose word 0 is `java`.
+fn parse<'a, 'b>(words: &'b [&'a [u8]], cut: bool) -> (Main<'a>, &'b [&'a [u8]], &'b [&'a [u8]]) {
+    let mut jar = false;
+    let mut hidden = false;
+    let mut index = 1;
+    while let Some(&word) = words.get(index) {
+        if word == b"-jar" {
+            jar = true;
+        } else if word == b"-m" || word == b"--module" {
+            index += 1;
+            let main = words
+                .get(index)
+                .map_or(Main::Hidden, |&value| Main::Class(class_of(value)));
+            return (main, head(words, index), tail(words, index + 1));
+        } else if let Some(value) = word.strip_prefix(b"--module=") {
+            return (
+                Main::Class(class_of(value)),
+                head(words, index),
+                tail(words, index + 1),
+            );
+        } else if WITH_VALUE.iter().any(|option| option.as_bytes() == word) {
+            index += 1;
+        } else if word.starts_with(b"@") {
+            // The launcher puts the file's words here; main may be among them.
+            hidden = true;
+        } else if !word.starts_with(b"-") {
+            // The last word before a cut may be cut itself.
+            let whole = !hidden && !(cut && index + 1 == words.len());
+            let main = match (whole, jar) {
+                (false, _) => Main::Hidden,
+                (true, true) => Main::Jar(word),
+                (true, false) => Main::Class(word),
+            };
+            return (main, head(words, index), tail(words, index + 1));
+        }
+        index += 1;
+    }
+    let main = if hidden || cut {
+        Main::Hidden
+    } else {
+        Main::Nothing
+    };
+    (main, words, &[])
+}
+
+fn head<'a, 'b>(words: &'b [&'a [u8]], end: usize) -> &'b [&'a [u8]] {
+    words.get(..end).unwrap_or(words)
+}
+
+fn tail<'a, 'b>(words: &'b [&'a [u8]], start: usize) -> &'b [&'a [u8]] {
+    words.get(start..).unwrap_or_default()
+}
+
+/// The class of `module/class`; a bare module stands for itself.
+fn class_of(value: &[u8]) -> &[u8] {
+    value
+        .iter()
+        .position(|&byte| byte == b'/')
+        .map_or(value, |slash| tail_bytes(value, slash + 1))
+}
+
+fn tail_bytes(bytes: &[u8], start: usize) -> &[u8] {
+    bytes.get(start..).unwrap_or_default()
+}
+
+/// Also with slashes for dots, which the launcher accepts.
+fn names_class(class: &[u8], extra: &[String]) -> bool {
+    let dotted: Vec<u8> = class
+        .iter()
+        .map(|&byte| if byte == b'/' { b'.' } else { byte })
+        .collect();
+    let mut known = MAINS
+        .iter()
+        .copied()
+        .chain(extra.iter().map(String::as_str));
+    known.any(|pattern| matches(pattern, &dotted))
+}
+
+/// `pattern` is exact, or a prefix when it ends in `*`.
+fn matches(pattern: &str, text: &[u8]) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => text.starts_with(prefix.as_bytes()),
+        None => pattern.as_bytes() == text,
+    }
+}
+
+/// By file name: a known stem, alone or followed by a version; or an extra name.
+fn names_jar(path: &[u8], extra: &[String]) -> bool {
+    let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
+    let stem = name
+        .strip_suffix(b".jar")
+        .or_else(|| name.strip_suffix(b".war"))
+        .unwrap_or(name);
+    JARS.iter()
+        .any(|jar| stem.strip_prefix(jar.as_bytes()).is_some_and(is_version))
+        || extra
+            .iter()
+            .any(|pattern| matches(pattern, name) || matches(pattern, path))
+}
+
+/// Empty, or a separator and a digit: `-9.4.44.v20211001`.
+fn is_version(rest: &[u8]) -> bool {
+    match rest {
+        [] => true,
+        [b'-' | b'_' | b'.', digit, ..] => digit.is_ascii_digit(),
+        _ => false,
+    }
+}
+
+fn is_spring(word: &[u8]) -> bool {
+    SPRING
+        .iter()
+        .any(|option| word.starts_with(option.as_bytes()))
+}

@@ -1,0 +1,204 @@
+//! The process trees of the services: who made whom, what each has run, and in which
+//! service it stands.
+//!
+//! `Tree` takes decoded events and scans, in the order they are consumed, and answers
+//! with the execs that rules must see. A birth edge, once observed, never changes; a
+//! lineage always ends at a root; every table has a bound (`Limits`). The same inputs
+//! give the same answers: no clock, no I/O, no map order leaves this module.
+
+mod evict;
+mod exec;
+mod grow;
+mod image;
+mod node;
+mod seed;
+mod table;
+#[cfg(test)]
+mod tests;
+mod view;
+mod walk;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use sensor_common::limit::{LINEAGE_ENTRIES, SERVICE_ENTRIES};
+
+use self::table::Table;
+pub use self::view::{ProcessView, ServiceView, Stats};
+use crate::event::{Event, Membership, ProcessId, Snapshot};
+use crate::lineage::{Service, Subject};
+use crate::service::Catalogue;
+
+/// Which processes are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// Members of services.
+    #[default]
+    Services,
+    /// Every process.
+    Host,
+}
+
+/// Bounds of every table.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Processes, exited ancestors included. As many as the kernel's lineage map holds.
+    pub processes: usize,
+    /// Services, nested ones included. As many as the kernel's service map holds.
+    pub services: usize,
+    /// Nested services below one root service: beyond, a member that poses as another
+    /// server is judged in its root service alone.
+    pub nested: u32,
+    /// Services one process may stand in at once, the root service included.
+    pub contexts: usize,
+    /// Remembered roots that turned out to be no servers.
+    pub retired: usize,
+    /// How long what has exited is kept after its last descendant, ns.
+    pub grace_ns: u64,
+    /// Processes removed by one call of [`Tree::expire`].
+    pub expire_batch: usize,
+    /// Bytes of programs above which exited processes go before their time.
+    pub program_bytes_exited: usize,
+    /// Bytes of programs above which live ones go too.
+    pub program_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            processes: LINEAGE_ENTRIES as usize,
+            services: SERVICE_ENTRIES as usize,
+            nested: 64,
+            contexts: 4,
+            retired: SERVICE_ENTRIES as usize,
+            grace_ns: 60_000_000_000,
+            expire_batch: 4_096,
+            program_bytes_exited: 16 << 20,
+            program_bytes: 256 << 20,
+        }
+    }
+}
+
+/// What follows from one input.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Effects {
+    /// Execs to be judged: one for each service the process stands in, the root
+    /// service first.
+    pub subjects: Vec<Subject>,
+    /// Services that began, or whose kind became known.
+    pub started: Vec<Arc<Service>>,
+    /// Roots that are no servers: to be marked so in the kernel's service map.
+    pub retired: Vec<ProcessId>,
+    /// Members the kernel did not mark (born while the scan ran): to be entered into
+    /// its lineage map.
+    pub adopted: Vec<(ProcessId, Membership)>,
+}
+
+/// What could not be kept, in processes and services.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shed {
+    /// Exited processes removed before their time.
+    pub exited: u64,
+    /// Live processes removed: a later record of theirs begins at the service root.
+    pub live: u64,
+    /// Services not followed because the table was full.
+    pub services: u64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Tree {
+    limits: Limits,
+    scope: Scope,
+    catalogue: Catalogue,
+    table: Table,
+    /// Roots that are no servers, whose members' records may still be on their way.
+    retired: BTreeSet<ProcessId>,
+    retired_order: VecDeque<ProcessId>,
+    /// Next processes to go when the table is full and nothing has exited; newest first.
+    victims: Vec<ProcessId>,
+    shed: Shed,
+    /// Records lost since the start.
+    lost: u64,
+}
+
+impl Tree {
+    /// An empty tree.
+    #[must_use]
+    pub fn new(limits: Limits, scope: Scope, catalogue: Catalogue) -> Self {
+        Self {
+            limits,
+            scope,
+            catalogue,
+            table: Table::default(),
+            retired: BTreeSet::new(),
+            retired_order: VecDeque::new(),
+            victims: Vec::new(),
+            shed: Shed::default(),
+            lost: 0,
+        }
+    }
+
+    /// Takes one event.
+    pub fn apply(&mut self, event: &Event) -> Effects {
+        let mut effects = Effects::default();
+        match event {
+            Event::Fork(fork) => self.fork(fork, &mut effects),
+            Event::Exec(exec) => self.exec(exec, &mut effects),
+            Event::Exit(exit) => self.exit(exit),
+            Event::Lost(lost) => self.lost = self.lost.saturating_add(lost.count),
+        }
+        self.enforce();
+        effects
+    }
+
+    /// Takes the processes a scan found. Events that happened while it ran are applied
+    /// afterwards and complete it.
+    pub fn seed(&mut self, snapshot: &Snapshot) -> Effects {
+        let mut effects = Effects::default();
+        self.scan(snapshot, &mut effects);
+        self.enforce();
+        effects
+    }
+
+    /// Takes a new list of servers; it counts from the next exec on.
+    pub fn set_catalogue(&mut self, catalogue: Catalogue) {
+        self.catalogue = catalogue;
+    }
+
+    /// What could not be kept.
+    #[must_use]
+    pub fn shed(&self) -> Shed {
+        self.shed
+    }
+
+    /// The membership a record states, unless its root is no server or the record
+    /// contradicts itself: a member begins after its root.
+    fn admit(&self, stated: Option<Membership>, process: ProcessId) -> Option<Membership> {
+        stated.filter(|membership| {
+            membership.root <= process && !self.retired.contains(&membership.root)
+        })
+    }
+
+    /// Remembers that `root` is no server.
+    fn retire(&mut self, root: ProcessId, effects: &mut Effects) {
+        effects.retired.push(root);
+        if self.retired.insert(root) {
+            self.retired_order.push_back(root);
+        }
+        if self.retired_order.len() > self.limits.retired {
+            if let Some(oldest) = self.retired_order.pop_front() {
+                self.retired.remove(&oldest);
+            }
+        }
+        self.forget(root);
+    }
+
+    /// `root` has become a server after all.
+    fn unretire(&mut self, root: ProcessId) {
+        if self.retired.remove(&root) {
+            self.retired_order.retain(|&other| other != root);
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! What an exec means: a server begins, a service re-executes itself, or a process
+//! leaves the service's own image, which is what rules are for.
+
+use std::sync::Arc;
+
+use super::grow::inherited;
+use super::image::{is_jspawnhelper, is_own, is_transparent};
+use super::node::{Branch, Node};
+use super::{Effects, Scope, Tree};
+use crate::event::{Exec, ProcessId, Program, Source};
+use crate::lineage::{Part, Provenance, ServiceKind};
+use crate::service::{self, Verdict};
+
+/// Services of whose own image an exec is.
+type Own = Vec<ProcessId>;
+
+impl Tree {
+    pub(super) fn exec(&mut self, exec: &Exec, effects: &mut Effects) {
+        if self.begins_service(exec) {
+            self.exec_root(exec, effects);
+        } else {
+            self.exec_member(exec, effects);
+        }
+    }
+
+    /// A recognised program in no service yet, or the root's own exec, of which only
+    /// the result or nothing was known.
+    fn begins_service(&self, exec: &Exec) -> bool {
+        let id = exec.process;
+        if !exec.recognised {
+            return false;
+        }
+        match self.table.get(id).and_then(|node| node.home) {
+            None => exec
+                .membership
+                .is_none_or(|membership| membership.root == id),
+            Some(home) => {
+                home.service == id
+                    && (self.scan_saw(exec)
+                        || self.kind_of_service(id) == Some(ServiceKind::Unknown))
+            }
+        }
+    }
+
+    fn kind_of_service(&self, id: ProcessId) -> Option<ServiceKind> {
+        self.table.service(id).map(|entry| entry.service.kind)
+    }
+
+    /// The scan read what this exec, whose record comes after it, had already done.
+    fn scan_saw(&self, exec: &Exec) -> bool {
+        self.table
+            .get(exec.process)
+            .and_then(|node| node.program.as_ref())
+            .is_some_and(|program| {
+                program.source == Source::Scan && exec.stamp.time_ns <= program.time_ns
+            })
+    }
+
+    fn exec_root(&mut self, exec: &Exec, effects: &mut Effects) {
+        let id = exec.process;
+        let Verdict::Server(kind) = self.catalogue.decide(&exec.program) else {
+            self.retire(id, effects);
+            if self.scope == Scope::Host {
+                self.exec_stranger(exec, effects);
+            }
+            return;
+        };
+        self.unretire(id);
+        let previous = self.enter(exec);
+        if let Some(node) = self.table.get_mut(id) {
+            node.provenance = Provenance::Observed;
+        }
+        self.record(id, &exec.program);
+        let known = self.kind_of_service(id);
+        let service = match known {
+            Some(_) => self.identify(id, kind, &exec.program),
+            None => self.start(id, kind, Some(&exec.program), None),
+        };
+        if let Some(service) = service {
+            self.report_adopted(id, exec.membership, effects);
+            if known.is_none_or(|known| known == ServiceKind::Unknown) {
+                effects.started.push(service);
+            }
+        }
+        if self.scope == Scope::Host {
+            effects
+                .subjects
+                .push(self.subject(exec, None, false, previous));
+        } else if self.table.get(id).is_some_and(|node| node.home.is_none()) {
+            self.table.remove(id);
+        }
+    }
+
+    /// Makes sure the process stands in the tree; gives what it ran before.
+    fn enter(&mut self, exec: &Exec) -> Option<Arc<Program>> {
+        let id = exec.process;
+        if !self.table.contains(id) {
+            self.table.insert(id, Node::new(Provenance::Lost));
+            if self.scope == Scope::Host {
+                self.table.set_creator(id, exec.parent, 0);
+            }
+        }
+        self.table.confirm(id);
+        if self.scan_saw(exec) {
+            self.undo_scan(id);
+        }
+        self.table.get(id).and_then(|node| node.program.clone())
+    }
+
+    /// Puts a scanned process back to where its exec records begin.
+    fn undo_scan(&mut self, id: ProcessId) {
+        let Some(node) = self.table.get(id) else {
+            return;
+        };
+        let creator = node.creator;
+        let is_root = node.home.is_some_and(|home| home.service == id);
+        let from = creator.and_then(|creator| self.table.get(creator));
+        let program = from.and_then(|parent| parent.program.clone());
+        let branches = from
+            .filter(|parent| parent.home.is_some() && !is_root)
+            .map(inherited);
+        let counted = node.provenance != Provenance::Lost
+            && node
+                .chain
+                .programs()
+                .last()
+                .is_some_and(|last| last.source == Source::Scan);
+        if node
+            .chain
+            .programs()
+            .last()
+            .is_some_and(|last| last.source == Source::Scan)
+        {
+            self.table.pop_program(id);
+        }
+        if let Some(parent) = creator
+            .filter(|_| counted)
+            .and_then(|id| self.table.get_mut(id))
+        {
+            parent.heirs.add(id);
+        }
+        if let Some(node) = self.table.get_mut(id) {
+            node.program = node.chain.programs().last().cloned().or(program);
+        }
+        if let Some((home, nested)) = branches {
+            self.table.set_branches(id, home, nested);
+        }
+    }
+
+    /// Notes what a process now runs.
+    pub(super) fn record(&mut self, id: ProcessId, program: &Arc<Program>) {
+        let Some(node) = self.table.get_mut(id) else {
+            return;
+        };
+        node.uid = program.cred.uid;
+        let counted = node.chain.programs().is_empty() && node.provenance != Provenance::Lost;
+        let creator = node.creator.filter(|_| counted);
+        if let Some(parent) = creator.and_then(|creator| self.table.get_mut(creator)) {
+            parent.heirs.remove(id);
+        }
+        self.table.push_program(id, Arc::clone(program));
+    }
+
+    fn exec_member(&mut self, exec: &Exec, effects: &mut Effects) {
+        let id = exec.process;
+        let is_member = self.table.get(id).is_some_and(|node| node.home.is_some());
+        if !is_member {
+            match self.admit(exec.membership, id) {
+                Some(membership) => {
+                    if !self.place(id, membership) {
+                        return;
+                    }
+                }
+                None if self.scope == Scope::Host => return self.exec_stranger(exec, effects),
+                None => return,
+            }
+        }
+        let previous = self.enter(exec);
+        let own = self.transition(id, &exec.program);
+        if exec.recognised {
+            self.nest(id, &exec.program, effects);
+        }
+        self.report_adopted(id, exec.membership, effects);
+        if is_jspawnhelper(previous.as_deref(), &exec.program) {
+            return;
+        }
+        let Some(node) = self.table.get(id) else {
+            return;
+        };
+        for branch in node.branches() {
+            // A nested service is its root's own business.
+            let own = own.contains(&branch.service)
+                || branch.service == id && branch.part != Part::Descendant;
+            effects
+                .subjects
+                .push(self.subject(exec, Some(branch), own, previous.clone()));
+        }
+    }
+
+    /// Host scope: an exec outside every service.
+    fn exec_stranger(&mut self, exec: &Exec, effects: &mut Effects) {
+        let previous = self.enter(exec);
+        self.record(exec.process, &exec.program);
+        effects
+            .subjects
+            .push(self.subject(exec, None, false, previous));
+    }
+
+    /// Moves a process on in each of its services; gives those whose own image this is.
+    pub(super) fn transition(&mut self, id: ProcessId, program: &Arc<Program>) -> Own {
+        let mut own = Own::new();
+        let Some(node) = self.table.get(id) else {
+            return own;
+        };
+        let mut next: Vec<Branch> = Vec::new();
+        for branch in node.branches() {
+            let (branch, is_own) = self.step(id, node, branch, program);
+            if is_own {
+                own.push(branch.service);
+            }
+            next.push(branch);
+        }
+        self.record(id, program);
+        for branch in &next {
+            if branch.part == Part::Master && own.contains(&branch.service) {
+                if let Some(entry) = self.table.service_mut(branch.service) {
+                    entry.image = Some(Arc::clone(program));
+                }
+            }
+        }
+        if let Some(node) = self.table.get_mut(id) {
+            for (branch, next) in node.branches_mut().zip(next) {
+                *branch = next;
+            }
+        }
+        own
+    }
+
+    /// Standing in one service after an exec, and whether the service's own image was
+    /// exec'ed by a process that may: a master, or a master's forked child.
+    fn step(
+        &self,
+        id: ProcessId,
+        node: &Node,
+        branch: &Branch,
+        program: &Program,
+    ) -> (Branch, bool) {
+        let image = self
+            .table
+            .service(branch.service)
+            .and_then(|entry| entry.image.as_ref());
+        let same = image.is_some_and(|image| is_own(image, program));
+        let master = node
+            .creator
+            .filter(|_| node.provenance != Provenance::Lost)
+            .filter(|&creator| self.table.part(creator, branch.service) == Some(Part::Master))
+            .and_then(|creator| self.table.get(creator));
+        match branch.part {
+            Part::Master | Part::Both if same => return (*branch, true),
+            Part::Worker if same => {
+                if let Some(master) = master {
+                    // A binary upgrade keeps the master's uid; workers have dropped it.
+                    let part = if master.uid == program.cred.uid {
+                        Part::Master
+                    } else {
+                        Part::Worker
+                    };
+                    return (Branch::new(branch.service, part), true);
+                }
+            }
+            _ => {}
+        }
+        let count = u32::from(!is_transparent(&program.image));
+        let next = match branch.part {
+            Part::Descendant => Branch {
+                depth: branch.depth.saturating_add(count),
+                ..*branch
+            },
+            _ => Branch {
+                part: Part::Descendant,
+                origin: self.origin(node, branch, program),
+                spawn_root: id,
+                depth: count,
+                ..*branch
+            },
+        };
+        (next, false)
+    }
+
+    /// Part of the process from which a branch leaves the service's own image.
+    ///
+    /// A helper forked by a master and a worker that replaces itself look alike. Only
+    /// Apache's master starts helpers (piped logs), as root, which its workers are not;
+    /// in every other case the branch counts as a worker's, lest one hides as a helper.
+    fn origin(&self, node: &Node, branch: &Branch, program: &Program) -> Part {
+        match branch.part {
+            Part::Both => return Part::Both,
+            // A daemonised master has exec'ed nothing itself, and none goes on to.
+            Part::Master if node.chain.programs().is_empty() => return Part::Worker,
+            Part::Master => return Part::Master,
+            Part::Worker | Part::Descendant => {}
+        }
+        let Some(creator) = node.creator else {
+            return Part::Worker;
+        };
+        match self.table.part(creator, branch.service) {
+            Some(Part::Both) => Part::Both,
+            Some(Part::Master | Part::Worker)
+                if self.starts_helper(creator, branch.service, program) =>
+            {
+                Part::Master
+            }
+            _ => Part::Worker,
+        }
+    }
+
+    fn starts_helper(&self, creator: ProcessId, service: ProcessId, program: &Program) -> bool {
+        let Some(node) = self.table.get(creator) else {
+            return false;
+        };
+        if self.kind_of_service(service) != Some(ServiceKind::Apache)
+            || node.uid != 0
+            || program.cred.uid != 0
+        {
+            return false;
+        }
+        // The child of a daemonising master may start helpers before its exit is seen.
+        self.table.part(creator, service) == Some(Part::Master)
+            || node.creator.is_some_and(|master| {
+                self.table.part(master, service) == Some(Part::Master)
+                    && self.heir_of(master, program.time_ns) == Some(creator)
+            })
+    }
+
+    /// A member that execs another server gains a nested service, and keeps its place.
+    pub(super) fn nest(&mut self, id: ProcessId, program: &Arc<Program>, effects: &mut Effects) {
+        let Some(node) = self.table.get(id) else {
+            return;
+        };
+        let Some(home) = node.home else { return };
+        let contexts = node.branches().count();
+        let repeats = node.branches().any(|branch| {
+            self.table.service(branch.service).is_some_and(|entry| {
+                service::has_workers(entry.service.kind)
+                    && entry
+                        .image
+                        .as_ref()
+                        .is_some_and(|image| is_own(image, program))
+            })
+        });
+        let room = contexts < self.limits.contexts
+            && self
+                .table
+                .service(home.service)
+                .is_some_and(|entry| entry.nested < self.limits.nested);
+        let is_own_java = matches!(home.part, Part::Both | Part::Master);
+        if repeats || is_own_java || !room || self.table.service(id).is_some() {
+            return;
+        }
+        if let Verdict::Server(kind) = self.catalogue.decide(program) {
+            effects
+                .started
+                .extend(self.start(id, kind, Some(program), Some(home.service)));
+        }
+    }
+}

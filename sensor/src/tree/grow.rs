@@ -1,0 +1,377 @@
+//! Births, deaths and placeholders: how processes come into the tree.
+//!
+//! A record about a process whose birth was lost still finds its service: it gets a
+//! placeholder under the service root, marked `lost`, so that no lineage ends nowhere.
+
+use std::sync::Arc;
+
+use super::node::{Branch, Node};
+use super::table::Entry;
+use super::{Effects, Scope, Tree};
+use crate::event::{Exit, ExitStatus, Fork, Membership, ProcessId, Program, Source};
+use crate::lineage::{Part, Provenance, Service, ServiceKind};
+use crate::service;
+
+/// A master that exits by itself this soon after its exec, ns, may have daemonised.
+const DAEMONISE_NS: u64 = 30_000_000_000;
+
+impl Tree {
+    pub(super) fn fork(&mut self, fork: &Fork, effects: &mut Effects) {
+        let membership = self.admit(fork.membership, fork.child);
+        let creator_known = self.place_creator(fork, membership);
+        match self.table.get(fork.child).map(|node| node.provenance) {
+            Some(Provenance::Observed) => return,
+            Some(_) => self.observe_birth(fork, creator_known),
+            None => {
+                if !creator_known && membership.is_none() && self.scope == Scope::Services {
+                    return;
+                }
+                self.born(fork, creator_known, membership);
+            }
+        }
+        self.report_adopted(fork.child, fork.membership, effects);
+    }
+
+    /// Makes sure that the creator stands in the tree, where it belongs there.
+    fn place_creator(&mut self, fork: &Fork, membership: Option<Membership>) -> bool {
+        let creator = fork.creator;
+        if creator >= fork.child {
+            return false;
+        }
+        let parent_membership = membership
+            .filter(|member| member.root <= creator)
+            .map(|member| Membership {
+                root: member.root,
+                depth: member.depth.saturating_sub(1),
+            });
+        if let Some(membership) = parent_membership {
+            if !self.place(creator, membership) {
+                return false;
+            }
+        } else if self.scope == Scope::Host {
+            self.table.insert(creator, Node::new(Provenance::Lost));
+        }
+        self.table.confirm(creator);
+        self.table.contains(creator)
+    }
+
+    fn born(&mut self, fork: &Fork, creator_known: bool, membership: Option<Membership>) {
+        let child = fork.child;
+        if !creator_known {
+            if let Some(membership) = membership {
+                self.place(child, membership);
+            } else {
+                self.table.insert(child, Node::new(Provenance::Observed));
+            }
+            return;
+        }
+        self.table.insert(child, Node::new(Provenance::Observed));
+        self.inherit(child, fork.creator);
+        if let Some(node) = self.table.get_mut(child) {
+            node.uid = fork.uid;
+        }
+    }
+
+    /// Gives a process its birth edge and what it has from its creator.
+    pub(super) fn inherit(&mut self, child: ProcessId, creator: ProcessId) {
+        if !self.table.set_creator(child, creator, 0) {
+            return;
+        }
+        let Some(parent) = self.table.get_mut(creator) else {
+            return;
+        };
+        parent.heirs.add(child);
+        let program = parent.program.clone();
+        let (home, nested) = inherited(parent);
+        if let Some(node) = self.table.get_mut(child) {
+            node.program = program;
+        }
+        self.table.set_branches(child, home, nested);
+    }
+
+    /// The fork of a process that was known without it: now its true creator is.
+    fn observe_birth(&mut self, fork: &Fork, creator_known: bool) {
+        let child = fork.child;
+        let Some(before) = self.table.get(child) else {
+            return;
+        };
+        let forked_only = before.chain.programs().is_empty();
+        let was_heir = forked_only && before.provenance != Provenance::Lost;
+        let supposed = before.creator;
+        if !creator_known || !self.table.set_creator(child, fork.creator, 0) {
+            return;
+        }
+        if was_heir {
+            if let Some(parent) = supposed.and_then(|id| self.table.get_mut(id)) {
+                parent.heirs.remove(child);
+            }
+        }
+        let Some(parent) = self.table.get_mut(fork.creator) else {
+            return;
+        };
+        if forked_only {
+            parent.heirs.add(child);
+        }
+        let (home, nested) = inherited(parent);
+        let program = parent.program.clone();
+        let Some(node) = self.table.get_mut(child) else {
+            return;
+        };
+        node.provenance = Provenance::Observed;
+        if forked_only {
+            node.uid = fork.uid;
+        }
+        if node.program.is_none() {
+            node.program = program;
+        }
+        let is_root = node.home.is_some_and(|branch| branch.service == child);
+        if forked_only && !is_root && home.is_some() {
+            self.table.set_branches(child, home, nested);
+        } else {
+            self.join_missing(child, home.iter().chain(&nested));
+        }
+    }
+
+    /// A process that has exec'ed already joins the services of its creator it was not
+    /// known to stand in.
+    fn join_missing<'a>(&mut self, id: ProcessId, from: impl Iterator<Item = &'a Branch>) {
+        let Some(node) = self.table.get(id) else {
+            return;
+        };
+        let mut contexts: Vec<_> = node.branches().copied().collect();
+        for branch in from {
+            let known = contexts
+                .iter()
+                .any(|context| context.service == branch.service);
+            if !known && contexts.len() < self.limits.contexts {
+                contexts.push(left(branch, id));
+            }
+        }
+        if !contexts.is_empty() {
+            let home = contexts.remove(0);
+            self.table.set_branches(id, Some(home), contexts);
+        }
+    }
+
+    /// Tells the kernel side about a member its record did not mark.
+    pub(super) fn report_adopted(
+        &self,
+        id: ProcessId,
+        stated: Option<Membership>,
+        effects: &mut Effects,
+    ) {
+        if stated.is_some() {
+            return;
+        }
+        if let Some(node) = self.table.get(id) {
+            if let Some(home) = node.home {
+                let depth = node.depth;
+                effects.adopted.push((
+                    id,
+                    Membership {
+                        root: home.service,
+                        depth,
+                    },
+                ));
+            }
+        }
+    }
+
+    /// Makes sure that a member stands in the tree and in its service; `false` when the
+    /// service cannot be kept.
+    pub(super) fn place(&mut self, id: ProcessId, membership: Membership) -> bool {
+        if self.table.get(id).is_some_and(|node| node.home.is_some()) {
+            return true;
+        }
+        if !self.place_root(membership.root) {
+            return false;
+        }
+        if id == membership.root {
+            return true;
+        }
+        let root = membership.root;
+        if !self.table.contains(id) {
+            self.table.insert(id, Node::new(Provenance::Lost));
+            self.table
+                .set_creator(id, root, membership.depth.saturating_sub(1));
+        }
+        self.table
+            .set_branches(id, Some(Branch::new(root, Part::Worker)), Vec::new());
+        true
+    }
+
+    /// Makes sure that a service root stands in the tree, of unknown kind if need be.
+    fn place_root(&mut self, root: ProcessId) -> bool {
+        if self.table.service(root).is_some() {
+            return true;
+        }
+        if !self.table.contains(root) {
+            let node = Node {
+                phantom: true,
+                ..Node::new(Provenance::Lost)
+            };
+            self.table.insert(root, node);
+        }
+        self.start(root, ServiceKind::Unknown, None, None).is_some()
+    }
+
+    /// Begins a service at `root`, which stands in the tree. For a nested one `within`
+    /// is the root service. `None` when the table of services is full.
+    pub(super) fn start(
+        &mut self,
+        root: ProcessId,
+        kind: ServiceKind,
+        program: Option<&Arc<Program>>,
+        within: Option<ProcessId>,
+    ) -> Option<Arc<Service>> {
+        if !self.room_for_service() {
+            self.shed.services += 1;
+            // Nothing refers to a placeholder made for a service that is not kept.
+            if self
+                .table
+                .get(root)
+                .is_some_and(|node| node.phantom && node.children == 0)
+            {
+                self.table.remove(root);
+            }
+            return None;
+        }
+        let service = Arc::new(describe(root, kind, program));
+        let entry = Entry {
+            service: Arc::clone(&service),
+            image: program.map(Arc::clone),
+            lost_before: self.lost,
+            within,
+            nested: 0,
+            members: 0,
+            live: 0,
+        };
+        self.table.add_service(root, entry);
+        let part = if service::has_workers(kind) {
+            Part::Master
+        } else {
+            Part::Both
+        };
+        let branch = Branch::new(root, part);
+        let (home, mut nested) = self
+            .table
+            .get(root)
+            .map(|node| (node.home, node.nested.clone()))
+            .unwrap_or_default();
+        if home.is_some() {
+            nested.push(branch);
+        }
+        self.table.set_branches(root, home.or(Some(branch)), nested);
+        Some(service)
+    }
+
+    /// The kind of a service whose root was lost has become known.
+    pub(super) fn identify(
+        &mut self,
+        root: ProcessId,
+        kind: ServiceKind,
+        program: &Arc<Program>,
+    ) -> Option<Arc<Service>> {
+        let entry = self.table.service_mut(root)?;
+        let service = Arc::new(describe(root, kind, Some(program)));
+        entry.service = Arc::clone(&service);
+        entry.image = Some(Arc::clone(program));
+        let part = if service::has_workers(kind) {
+            Part::Master
+        } else {
+            Part::Both
+        };
+        let node = self.table.get_mut(root)?;
+        if let Some(branch) = node.branches_mut().find(|branch| branch.service == root) {
+            *branch = Branch::new(root, part);
+        }
+        Some(service)
+    }
+
+    pub(super) fn exit(&mut self, exit: &Exit) {
+        if self
+            .table
+            .end(exit.process, exit.stamp.time_ns, Some(exit.status))
+            && exit.status == ExitStatus::Code(0)
+        {
+            self.succeed(exit.process, exit.stamp.time_ns);
+        }
+    }
+
+    /// A daemonising master leaves its part to its only child that never exec'ed.
+    ///
+    /// Only when it exits by itself, with 0, soon after its exec: a worker that kills
+    /// its master must not become one.
+    fn succeed(&mut self, master: ProcessId, time_ns: u64) {
+        let Some(heir) = self.heir_of(master, time_ns) else {
+            return;
+        };
+        let Some(node) = self.table.get(master) else {
+            return;
+        };
+        let services: Vec<_> = node
+            .branches()
+            .filter(|branch| branch.part == Part::Master)
+            .map(|branch| branch.service)
+            .collect();
+        let Some(heir) = self.table.get_mut(heir) else {
+            return;
+        };
+        for branch in heir.branches_mut() {
+            if services.contains(&branch.service) && branch.part == Part::Worker {
+                branch.part = Part::Master;
+                branch.origin = Part::Master;
+            }
+        }
+    }
+
+    /// The process that takes over if `master` exits at `time_ns`.
+    pub(super) fn heir_of(&self, master: ProcessId, time_ns: u64) -> Option<ProcessId> {
+        let node = self.table.get(master)?;
+        let program = node.program.as_ref()?;
+        let began = match program.source {
+            Source::Exec => program.time_ns,
+            // The exec was not seen; it was not before the birth.
+            Source::Scan => master.start_ns,
+        };
+        if time_ns.saturating_sub(began) > DAEMONISE_NS {
+            return None;
+        }
+        let heir = node.heirs.only()?;
+        let child = self.table.get(heir)?;
+        (child.is_live() && child.chain.programs().is_empty() && child.creator == Some(master))
+            .then_some(heir)
+    }
+}
+
+fn describe(root: ProcessId, kind: ServiceKind, program: Option<&Arc<Program>>) -> Service {
+    let unit = program
+        .map(|program| service::unit(&program.cgroup.path))
+        .unwrap_or_default();
+    Service {
+        id: root,
+        kind,
+        role: service::role(kind),
+        unit,
+    }
+}
+
+pub(super) fn inherited(parent: &Node) -> (Option<Branch>, Vec<Branch>) {
+    let nested = parent.nested.iter().map(Branch::inherit).collect();
+    (parent.home.as_ref().map(Branch::inherit), nested)
+}
+
+/// The standing of a process that has exec'ed something else before its place in the
+/// service was known.
+fn left(from: &Branch, id: ProcessId) -> Branch {
+    let branch = from.inherit();
+    match branch.part {
+        Part::Descendant => branch,
+        _ => Branch {
+            part: Part::Descendant,
+            spawn_root: id,
+            depth: 1,
+            ..branch
+        },
+    }
+}

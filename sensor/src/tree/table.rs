@@ -1,0 +1,329 @@
+//! The nodes and services of the tree, and every count that ties them together.
+//!
+//! Invariants kept here and nowhere else: a birth edge leads to an older process, so
+//! the tree has no cycle; `children` is the number of nodes with that creator; a
+//! service's `members` and `live` are the numbers of its nodes; the dead leaves are
+//! exactly the nodes that may be removed. A service root outlives its members.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::image::bytes_of;
+use super::node::{Branch, End, Node};
+use crate::event::{ExitStatus, ProcessId, Program};
+use crate::lineage::{Part, Service};
+
+/// A service and what the tree knows about it.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) service: Arc<Service>,
+    /// What its master runs now; `None` when lost.
+    pub(super) image: Option<Arc<Program>>,
+    /// Losses counted before it was known.
+    pub(super) lost_before: u64,
+    /// Root service it is nested in.
+    pub(super) within: Option<ProcessId>,
+    /// Nested services below it.
+    pub(super) nested: u32,
+    /// Nodes that belong to it.
+    pub(super) members: u32,
+    /// Of these, the live ones.
+    pub(super) live: u32,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    nodes: HashMap<ProcessId, Node>,
+    services: BTreeMap<ProcessId, Entry>,
+    /// By the time since when nothing needs them.
+    dead: BTreeSet<(u64, ProcessId)>,
+    live: usize,
+    /// Bytes of the programs in all chains.
+    program_bytes: usize,
+}
+
+impl Table {
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(super) fn live(&self) -> usize {
+        self.live
+    }
+
+    pub(super) fn program_bytes(&self) -> usize {
+        self.program_bytes
+    }
+
+    pub(super) fn get(&self, id: ProcessId) -> Option<&Node> {
+        self.nodes.get(&id)
+    }
+
+    /// For what no count depends on: not creator, end, phantom, branches or chain.
+    pub(super) fn get_mut(&mut self, id: ProcessId) -> Option<&mut Node> {
+        self.nodes.get_mut(&id)
+    }
+
+    pub(super) fn contains(&self, id: ProcessId) -> bool {
+        self.nodes.contains_key(&id)
+    }
+
+    /// In no order.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = (ProcessId, &Node)> {
+        self.nodes.iter().map(|(&id, node)| (id, node))
+    }
+
+    pub(super) fn service(&self, id: ProcessId) -> Option<&Entry> {
+        self.services.get(&id)
+    }
+
+    pub(super) fn service_mut(&mut self, id: ProcessId) -> Option<&mut Entry> {
+        self.services.get_mut(&id)
+    }
+
+    /// By age of the root.
+    pub(super) fn services(&self) -> impl Iterator<Item = (ProcessId, &Entry)> {
+        self.services.iter().map(|(&id, entry)| (id, entry))
+    }
+
+    /// Adds a node without creator or branches; a known id is left as it is.
+    pub(super) fn insert(&mut self, id: ProcessId, node: Node) {
+        if self.nodes.contains_key(&id) {
+            return;
+        }
+        debug_assert!(node.creator.is_none() && node.branches().next().is_none());
+        self.live += usize::from(node.is_live());
+        self.nodes.insert(id, node);
+        self.refresh(id);
+    }
+
+    /// Sets the birth edge. Refused (`false`) unless the creator is known and older:
+    /// garbage in a record cannot make a cycle.
+    pub(super) fn set_creator(&mut self, id: ProcessId, creator: ProcessId, elided: u32) -> bool {
+        if creator >= id || !self.nodes.contains_key(&id) {
+            return false;
+        }
+        let Some(parent) = self.nodes.get_mut(&creator) else {
+            return false;
+        };
+        parent.children += 1;
+        let depth = parent.depth.saturating_add(elided).saturating_add(1);
+        self.refresh(creator);
+        let old = self.nodes.get_mut(&id).and_then(|node| {
+            node.elided = elided;
+            node.depth = depth;
+            node.creator.replace(creator)
+        });
+        self.release(old, 0);
+        true
+    }
+
+    /// `creator` has one child less in the table.
+    fn release(&mut self, creator: Option<ProcessId>, time_ns: u64) {
+        let Some(creator) = creator else { return };
+        if let Some(node) = self.nodes.get_mut(&creator) {
+            node.children = node.children.saturating_sub(1);
+            node.quiet_since = node.quiet_since.max(time_ns);
+            self.refresh(creator);
+        }
+    }
+
+    /// Sets the standing of a node in its services.
+    pub(super) fn set_branches(
+        &mut self,
+        id: ProcessId,
+        home: Option<Branch>,
+        nested: Vec<Branch>,
+    ) {
+        let Some(node) = self.nodes.get_mut(&id) else {
+            return;
+        };
+        let live = u32::from(node.is_live());
+        let before: Vec<_> = node.branches().map(|branch| branch.service).collect();
+        node.home = home;
+        node.nested = nested;
+        let after: Vec<_> = node.branches().map(|branch| branch.service).collect();
+        for service in after {
+            if let Some(entry) = self.services.get_mut(&service) {
+                entry.members += 1;
+                entry.live += live;
+                // An exited root is needed again.
+                self.refresh(service);
+            }
+        }
+        for service in before {
+            self.leave(service, live);
+        }
+        self.refresh(id);
+    }
+
+    /// A member of `service` is gone; the last one takes the service along.
+    fn leave(&mut self, service: ProcessId, live: u32) {
+        let Some(entry) = self.services.get_mut(&service) else {
+            return;
+        };
+        entry.members = entry.members.saturating_sub(1);
+        entry.live = entry.live.saturating_sub(live);
+        let (members, within) = (entry.members, entry.within);
+        if members == 0 {
+            self.services.remove(&service);
+            if let Some(outer) = within.and_then(|root| self.services.get_mut(&root)) {
+                outer.nested = outer.nested.saturating_sub(1);
+            }
+        } else if members == 1 {
+            // Its root may be free to go now.
+            self.refresh(service);
+        }
+    }
+
+    /// Registers a service; its root must join next, or it is gone with the first
+    /// member that leaves.
+    pub(super) fn add_service(&mut self, id: ProcessId, entry: Entry) {
+        if let Some(outer) = entry.within.and_then(|root| self.services.get_mut(&root)) {
+            outer.nested += 1;
+        }
+        self.services.insert(id, entry);
+    }
+
+    pub(super) fn service_count(&self) -> usize {
+        self.services.len()
+    }
+
+    /// The process has ended. The first word stands.
+    pub(super) fn end(&mut self, id: ProcessId, time_ns: u64, status: Option<ExitStatus>) -> bool {
+        let Some(node) = self.nodes.get_mut(&id) else {
+            return false;
+        };
+        if node.end.is_some() {
+            return false;
+        }
+        let was_live = node.is_live();
+        node.end = Some(End { time_ns, status });
+        self.count_live(id, was_live);
+        self.refresh(id);
+        true
+    }
+
+    /// A record shows that a process lives of which that was not known, or which a
+    /// scan had missed.
+    pub(super) fn confirm(&mut self, id: ProcessId) {
+        let Some(node) = self.nodes.get_mut(&id) else {
+            return;
+        };
+        let was_live = node.is_live();
+        node.phantom = false;
+        node.end = node.end.filter(|end| end.status.is_some());
+        self.count_live(id, was_live);
+        self.refresh(id);
+    }
+
+    fn count_live(&mut self, id: ProcessId, was_live: bool) {
+        let Some(node) = self.nodes.get(&id) else {
+            return;
+        };
+        let is_live = node.is_live();
+        if was_live == is_live {
+            return;
+        }
+        self.live = if is_live {
+            self.live + 1
+        } else {
+            self.live.saturating_sub(1)
+        };
+        for branch in node.branches() {
+            if let Some(entry) = self.services.get_mut(&branch.service) {
+                entry.live = if is_live {
+                    entry.live + 1
+                } else {
+                    entry.live.saturating_sub(1)
+                };
+            }
+        }
+    }
+
+    /// Appends what a process has exec'ed.
+    pub(super) fn push_program(&mut self, id: ProcessId, program: Arc<Program>) {
+        let Some(node) = self.nodes.get_mut(&id) else {
+            return;
+        };
+        self.program_bytes += bytes_of(&program);
+        node.program = Some(Arc::clone(&program));
+        if let Some(dropped) = node.chain.push(program) {
+            self.program_bytes = self.program_bytes.saturating_sub(bytes_of(&dropped));
+        }
+    }
+
+    /// Takes the newest program off again: the scan saw the result of an exec whose
+    /// record comes now.
+    pub(super) fn pop_program(&mut self, id: ProcessId) {
+        let popped = self.nodes.get_mut(&id).and_then(|node| node.chain.pop());
+        if let Some(program) = popped {
+            self.program_bytes = self.program_bytes.saturating_sub(bytes_of(&program));
+        }
+    }
+
+    /// `true` for the root of a service that has other members.
+    pub(super) fn is_needed_root(&self, id: ProcessId) -> bool {
+        self.services
+            .get(&id)
+            .is_some_and(|entry| entry.members > 1)
+    }
+
+    /// Puts a node where it belongs: among the dead leaves or not.
+    fn refresh(&mut self, id: ProcessId) {
+        let needed = self.is_needed_root(id);
+        let Some(node) = self.nodes.get_mut(&id) else {
+            return;
+        };
+        let removable = !node.is_live() && node.children == 0 && !needed;
+        let since = removable.then(|| node.end.map_or(0, |end| end.time_ns).max(node.quiet_since));
+        if node.leaf_since == since {
+            return;
+        }
+        if let Some(old) = node.leaf_since {
+            self.dead.remove(&(old, id));
+        }
+        if let Some(new) = since {
+            self.dead.insert((new, id));
+        }
+        node.leaf_since = since;
+    }
+
+    /// The dead leaf nothing has needed for longest.
+    pub(super) fn oldest_dead(&self) -> Option<(u64, ProcessId)> {
+        self.dead.first().copied()
+    }
+
+    /// Dead leaves, longest unneeded first.
+    pub(super) fn dead(&self) -> impl Iterator<Item = ProcessId> {
+        self.dead.iter().map(|&(_, id)| id)
+    }
+
+    /// Takes a node out, with its edge and its memberships. Children, if any, lose
+    /// their creator: the caller moves them first.
+    pub(super) fn remove(&mut self, id: ProcessId) {
+        let Some(node) = self.nodes.remove(&id) else {
+            return;
+        };
+        if let Some(since) = node.leaf_since {
+            self.dead.remove(&(since, id));
+        }
+        let live = node.is_live();
+        self.live = self.live.saturating_sub(usize::from(live));
+        for program in node.chain.programs() {
+            self.program_bytes = self.program_bytes.saturating_sub(bytes_of(program));
+        }
+        let services: Vec<_> = node.branches().map(|branch| branch.service).collect();
+        for service in services {
+            self.leave(service, u32::from(live));
+        }
+        let time_ns = node.end.map_or(0, |end| end.time_ns).max(node.quiet_since);
+        self.release(node.creator, time_ns);
+    }
+
+    /// Part of a process in a service.
+    pub(super) fn part(&self, id: ProcessId, service: ProcessId) -> Option<Part> {
+        self.get(id)?.branch(service).map(|branch| branch.part)
+    }
+}

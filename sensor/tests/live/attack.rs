@@ -62,7 +62,7 @@ fn a_page_runs_id(case: Case) {
     );
 
     // dash may run its last command in its own place.
-    let recon = sensor.alert("recon_tool", |alert| alert.args() == ["id"]);
+    let recon = sensor.alert("recon_tool_under_service", |alert| alert.args() == ["id"]);
     let id = link(tool("id"), &["id"]).part("descendant");
     let mut expected = vec![site.master(), site.worker(visit.worker)];
     if recon.pid() == shell.pid() {
@@ -88,7 +88,9 @@ fn a_page_runs_a_program_without_a_shell(case: Case) {
     };
     let (mut sensor, site) = observed(&scene, case);
     let visit = site.spawn("tools/whoami.php", &[b"whoami"]);
-    let alert = sensor.alert("recon_tool", |alert| alert.args() == ["whoami"]);
+    let alert = sensor.alert("recon_tool_under_service", |alert| {
+        alert.args() == ["whoami"]
+    });
     let whoami = link(tool("whoami"), &["whoami"])
         .pid(visit.spawned())
         .chain(&[tool("whoami")]);
@@ -248,7 +250,11 @@ fn a_shell_named_nginx_is_a_masquerade(case: Case) {
         site.worker(visit.worker),
         link(&copy, &args).pid(visit.spawned()).chain(&[&copy]),
     ];
-    for rule in ["masquerade", "exec_from_writable_directory"] {
+    for rule in [
+        "masqueraded_server",
+        "masqueraded_shell",
+        "exec_from_writable_directory",
+    ] {
         let alert = sensor.alert(rule, |alert| alert.args() == args);
         alert.assert_lineage(&expected);
         assert_eq!(alert.service(), "php-fpm");
@@ -270,7 +276,7 @@ fn a_shell_run_by_the_loader_is_a_masquerade(case: Case) {
         ": loaded",
     ];
     let visit = site.spawn("loaded.php", &args.map(str::as_bytes));
-    let alert = sensor.alert("masquerade", |alert| alert.args() == args);
+    let alert = sensor.alert("loader_started_shell", |alert| alert.args() == args);
     alert.assert_lineage(&[
         site.master(),
         site.worker(visit.worker),
@@ -356,7 +362,9 @@ fn hostile_commands_and_network_tools_are_told_apart(case: Case) {
     alert.assert_lineage(&[site.master(), site.worker(visit.worker), sh]);
 
     let visit = site.spawn("fetch.php", &[b"curl", b"--version"]);
-    let alert = sensor.alert("network_tool", |alert| alert.pid() == visit.spawned());
+    let alert = sensor.alert("network_tool_under_service", |alert| {
+        alert.pid() == visit.spawned()
+    });
     assert_eq!(alert.level(), "high", "{alert}");
     let curl = link(tool("curl"), &["curl", "--version"]);
     alert.assert_lineage(&[site.master(), site.worker(visit.worker), curl]);

@@ -15,15 +15,17 @@ use crate::fixture::{
 };
 
 /// Slugs of the shipped rules.
-const RULES: [&str; 8] = [
+const RULES: [&str; 10] = [
     "edge_server_executed_program",
     "shell_under_app_worker",
     "hostile_shell_command",
-    "recon_tool",
-    "network_tool",
+    "recon_tool_under_service",
+    "network_tool_under_service",
     "exec_from_writable_directory",
     "memory_only_execution",
-    "masquerade",
+    "masqueraded_shell",
+    "masqueraded_server",
+    "loader_started_shell",
 ];
 
 #[track_caller]
@@ -74,7 +76,7 @@ fn the_ready_line_says_what_is_watched() {
             sensor
                 .log()
                 .lines()
-                .filter(|line| line.contains("ready"))
+                .filter(|line| sensor::is_ready(line))
                 .count(),
             1
         );
@@ -101,7 +103,7 @@ fn health_and_metrics_are_served() {
         404
     );
     site.spawn("id.php", &[b"id"]);
-    sensor.alert("recon_tool", |_| true);
+    sensor.alert("recon_tool_under_service", |_| true);
 
     let metrics = sensor.metrics();
     for line in metrics
@@ -137,7 +139,7 @@ fn health_and_metrics_are_served() {
     assert!(sensor.metric("alerts_total") >= 1.0);
     assert!(sensor.metric("events_total") >= 1.0);
     assert!(sensor.metric("services") >= 2.0);
-    let label = "rule=\"recon_tool\"";
+    let label = "rule=\"recon_tool_under_service\"";
     assert!(
         metrics
             .lines()
@@ -202,7 +204,6 @@ fn rules_are_listed_and_checked() {
     for rule in RULES {
         assert!(list.contains(rule), "{rule} is not in\n{list}");
     }
-    text(&run(&["rules", "check"]));
 
     let good = scene.path().join("good");
     scene::write(&good.join("marker.yml"), super::host::RULE);
@@ -217,7 +218,7 @@ fn rules_are_listed_and_checked() {
 
     let bad = scene.path().join("bad");
     scene::write(&bad.join("broken.yml"), "title: [\n");
-    let output = run(&["rules", "check", "--rules", &bad.to_string_lossy()]);
+    let output = run(&["rules", "check", &bad.to_string_lossy()]);
     assert_eq!(output.status.code(), Some(64), "{output:?}");
     assert!(
         String::from_utf8_lossy(&output.stderr).contains("broken.yml"),

@@ -37,7 +37,7 @@ fn a_running_site_is_known(case: Case) {
             );
         }
         let visit = site.shell("shop/id.php", "id; :");
-        let alert = sensor.alert("recon_tool", |alert| alert.args() == ["id"]);
+        let alert = sensor.alert("recon_tool_under_service", |alert| alert.args() == ["id"]);
         alert.assert_lineage(&[
             site.master().titled("php-fpm: master process"),
             site.worker(visit.worker).titled("php-fpm: "),
@@ -64,7 +64,7 @@ fn a_daemon_started_later_is_known(case: Case) {
     let mut sensor = Sensor::start(case.rung);
     let site = Site::start(&scene, Start::Daemon, Pool::OnDemand);
     let visit = site.spawn("id.php", &[b"id"]);
-    let alert = sensor.alert("recon_tool", |alert| alert.args() == ["id"]);
+    let alert = sensor.alert("recon_tool_under_service", |alert| alert.args() == ["id"]);
     alert.assert_lineage(&[
         site.php_fpm().part("master").chain(&[&site.php.program]),
         site.php_fpm()
@@ -105,7 +105,7 @@ fn a_pool_that_forks_during_start_up_is_known(case: Case) {
     assert_same_tree(&sensor, &[site.php.master(), site.nginx.master()]);
 
     let visit = site.spawn("id.php", &[b"id"]);
-    let alert = sensor.alert("recon_tool", |alert| alert.args() == ["id"]);
+    let alert = sensor.alert("recon_tool_under_service", |alert| alert.args() == ["id"]);
     alert.assert_lineage(&[
         site.master().titled("php-fpm: master process"),
         // Made after the sensor was ready, as a fork of the master it had found.
@@ -284,7 +284,7 @@ fn collect(value: &Value, parent: u32, parents: &mut BTreeMap<u32, u32>) {
     let pid = value["pid"]
         .as_u64()
         .and_then(|pid| u32::try_from(pid).ok());
-    if let Some(pid) = pid.filter(|_| value["exit"].is_null()) {
+    if let Some(pid) = pid.filter(|_| value["exited"] != true) {
         parents.insert(pid, parent);
     }
     let parent = pid.unwrap_or(parent);

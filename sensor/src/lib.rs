@@ -5,6 +5,7 @@
 #![deny(unsafe_code, reason = "only `ring` needs what has no safe wrapper")]
 
 pub mod alert;
+pub mod app;
 pub mod btf;
 pub mod cli;
 pub mod clock;
@@ -12,8 +13,11 @@ pub mod config;
 pub mod control;
 pub mod decode;
 pub mod detect;
+pub mod engine;
+pub mod enrich;
 pub mod event;
 pub mod exit;
+pub mod host;
 pub mod lineage;
 pub mod logging;
 pub mod printable;
@@ -21,4 +25,5 @@ pub mod probe;
 pub mod ring;
 pub mod scan;
 pub mod service;
+pub mod sink;
 pub mod tree;

@@ -5,11 +5,17 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use sensor::{
+    app,
     cli::{self, Cli, Command, command},
     exit::{self, Exit, Failure},
+    probe,
 };
 
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|arg| arg == probe::HELPER_ARG) {
+        probe::helper();
+        return Exit::Ok.into();
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return cli::refuse(&error),
@@ -24,9 +30,7 @@ fn dispatch(command: &Command) -> Result<String, Failure> {
     match command {
         Command::Config(args) => command::config_command(args),
         Command::Tree(args) => command::tree_command(args),
-        Command::Run(_) | Command::Doctor(_) | Command::Rules(_) => Err(Failure::new(
-            Exit::Internal,
-            "wired by the merge of branch config",
-        )),
+        Command::Run(args) => app::run(args).map(|()| String::new()),
+        Command::Doctor(_) | Command::Rules(_) => Err(Failure::new(Exit::Internal, "not yet")),
     }
 }

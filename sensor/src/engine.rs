@@ -1,0 +1,183 @@
+//! The closed loop: every input of the agent goes in, everything it has to say comes
+//! out, in order.
+//!
+//! One task owns it. No lock, no clock, no file, no `/proc`: time arrives with the
+//! inputs, so that the same inputs give the same outputs, byte for byte.
+
+use std::{collections::HashMap, sync::Arc};
+
+use serde_json::{Value, json};
+
+use crate::{
+    alert::{Alert, Finding, Host, Level, RuleInfo},
+    control::{Query, QueryKind},
+    detect::{Detector, Fact, Match, Request, Rule, Verdicts},
+    event::{Event, ProcessId, Snapshot},
+    lineage::Service,
+    tree::{Effects, Stats, Tree},
+};
+
+/// What the engine consumes.
+#[derive(Debug)]
+pub enum Input {
+    /// A record of the ring, or a gap between two.
+    Event(Event),
+    /// The processes a scan found.
+    Snapshot(Snapshot),
+    /// Something enrichment found out.
+    Fact(Fact),
+    /// Time goes on: `CLOCK_BOOTTIME`, ns.
+    Tick(u64),
+    /// What the sensor cannot see at present.
+    Degraded(Vec<String>),
+    /// Somebody asks.
+    Query(Query),
+}
+
+/// What the engine says.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// An alert.
+    Alert(Arc<Alert>),
+    /// A service began, or became known for what it is.
+    Started(Arc<Service>),
+    /// The root is no server, or its service has ended: its marks in the kernel go.
+    Retired(ProcessId),
+    /// A fact is wanted.
+    Request(Request),
+}
+
+/// See the module.
+pub struct Engine {
+    tree: Tree,
+    detector: Detector,
+    rules: HashMap<String, RuleInfo>,
+    host: Host,
+    degraded: Vec<String>,
+    /// Alerts so far.
+    sequence: u64,
+    /// Time of the latest input that has one, ns.
+    now_ns: u64,
+}
+
+impl Engine {
+    /// An engine that has seen nothing yet.
+    #[must_use]
+    pub fn new(tree: Tree, detector: Detector, host: Host) -> Self {
+        let rules = detector.rules().list().iter();
+        let rules = rules.map(|rule| (rule.name.clone(), info(rule))).collect();
+        Self {
+            tree,
+            detector,
+            rules,
+            host,
+            degraded: Vec::new(),
+            sequence: 0,
+            now_ns: 0,
+        }
+    }
+
+    /// Takes one input and appends what follows from it to `out`.
+    pub fn step(&mut self, input: Input, out: &mut Vec<Output>) {
+        match input {
+            Input::Event(event) => {
+                self.now_ns = self.now_ns.max(time(&event));
+                let effects = self.tree.apply(&event);
+                self.judge(effects, out);
+            }
+            Input::Snapshot(snapshot) => {
+                let effects = self.tree.seed(&snapshot);
+                self.judge(effects, out);
+            }
+            Input::Fact(fact) => {
+                let matches = self.detector.fact(fact, self.now_ns);
+                self.alert(&matches, out);
+            }
+            Input::Tick(now_ns) => {
+                self.now_ns = self.now_ns.max(now_ns);
+                self.tree.expire(self.now_ns);
+                let matches = self.detector.tick(self.now_ns);
+                self.alert(&matches, out);
+            }
+            Input::Degraded(degraded) => self.degraded = degraded,
+            Input::Query(query) => self.answer(query),
+        }
+    }
+
+    /// Numbers for the metrics.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.tree.stats()
+    }
+
+    fn judge(&mut self, effects: Effects, out: &mut Vec<Output>) {
+        out.extend(effects.started.into_iter().map(Output::Started));
+        out.extend(effects.retired.into_iter().map(Output::Retired));
+        for subject in effects.subjects {
+            let Verdicts { matches, requests } =
+                self.detector.evaluate(Arc::new(subject), self.now_ns);
+            self.alert(&matches, out);
+            out.extend(requests.into_iter().map(Output::Request));
+        }
+    }
+
+    fn alert(&mut self, matches: &[Match], out: &mut Vec<Output>) {
+        for found in matches {
+            let Some(rule) = self.rules.get(&found.rule.name) else {
+                continue;
+            };
+            let finding = Finding {
+                subject: &found.subject,
+                rule,
+                fields: &found.fields,
+                incomplete: &found.incomplete,
+                degraded: &self.degraded,
+            };
+            self.sequence += 1;
+            let alert = Alert::new(&finding, &self.host, self.sequence);
+            out.push(Output::Alert(Arc::new(alert)));
+        }
+    }
+
+    fn answer(&self, query: Query) {
+        let value = match query.kind {
+            QueryKind::Tree => json!({ "services": self.tree.view() }),
+        };
+        // The asker may have gone.
+        drop::<Result<(), Value>>(query.reply.send(value));
+    }
+}
+
+/// A rule as alerts present it.
+fn info(rule: &Rule) -> RuleInfo {
+    RuleInfo {
+        name: rule.name.clone(),
+        uuid: rule.id.clone(),
+        title: rule.title.clone(),
+        level: level(rule.level),
+        techniques: rule.techniques.clone(),
+        description: rule.description.clone(),
+        triage: rule.triage.clone(),
+        falsepositives: rule.falsepositives.clone(),
+    }
+}
+
+const fn level(level: crate::detect::Level) -> Level {
+    use crate::detect::Level as Sigma;
+    match level {
+        Sigma::Informational => Level::Informational,
+        Sigma::Low => Level::Low,
+        Sigma::Medium => Level::Medium,
+        Sigma::High => Level::High,
+        Sigma::Critical => Level::Critical,
+    }
+}
+
+const fn time(event: &Event) -> u64 {
+    match event {
+        Event::Fork(fork) => fork.stamp.time_ns,
+        Event::Exec(exec) => exec.stamp.time_ns,
+        Event::Exit(exit) => exit.stamp.time_ns,
+        Event::Lost(lost) => lost.time_ns,
+    }
+}

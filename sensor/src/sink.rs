@@ -1,0 +1,285 @@
+//! Where alerts go: several sinks, each with a bounded queue and a thread of its own.
+//!
+//! [`Sinks::send`] never waits: a sink that cannot keep up loses alerts, counted, and
+//! harms nobody else. The threads block on their outputs as they please; they are plain
+//! threads and no runtime tasks, so that one stuck in a write does not hold up the end
+//! of the process. A sink whose reader is gone is logged once and switched off.
+
+mod pretty;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout_at},
+};
+
+pub use self::stream::{Colour, Encoding, Stream};
+use crate::alert::{Alert, Level};
+
+/// Alerts a queue holds: with the largest alerts 32 MiB, in practice 3.
+pub const QUEUE: usize = 1024;
+
+/// An output. Called from one thread, may block.
+pub trait Deliver: Send + 'static {
+    /// Hands one alert over completely.
+    ///
+    /// # Errors
+    ///
+    /// [`DeliverError::Closed`] ends the sink; after any other the next alert is tried.
+    fn deliver(&mut self, alert: &Alert) -> Result<(), DeliverError>;
+}
+
+/// Why an alert was not delivered.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliverError {
+    /// Nobody will ever read there again.
+    #[error("the reader is gone")]
+    Closed,
+    /// This one failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Numbers of one sink, for metrics. They outlive the sink.
+#[derive(Debug)]
+pub struct SinkStats {
+    name: &'static str,
+    queued: AtomicUsize,
+    written: AtomicU64,
+    dropped: AtomicU64,
+    closed: AtomicBool,
+}
+
+impl SinkStats {
+    /// Name of the sink, a metric label.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Alerts taken and not yet delivered.
+    #[must_use]
+    pub fn queue_length(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
+    }
+
+    /// Alerts delivered.
+    #[must_use]
+    pub fn written_total(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Alerts lost: queue full, reader gone, write failed.
+    #[must_use]
+    pub fn dropped_total(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    fn drop_one(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+type Written = Arc<dyn Fn(&Alert) + Send + Sync>;
+
+/// All sinks.
+pub struct Sinks {
+    queues: Vec<Queue>,
+    written: Written,
+}
+
+struct Queue {
+    threshold: Level,
+    stats: Arc<SinkStats>,
+    /// Gone once draining has begun.
+    open: Mutex<Option<Open>>,
+}
+
+struct Open {
+    alerts: mpsc::Sender<Arc<Alert>>,
+    /// Resolves when the thread has ended.
+    ended: oneshot::Receiver<()>,
+}
+
+impl Sinks {
+    /// No sinks yet. `written` is called in a sink's thread right after it has delivered
+    /// an alert: the place to measure latency.
+    pub fn new(written: impl Fn(&Alert) + Send + Sync + 'static) -> Self {
+        Self {
+            queues: Vec::new(),
+            written: Arc::new(written),
+        }
+    }
+
+    /// Starts a sink that gets the alerts of `threshold` and above.
+    ///
+    /// # Errors
+    ///
+    /// When the thread cannot be started.
+    pub fn add(
+        &mut self,
+        name: &'static str,
+        threshold: Level,
+        output: impl Deliver,
+    ) -> io::Result<()> {
+        let stats = Arc::new(SinkStats {
+            name,
+            queued: AtomicUsize::new(0),
+            written: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+        });
+        let (alerts, queue) = mpsc::channel(QUEUE);
+        let (end, ended) = oneshot::channel();
+        let worker = Worker {
+            stats: Arc::clone(&stats),
+            written: Arc::clone(&self.written),
+            output,
+        };
+        thread::Builder::new()
+            .name(format!("sink-{name}"))
+            .spawn(move || {
+                worker.run(queue);
+                drop(end);
+            })?;
+        let open = Mutex::new(Some(Open { alerts, ended }));
+        self.queues.push(Queue {
+            threshold,
+            stats,
+            open,
+        });
+        Ok(())
+    }
+
+    /// Hands an alert to every sink it is grave enough for. Never waits.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the caller's share ends here"
+    )]
+    pub fn send(&self, alert: Arc<Alert>) {
+        for queue in &self.queues {
+            if alert.rule.level >= queue.threshold {
+                queue.send(Arc::clone(&alert));
+            }
+        }
+    }
+
+    /// Numbers of each sink, in the order they were added.
+    #[must_use]
+    pub fn stats(&self) -> Vec<Arc<SinkStats>> {
+        self.queues
+            .iter()
+            .map(|queue| Arc::clone(&queue.stats))
+            .collect()
+    }
+
+    /// Alerts waiting in all queues together.
+    #[must_use]
+    pub fn queue_length(&self) -> usize {
+        self.queues
+            .iter()
+            .map(|queue| queue.stats.queue_length())
+            .sum()
+    }
+
+    /// Alerts lost by all sinks together.
+    #[must_use]
+    pub fn dropped_total(&self) -> u64 {
+        self.queues
+            .iter()
+            .map(|queue| queue.stats.dropped_total())
+            .sum()
+    }
+
+    /// Takes no more alerts and waits until those taken are delivered, but not longer
+    /// than `limit`. Returns how many were left behind.
+    pub async fn drain(&self, limit: Duration) -> usize {
+        let deadline = Instant::now() + limit;
+        let open = self.queues.iter().filter_map(|queue| queue.lock().take());
+        for Open { alerts, ended } in open.collect::<Vec<_>>() {
+            drop(alerts);
+            // Either way nothing is left to do: it ended or it is given up.
+            drop(timeout_at(deadline, ended).await);
+        }
+        self.queue_length()
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn send(&self, alert: Arc<Alert>) {
+        if self.stats.closed.load(Ordering::Relaxed) {
+            return self.stats.drop_one();
+        }
+        // Counted first: the thread may take it before this one goes on.
+        self.stats.queued.fetch_add(1, Ordering::Relaxed);
+        let taken = self
+            .lock()
+            .as_ref()
+            .is_some_and(|open| open.alerts.try_send(alert).is_ok());
+        if !taken {
+            self.stats.queued.fetch_sub(1, Ordering::Relaxed);
+            self.stats.drop_one();
+        }
+    }
+}
+
+/// The thread of one sink.
+struct Worker<D> {
+    stats: Arc<SinkStats>,
+    written: Written,
+    output: D,
+}
+
+impl<D: Deliver> Worker<D> {
+    fn run(mut self, mut queue: mpsc::Receiver<Arc<Alert>>) {
+        let mut failing = false;
+        while let Some(alert) = queue.blocking_recv() {
+            if self.stats.closed.load(Ordering::Relaxed) {
+                self.stats.drop_one();
+            } else {
+                failing = self.deliver(&alert, failing);
+            }
+            self.stats.queued.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Delivers one; `true` when that failed. Only the first failure in a row is logged.
+    fn deliver(&mut self, alert: &Alert, failing: bool) -> bool {
+        let sink = self.stats.name;
+        let result = self.output.deliver(alert);
+        match &result {
+            Ok(()) => {
+                self.stats.written.fetch_add(1, Ordering::Relaxed);
+                (self.written)(alert);
+            }
+            Err(DeliverError::Closed) => {
+                self.stats.closed.store(true, Ordering::Relaxed);
+                tracing::error!(sink, "sink switched off: the reader is gone");
+            }
+            Err(error) if !failing => {
+                tracing::error!(sink, %error, "alert lost; more losses only in the metrics");
+            }
+            Err(_) => {}
+        }
+        if result.is_err() {
+            self.stats.drop_one();
+        }
+        result.is_err()
+    }
+}

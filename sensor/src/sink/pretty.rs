@@ -1,0 +1,211 @@
+//! The drawn form of an alert: headline, sentence, lineage as a tree, what to do next,
+//! what is missing.
+//!
+//! Works on the finished [`Alert`], whose strings are escaped and bounded. Ancestors get
+//! one line each; the sentence and the process itself are wrapped, never cut.
+
+mod layout;
+
+use anstyle::{AnsiColor, Style};
+
+use self::layout::{Line, Page};
+use crate::alert::{Alert, Exit, Level, Relative};
+
+const PLAIN: Style = Style::new();
+const DIM: Style = Style::new().dimmed();
+const BOLD: Style = Style::new().bold();
+const MARK: Style = AnsiColor::Yellow.on_default();
+
+/// Draws one alert without a final newline. `width` in columns, `None` without bound.
+pub(super) fn render(alert: &Alert, colour: bool, width: Option<usize>) -> String {
+    let page = Page {
+        colour,
+        width: width.map(|columns| columns.max(40)),
+    };
+    let mut out = String::new();
+    page.wrap(&mut out, &headline(alert), 2);
+    page.wrap(&mut out, &Line::indent(2).span(BOLD, &alert.message), 2);
+    page.cut(&mut out, &place(alert));
+    out.push('\n');
+    lineage(&mut out, &page, alert);
+    out.push('\n');
+    for (word, text) in remarks(alert) {
+        let line = Line::indent(2)
+            .span(DIM, &format!("{word:<9}"))
+            .span(PLAIN, &text);
+        page.wrap(&mut out, &line, 11);
+    }
+    out
+}
+
+fn headline(alert: &Alert) -> Line {
+    // 2026-02-03T04:05:06.789012345Z, of which a reader wants milliseconds.
+    let (date, time) = alert.timestamp.split_once('T').unwrap_or_default();
+    let time = time.get(..12).unwrap_or(time);
+    let level = alert.rule.level;
+    Line::default()
+        .span(DIM, &format!("{date} {time}Z  "))
+        .span(level_style(level), &level.name().to_uppercase())
+        .span(PLAIN, "  ")
+        .span(BOLD, &alert.rule.name)
+        .span(DIM, &format!("  {}", alert.rule.id))
+}
+
+fn level_style(level: Level) -> Style {
+    match level {
+        Level::Informational => DIM,
+        Level::Low => AnsiColor::Cyan.on_default(),
+        Level::Medium => AnsiColor::Yellow.on_default().bold(),
+        Level::High => AnsiColor::Red.on_default().bold(),
+        Level::Critical => AnsiColor::White.on(AnsiColor::Red).bold(),
+    }
+}
+
+fn place(alert: &Alert) -> Line {
+    let mut parts = Vec::new();
+    if let Some(service) = &alert.service {
+        parts.push(format!("{} ({})", service.kind, service.role));
+        parts.push(service.unit.clone());
+    }
+    if let Some(container) = &alert.container {
+        parts.push(format!(
+            "container {}",
+            container.id.get(..12).unwrap_or_default()
+        ));
+    }
+    parts.push(alert.host.name.clone());
+    parts.retain(|part| !part.is_empty());
+    Line::indent(2).span(DIM, &parts.join("  "))
+}
+
+fn lineage(out: &mut String, page: &Page, alert: &Alert) {
+    let mut before: Option<&Relative> = None;
+    for (depth, relative) in alert.lineage.iter().enumerate() {
+        let indent = page.tree_indent(depth);
+        let next = before.map_or(0, |before| before.position.saturating_add(1));
+        if relative.position > next {
+            let gap = format!("⋮ {} more, left out", relative.position - next);
+            page.cut(out, &Line::indent(indent).span(MARK, &gap));
+        }
+        let line = node(relative, before, indent);
+        if depth + 1 == alert.lineage.len() {
+            page.wrap(out, &line, indent + 3);
+        } else {
+            page.cut(out, &line);
+        }
+        before = Some(relative);
+    }
+}
+
+fn node(relative: &Relative, before: Option<&Relative>, indent: usize) -> Line {
+    let branch = if before.is_some() { "└─ " } else { "" };
+    let mut line = Line::indent(indent)
+        .span(DIM, branch)
+        .span(BOLD, &relative.pid.to_string());
+    if relative.part != "descendant" {
+        line = line.span(DIM, &format!(" {}", relative.part));
+    }
+    line = line
+        .span(PLAIN, "  ")
+        .span(AnsiColor::Green.on_default(), &program(relative));
+    if before.is_none_or(|before| before.user != relative.user) {
+        let user = relative.user.name.as_ref().unwrap_or(&relative.user.id);
+        line = line.span(DIM, &format!("  [{user}]"));
+    }
+    if relative.provenance != "observed" {
+        line = line.span(MARK, &format!("  ({})", relative.provenance));
+    }
+    line = line.span(DIM, &relative.exit.as_ref().map(ending).unwrap_or_default());
+    // A process that only forked has its creator's argv.
+    let inherited = |args| relative.chain.is_empty() && before.and_then(args_of) == Some(args);
+    if let Some(args) = args_of(relative)
+        && !inherited(args)
+    {
+        line = line.span(PLAIN, &format!("  {}", argv(args)));
+    }
+    line
+}
+
+/// The executable, behind the names of what the same process ran before.
+fn program(relative: &Relative) -> String {
+    let current = relative
+        .image
+        .as_ref()
+        .map_or("?", |image| image.executable.as_str());
+    let earlier = relative
+        .chain
+        .split_last()
+        .map_or(&[][..], |(_, earlier)| earlier);
+    let mut names = earlier
+        .iter()
+        .map(|path| path.rsplit('/').next().unwrap_or(path).to_owned());
+    let mut shown = names.next().into_iter().collect::<Vec<_>>();
+    if relative.chain_elided > 0 {
+        shown.push(format!("{} more", relative.chain_elided));
+    }
+    shown.extend(names);
+    shown.push(current.to_owned());
+    shown.join(" → ")
+}
+
+fn args_of(relative: &Relative) -> Option<&Vec<String>> {
+    relative.image.as_ref().map(|image| &image.args)
+}
+
+fn argv(args: &[String]) -> String {
+    let plain = |arg: &String| !arg.is_empty() && !arg.contains([' ', '\'', '"']);
+    let quoted = args.iter().map(|arg| {
+        if plain(arg) {
+            arg.clone()
+        } else {
+            format!("'{arg}'")
+        }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+fn ending(exit: &Exit) -> String {
+    match (exit.code, exit.signal) {
+        (Some(code), _) => format!("  exited {code}"),
+        (None, Some(signal)) => format!("  killed by signal {signal}"),
+        (None, None) => String::new(),
+    }
+}
+
+fn remarks(alert: &Alert) -> Vec<(&'static str, String)> {
+    let evidence = &alert.evidence;
+    let lost = match evidence.lost_events {
+        0 => String::new(),
+        count => format!("{count} events: the lineage may lack a process"),
+    };
+    let techniques = alert
+        .threat
+        .as_ref()
+        .map_or(&[][..], |threat| &threat.technique.id);
+    let stdio = &alert.process.stdio;
+    let mut remarks = vec![
+        (
+            "stdio",
+            format!("{} {} {}", stdio.stdin, stdio.stdout, stdio.stderr),
+        ),
+        ("env", alert.process.env_vars.join(" ")),
+        ("ATT&CK", techniques.join(" ")),
+        (
+            "triage",
+            alert
+                .rule
+                .triage
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        ),
+        ("cut", evidence.truncated.join(", ")),
+        ("unknown", evidence.incomplete.join(", ")),
+        ("lost", lost),
+        ("degraded", evidence.degraded.join(", ")),
+        ("id", alert.event.id.clone()),
+    ];
+    remarks.retain(|(_, text)| !text.is_empty());
+    remarks
+}

@@ -9,7 +9,7 @@ mod java;
 #[cfg(test)]
 mod tests;
 
-use sensor_common::limit::{NAME, NAME_READ};
+use sensor_common::limit::NAME;
 use sensor_common::name::{NameKey, stem};
 
 use crate::event::{Image, Program};

@@ -1,0 +1,15 @@
+//! What the live tests are made with: the agent under test, servers, a web site with an
+//! attacker's pages. What every alert must be is checked here;
+//! what a certain alert must say, in the tests.
+
+pub(crate) mod alert;
+pub(crate) mod apache;
+pub(crate) mod http;
+pub(crate) mod java;
+pub(crate) mod nginx;
+pub(crate) mod php_fpm;
+pub(crate) mod process;
+pub(crate) mod scene;
+pub(crate) mod sensor;
+pub(crate) mod site;
+pub(crate) mod wait;

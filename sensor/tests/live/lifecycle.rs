@@ -1,0 +1,283 @@
+//! Start and end of the sensor: what it refuses, and what it leaves behind (nothing).
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    process::{Command, Output},
+    time::Duration,
+};
+
+use rustix::process::Signal;
+
+use crate::fixture::{
+    scene::{self, Case, Scene},
+    sensor::{self, Sensor},
+    wait,
+};
+
+/// Kernel ids of programs, maps and links that a process holds, from its descriptors.
+fn held(pid: u32, what: &str) -> BTreeSet<u32> {
+    let infos = fs::read_dir(format!("/proc/{pid}/fdinfo")).expect("list descriptors");
+    let texts = infos.filter_map(|info| fs::read_to_string(info.ok()?.path()).ok());
+    texts
+        .filter_map(|text| {
+            text.lines()
+                .find_map(|line| line.strip_prefix(what)?.trim().parse().ok())
+        })
+        .collect()
+}
+
+fn loaded_programs() -> BTreeSet<u32> {
+    aya::programs::loaded_programs()
+        .filter_map(|program| Some(program.ok()?.id()))
+        .collect()
+}
+
+fn loaded_maps() -> BTreeSet<u32> {
+    aya::maps::loaded_maps()
+        .filter_map(|map| Some(map.ok()?.id()))
+        .collect()
+}
+
+fn ends_and_leaves_nothing(case: Case, signal: Signal) {
+    let Some(scene) = Scene::begin(case.name, &[]) else {
+        return;
+    };
+    let mut sensor = Sensor::start(case.rung);
+    let programs = held(sensor.pid(), "prog_id:");
+    let maps = held(sensor.pid(), "map_id:");
+    assert!(
+        !programs.is_empty() && !maps.is_empty(),
+        "nothing is loaded: {programs:?} {maps:?}"
+    );
+    assert!(loaded_programs().is_superset(&programs) && loaded_maps().is_superset(&maps));
+    assert!(sensor.socket.exists());
+
+    let status = sensor.stop_within(signal, Duration::from_secs(2));
+    assert_eq!(status.code(), Some(0), "{}", sensor.log());
+    assert!(!sensor.socket.exists(), "the control socket is left");
+    wait::until("the kernel to free programs and maps", || {
+        (loaded_programs().is_disjoint(&programs) && loaded_maps().is_disjoint(&maps)).then_some(())
+    });
+    drop(scene);
+}
+
+fn sigterm_ends_it_and_leaves_nothing(case: Case) {
+    ends_and_leaves_nothing(case, Signal::TERM);
+}
+
+fn control_c_ends_it_and_leaves_nothing(case: Case) {
+    ends_and_leaves_nothing(case, Signal::INT);
+}
+
+on_each_rung!(
+    sigterm_ends_it_and_leaves_nothing,
+    control_c_ends_it_and_leaves_nothing
+);
+
+/// A signal that comes before it is ready is obeyed as well.
+#[test]
+fn a_signal_during_start_up_ends_it() {
+    let Some(_scene) = Scene::begin("a_signal_during_start_up_ends_it", &[]) else {
+        return;
+    };
+    let mut sensor = Sensor::launch(&[]);
+    wait::until("the first program", || {
+        (!held(sensor.pid(), "prog_id:").is_empty()).then_some(())
+    });
+    let programs = held(sensor.pid(), "prog_id:");
+    let status = sensor.stop_within(Signal::TERM, Duration::from_secs(2));
+    assert!(
+        status.code() == Some(0) || wait_signal(status) == Some(15),
+        "{status}\n{}",
+        sensor.log()
+    );
+    wait::until("the kernel to free programs", || {
+        loaded_programs().is_disjoint(&programs).then_some(())
+    });
+}
+
+fn wait_signal(status: std::process::ExitStatus) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status)
+}
+
+/// Runs the program to its end, which must come by itself, as a refusal with this code:
+/// one sentence, nothing on standard output.
+#[track_caller]
+fn refuses(command: &mut Command, code: i32, naming: &str) -> String {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().expect("run the program");
+    let said = String::from_utf8_lossy(&stderr).into_owned();
+    assert_eq!(status.code(), Some(code), "{command:?}: {said}");
+    assert!(stdout.is_empty(), "{:?}", String::from_utf8_lossy(&stdout));
+    let errors: Vec<&str> = said
+        .lines()
+        .filter(|line| line.starts_with("lineage-sensor: error: "))
+        .collect();
+    assert_eq!(errors.len(), 1, "{said}");
+    assert!(
+        errors[0].contains(naming),
+        "{said:?} does not name {naming}"
+    );
+    assert!(
+        !said.contains("panicked") && !said.contains("ready"),
+        "{said}"
+    );
+    said
+}
+
+fn run(scene: &Scene, args: &[&str]) -> Command {
+    let mut command = sensor::program();
+    command
+        .env(
+            "LINEAGE_SENSOR__CONTROL__SOCKET",
+            scene.path().join("control.sock"),
+        )
+        .env("LINEAGE_SENSOR__HTTP__LISTEN", "127.0.0.1:0")
+        .args(["run", "--output", "json", "--no-pin"])
+        .args(args);
+    command
+}
+
+/// Nothing of a refused run may stay: neither in the kernel nor in the directory.
+#[track_caller]
+fn leaves_nothing(scene: &Scene, before: &BTreeSet<u32>) {
+    assert!(!scene.path().join("control.sock").exists());
+    let names = || {
+        aya::programs::loaded_programs()
+            .filter_map(Result::ok)
+            .filter(|program| !before.contains(&program.id()))
+            .filter_map(|program| program.name_as_str().map(str::to_owned))
+            .collect::<Vec<_>>()
+    };
+    let gone = wait::poll(wait::PATIENCE, || names().is_empty().then_some(()));
+    assert!(gone.is_some(), "left in the kernel: {:?}", names());
+}
+
+#[test]
+fn without_privilege_it_refuses() {
+    let Some(scene) = Scene::begin("without_privilege_it_refuses", &[]) else {
+        return;
+    };
+    // Where it was built, nobody may not be let in.
+    let copy = scene.path().join("lineage-sensor");
+    fs::copy(sensor::program_path(), &copy).expect("copy the program");
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).expect("make it executable");
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"])
+        .arg(&copy);
+    command.args(["run", "--output", "json", "--no-pin"]);
+    let said = refuses(&mut command, 77, "");
+    assert_eq!(said.lines().count(), 1, "{said}");
+
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set=-bpf,-sys_admin"]).arg(&copy);
+    command.args(["run", "--output", "json", "--no-pin"]);
+    refuses(&mut command, 77, "CAP_BPF");
+}
+
+#[test]
+fn without_btf_it_refuses() {
+    let Some(scene) = Scene::begin("without_btf_it_refuses", &[]) else {
+        return;
+    };
+    let before = loaded_programs();
+    refuses(
+        &mut run(&scene, &["--btf", "/nonexistent"]),
+        69,
+        "/nonexistent",
+    );
+    let garbage = scene.file("garbage", "this is no BTF");
+    let garbage = garbage.to_str().expect("a temporary path is UTF-8");
+    refuses(&mut run(&scene, &["--btf", garbage]), 69, garbage);
+    leaves_nothing(&scene, &before);
+}
+
+#[test]
+fn a_bad_configuration_is_refused() {
+    let Some(scene) = Scene::begin("a_bad_configuration_is_refused", &[]) else {
+        return;
+    };
+    for (content, naming) in [
+        ("outputs: { level: high }\n", "output"),
+        ("output: { level: loud }\n", "level"),
+        ("output: [\n", "line"),
+    ] {
+        let config = scene.file("config.yaml", content);
+        let config = config.to_str().expect("a temporary path is UTF-8");
+        refuses(&mut run(&scene, &["--config", config]), 64, naming);
+    }
+    refuses(
+        &mut run(&scene, &["--config", "/nonexistent.yaml"]),
+        64,
+        "/nonexistent.yaml",
+    );
+    refuses(
+        run(&scene, &[]).env("LINEAGE_SENSOR__OUTPUT__LEVEL", "loud"),
+        64,
+        "LINEAGE_SENSOR__OUTPUT__LEVEL",
+    );
+}
+
+#[test]
+fn bad_rules_are_refused() {
+    let Some(scene) = Scene::begin("bad_rules_are_refused", &[]) else {
+        return;
+    };
+    let rules = scene.path().join("rules");
+    scene::write(
+        &rules.join("broken.yml"),
+        "title: x\ndetection: { condition: nothing }\n",
+    );
+    let rules = rules.to_str().expect("a temporary path is UTF-8");
+    refuses(&mut run(&scene, &["--rules", rules]), 64, "broken.yml");
+}
+
+/// With a wrong struct offset the self-test must not pass.
+#[test]
+fn the_self_test_finds_wrong_offsets() {
+    let Some(scene) = Scene::begin("the_self_test_finds_wrong_offsets", &[]) else {
+        return;
+    };
+    let before = loaded_programs();
+    for (wrong, naming) in [
+        ("task_start=8", "start"),
+        ("task_tgid=8", "pid"),
+        ("inode_ino=8", "inode"),
+    ] {
+        let said = refuses(&mut run(&scene, &["--override-offset", wrong]), 69, naming);
+        assert!(
+            said.contains("self-test") || said.contains("/proc"),
+            "{said}"
+        );
+    }
+    leaves_nothing(&scene, &before);
+}
+
+#[test]
+fn bad_usage_is_refused() {
+    let Some(_scene) = Scene::begin("bad_usage_is_refused", &[]) else {
+        return;
+    };
+    for args in [
+        &["run", "--output", "xml"][..],
+        &["run", "--rung", "fast"],
+        &["dance"],
+        &["run", "--scope", "galaxy"],
+    ] {
+        let output = sensor::program()
+            .args(args)
+            .output()
+            .expect("run the program");
+        assert_eq!(output.status.code(), Some(64), "{args:?}: {output:?}");
+        assert!(
+            output.stdout.is_empty() && !output.stderr.is_empty(),
+            "{args:?}: {output:?}"
+        );
+    }
+}

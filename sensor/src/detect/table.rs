@@ -16,18 +16,22 @@ use super::{
 };
 use crate::event::Image;
 
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every field")]
 fn word(word: &str) -> Option<EventValue<'_>> {
     Some(EventValue::Str(word.into()))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every field")]
 fn number(number: impl Into<i64>) -> Option<EventValue<'static>> {
     Some(EventValue::Int(number.into()))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every field")]
 fn large(number: u64) -> Option<EventValue<'static>> {
     Some(EventValue::Int(i64::try_from(number).unwrap_or(i64::MAX)))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every field")]
 fn flag(flag: bool) -> Option<EventValue<'static>> {
     Some(EventValue::Bool(flag))
 }
@@ -49,6 +53,7 @@ fn hashes(view: &View<'_>) -> Option<EventValue<'static>> {
     Some(EventValue::Str(text.into()))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every field")]
 fn programs<'v>(view: &'v View<'_>) -> Option<EventValue<'v>> {
     let name = EventValue::Str(view.program_name().into());
     let Some(script) = view.program().script() else {

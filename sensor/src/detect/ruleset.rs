@@ -7,6 +7,7 @@ use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc};
 
 use rsigma_eval::{CompiledRule, Engine, EvaluationResult};
 use rsigma_parser::{LogSource, SigmaCollection, SigmaRule, Status};
+use serde_json::Value;
 
 use super::{
     analysis,
@@ -362,16 +363,26 @@ fn fields(result: &EvaluationResult, role: Option<Role>) -> Fields {
     let matched = result
         .as_detection()
         .map_or(&[][..], |body| &body.matched_fields);
-    let text = |value: &serde_json::Value| match value.as_str() {
-        Some(text) => text.to_owned(),
-        None => value.to_string(),
-    };
     let mut fields: Fields = matched
         .iter()
-        .map(|matched| (matched.field.clone(), text(&matched.value)))
+        .map(|matched| (matched.field.clone(), shown(&matched.value)))
         .collect();
     fields.extend(role.map(|role| (analysis::ROLE.to_owned(), role.name().to_owned())));
     fields.sort_unstable();
     fields.dedup();
     fields
+}
+
+/// A value in an alert; of a text that was offered in two forms the first.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(members) => match members.as_slice() {
+            [Value::String(text), Value::String(twin)] if *twin == text.replace('\n', " ") => {
+                text.clone()
+            }
+            _ => value.to_string(),
+        },
+        _ => value.to_string(),
+    }
 }

@@ -12,7 +12,7 @@ use super::{
     },
     masquerade, program,
     rule::Need,
-    view::{View, text},
+    view::{View, offer, text},
 };
 use crate::event::Image;
 
@@ -72,7 +72,7 @@ fn service_id<'v>(view: &'v View<'_>) -> Option<EventValue<'v>> {
 
 fn script<'v>(view: &'v View<'_>) -> Option<EventValue<'v>> {
     let path = program::script(view.program())?;
-    Some(EventValue::Str(path.to_str_lossy().into_owned().into()))
+    Some(offer(path.to_str_lossy().into_owned().into()))
 }
 
 /// Every field except the variables under [`ENV`](super::ENV).
@@ -87,7 +87,7 @@ pub const FIELDS: &[Field] = &[
         "CommandLine",
         Text,
         "Arguments joined by blanks; [...] for a middle that was cut",
-        |v| word(v.command_line()),
+        |v| Some(offer(v.command_line().into())),
     ),
     Field::new(
         "ParentImage",
@@ -99,7 +99,7 @@ pub const FIELDS: &[Field] = &[
         "ParentCommandLine",
         Text,
         "Arguments of the process that forked this one, at that fork",
-        |v| word(v.parent_command_line()?),
+        |v| Some(offer(v.parent_command_line()?.into())),
     ),
     Field::new("CurrentDirectory", Text, "Working directory", |v| {
         bytes(&v.program().cwd)

@@ -29,8 +29,23 @@ const QUEUE: usize = 256;
 const LARGEST: u64 = 64 << 20;
 /// Shells looked at beyond those in `/etc/shells`.
 const SHELLS: &[&str] = &[
-    "ash", "bash", "bash-static", "busybox", "csh", "dash", "fish", "ksh", "ksh93", "mksh",
-    "rbash", "sh", "static-sh", "tcsh", "toybox", "yash", "zsh",
+    "ash",
+    "bash",
+    "bash-static",
+    "busybox",
+    "csh",
+    "dash",
+    "fish",
+    "ksh",
+    "ksh93",
+    "mksh",
+    "rbash",
+    "sh",
+    "static-sh",
+    "tcsh",
+    "toybox",
+    "yash",
+    "zsh",
 ];
 /// Where they are looked for.
 const DIRECTORIES: &[&str] = &["/bin", "/usr/bin", "/usr/local/bin"];
@@ -42,25 +57,37 @@ const DIRECTORIES: &[&str] = &["/bin", "/usr/bin", "/usr/local/bin"];
 pub fn start() -> io::Result<(mpsc::Sender<Request>, mpsc::Receiver<Fact>)> {
     let (request_tx, mut request_rx) = mpsc::channel(QUEUE);
     let (fact_tx, fact_rx) = mpsc::channel(QUEUE);
-    thread::Builder::new().name("enrich".to_owned()).spawn(move || {
-        while let Some(request) = request_rx.blocking_recv() {
-            if fact_tx.blocking_send(answer(&request)).is_err() {
-                return;
+    thread::Builder::new()
+        .name("enrich".to_owned())
+        .spawn(move || {
+            while let Some(request) = request_rx.blocking_recv() {
+                if fact_tx.blocking_send(answer(&request)).is_err() {
+                    return;
+                }
             }
-        }
-    })?;
+        })?;
     Ok((request_tx, fact_rx))
 }
 
 fn answer(request: &Request) -> Fact {
-    let Request::Hash { process, file, size, path, mount_ns } = request;
+    let Request::Hash {
+        process,
+        file,
+        size,
+        path,
+        mount_ns,
+    } = request;
     let running = PathBuf::from(format!("/proc/{}/exe", process.tgid));
     let sha256 = hash(&running, *file, *size).or_else(|| {
         // The process is gone; its file may still be there, if it was in our own tree.
         let same_tree = scan::namespace("/proc/self/ns/mnt".as_ref()) == *mount_ns;
         same_tree.then(|| hash(&path.to_path_lossy(), *file, *size))?
     });
-    Fact::Hash { process: *process, file: *file, sha256 }
+    Fact::Hash {
+        process: *process,
+        file: *file,
+        sha256,
+    }
 }
 
 /// SHA-256 of the file at `path` if it is the one meant.
@@ -83,12 +110,19 @@ fn digest(file: File) -> Option<[u8; 32]> {
 #[must_use]
 pub fn installed_shells() -> Vec<KnownShell> {
     let listed = fs::read_to_string("/etc/shells").unwrap_or_default();
-    let listed = listed.lines().filter(|line| line.starts_with('/')).map(PathBuf::from);
-    let usual = DIRECTORIES
-        .iter()
-        .flat_map(|directory| SHELLS.iter().map(move |name| Path::new(directory).join(name)));
-    let files: BTreeSet<PathBuf> =
-        listed.chain(usual).filter_map(|path| fs::canonicalize(path).ok()).collect();
+    let listed = listed
+        .lines()
+        .filter(|line| line.starts_with('/'))
+        .map(PathBuf::from);
+    let usual = DIRECTORIES.iter().flat_map(|directory| {
+        SHELLS
+            .iter()
+            .map(move |name| Path::new(directory).join(name))
+    });
+    let files: BTreeSet<PathBuf> = listed
+        .chain(usual)
+        .filter_map(|path| fs::canonicalize(path).ok())
+        .collect();
     files.iter().filter_map(|path| known(path)).collect()
 }
 
@@ -114,16 +148,28 @@ mod tests {
     fn the_systems_shell_is_known_and_listed_once() {
         let shells = installed_shells();
         let sh = fs::canonicalize("/bin/sh").unwrap();
-        let found = shells.iter().filter(|shell| shell.path == sh.as_os_str().as_encoded_bytes());
+        let found = shells
+            .iter()
+            .filter(|shell| shell.path == sh.as_os_str().as_encoded_bytes());
         assert_eq!(found.count(), 1);
     }
 
     #[test]
     fn a_file_that_changed_is_not_hashed() {
         let metadata = fs::metadata("/bin/sh").unwrap();
-        let id = FileId { dev: 0, ino: metadata.ino() };
+        let id = FileId {
+            dev: 0,
+            ino: metadata.ino(),
+        };
         assert!(hash("/bin/sh".as_ref(), id, metadata.len()).is_some());
         assert!(hash("/bin/sh".as_ref(), id, metadata.len() + 1).is_none());
-        assert!(hash("/bin/sh".as_ref(), FileId { dev: 0, ino: 1 }, metadata.len()).is_none());
+        assert!(
+            hash(
+                "/bin/sh".as_ref(),
+                FileId { dev: 0, ino: 1 },
+                metadata.len()
+            )
+            .is_none()
+        );
     }
 }

@@ -11,7 +11,10 @@ const USERS: usize = 100_000;
 /// empty: an alert does not wait for a name.
 #[must_use]
 pub fn gather() -> Host {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let name = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
     let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     Host {
         name: escape(&name).to_string(),

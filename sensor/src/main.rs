@@ -12,7 +12,10 @@ use sensor::{
 };
 
 fn main() -> ExitCode {
-    if std::env::args_os().nth(1).is_some_and(|arg| arg == probe::HELPER_ARG) {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|arg| arg == probe::HELPER_ARG)
+    {
         probe::helper();
         return Exit::Ok.into();
     }
@@ -20,17 +23,20 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return cli::refuse(&error),
     };
-    match dispatch(&cli.command).and_then(|text| exit::print(&text)) {
-        Ok(()) => Exit::Ok.into(),
+    match dispatch(&cli.command) {
+        Ok(exit) => exit.into(),
         Err(failure) => failure.report(),
     }
 }
 
-fn dispatch(command: &Command) -> Result<String, Failure> {
-    match command {
-        Command::Config(args) => command::config_command(args),
-        Command::Tree(args) => command::tree_command(args),
-        Command::Run(args) => app::run(args).map(|()| String::new()),
-        Command::Doctor(_) | Command::Rules(_) => Err(Failure::new(Exit::Internal, "not yet")),
-    }
+fn dispatch(command: &Command) -> Result<Exit, Failure> {
+    let (text, exit) = match command {
+        Command::Run(args) => return app::run(args).map(|()| Exit::Ok),
+        Command::Doctor(args) => command::doctor_command(args)?,
+        Command::Config(args) => (command::config_command(args)?, Exit::Ok),
+        Command::Tree(args) => (command::tree_command(args)?, Exit::Ok),
+        Command::Rules(args) => command::rules_command(args)?,
+    };
+    exit::print(&text)?;
+    Ok(exit)
 }

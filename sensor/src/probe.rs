@@ -27,7 +27,7 @@ use sensor_common::{
 pub use self::{
     counter::Counters,
     error::ProbeError,
-    hook::{Hook, Rung},
+    hook::{Hook, Rung, Trial},
     offset::Override,
     seed::Seed,
     self_test::{HELPER_ARG, helper},
@@ -109,6 +109,44 @@ impl Probe {
         })
     }
 
+    /// Refuses when a capability is missing, naming all that are.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn check_privilege() -> Result<(), ProbeError> {
+        error::check_privilege()
+    }
+
+    /// Refuses in a pid or time namespace other than the host's.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn check_namespaces() -> Result<(), ProbeError> {
+        error::check_namespaces()
+    }
+
+    /// Optional struct members this kernel lacks.
+    ///
+    /// # Errors
+    /// Missing BTF, or a missing required member.
+    pub fn absent_members(options: &Options) -> Result<Vec<String>, ProbeError> {
+        with_btf(&options.btf, |btf| {
+            offset::resolve(btf, &options.overrides)?;
+            Ok(offset::absent(btf))
+        })
+    }
+
+    /// Tries every hook on every rung and detaches again.
+    ///
+    /// # Errors
+    /// When the programs cannot even be prepared.
+    pub fn trials(options: &Options) -> Result<Vec<Trial>, ProbeError> {
+        Ok(hook::trials(
+            &mut load(options)?,
+            &kernel_btf(&options.btf)?,
+        ))
+    }
+
     /// The attached hooks, in order of name.
     #[must_use]
     pub fn hooks(&self) -> &[Hook] {
@@ -139,13 +177,15 @@ impl Probe {
             services,
             ..
         } = self;
+        let ebpf = Some(ebpf);
         (ring, Attached { ebpf, services })
     }
 }
 
 /// Keeps the hooks attached, and tells the kernel side what the agent found out.
 pub struct Attached {
-    ebpf: Ebpf,
+    /// `None` once detached.
+    ebpf: Option<Ebpf>,
     services: HashMap<MapData, ProcessId, ServiceState>,
 }
 
@@ -162,28 +202,34 @@ impl Attached {
         }
     }
 
+    /// Detaches every hook; what is in the ring stays readable.
+    pub fn detach(&mut self) {
+        drop(self.ebpf.take());
+    }
+
     /// The processes that exist now, after records were lost. The kernel's own marks
     /// do not depend on the ring, so one pass tells all.
     ///
     /// # Errors
     /// When the iterator fails.
     pub fn rescan(&mut self, host_scope: bool) -> Result<Snapshot, ProbeError> {
-        Ok(seed::snapshot(&seed::rows(&mut self.ebpf)?, host_scope))
+        let ebpf = self
+            .ebpf
+            .as_mut()
+            .ok_or(ProbeError::Object("attached hook"))?;
+        Ok(seed::snapshot(&seed::rows(ebpf)?, host_scope))
     }
 }
 
 /// Reads BTF, sets offsets and switches, creates the maps.
 fn load(options: &Options) -> Result<Ebpf, ProbeError> {
-    let data = std::fs::read(&options.btf).map_err(|error| ProbeError::NoBtf {
-        path: options.btf.clone(),
-        error,
+    let (offsets, group_dead) = with_btf(&options.btf, |btf| {
+        let group_dead = btf.tracepoint_args("sched_process_exit") >= Some(2);
+        Ok((
+            offset::resolve(btf, &options.overrides)?,
+            u64::from(group_dead),
+        ))
     })?;
-    let btf = Btf::parse(&data).map_err(|error| ProbeError::BadBtf {
-        path: options.btf.clone(),
-        error,
-    })?;
-    let offsets = offset::resolve(&btf, &options.overrides)?;
-    let group_dead = u64::from(btf.tracepoint_args("sched_process_exit") >= Some(2));
     let host_scope = u64::from(options.host_scope);
     // aya-log's levels are the `log` crate's, 0 is off.
     let log_level = options.log.map_or(0, |level| level as u8);
@@ -196,6 +242,22 @@ fn load(options: &Options) -> Result<Ebpf, ProbeError> {
         .override_global("HOST_SCOPE", &host_scope, true)
         .override_global(aya_log::LEVEL, &log_level, true);
     loader.load(OBJECT).map_err(ProbeError::load)
+}
+
+/// Hands the BTF at `path` to `read`.
+fn with_btf<T>(
+    path: &Path,
+    read: impl FnOnce(&Btf<'_>) -> Result<T, ProbeError>,
+) -> Result<T, ProbeError> {
+    let data = std::fs::read(path).map_err(|error| ProbeError::NoBtf {
+        path: path.to_owned(),
+        error,
+    })?;
+    let btf = Btf::parse(&data).map_err(|error| ProbeError::BadBtf {
+        path: path.to_owned(),
+        error,
+    })?;
+    read(&btf)
 }
 
 fn kernel_btf(path: &Path) -> Result<KernelBtf, ProbeError> {

@@ -121,7 +121,10 @@ fn read(path: &Path) -> Vec<u8> {
 
 /// argv with the bounds of an exec record, and whether its middle was dropped.
 fn args(dir: &Path) -> (Args, bool) {
-    let bytes = read(&dir.join("cmdline"));
+    let mut bytes = read(&dir.join("cmdline"));
+    // A process title overwrites argv and is padded with NULs.
+    let title = bytes.trim_end_with(|byte| byte == '\0').len();
+    bytes.truncate(title + usize::from(title < bytes.len()));
     let total = bytes.len() as u64;
     let argc = u32::try_from(bytes.iter().filter(|&&byte| byte == 0).count()).unwrap_or(u32::MAX);
     let (head, rest) = bytes.split_at(bytes.len().min(limit::ARGS_HEAD));

@@ -9,7 +9,7 @@ mod java;
 #[cfg(test)]
 mod tests;
 
-use sensor_common::limit::{NAME, NAME_READ};
+use sensor_common::limit::NAME;
 use sensor_common::name::{NameKey, stem};
 
 use crate::event::{Image, Program};
@@ -46,20 +46,34 @@ pub fn names() -> impl Iterator<Item = (NameKey, u32)> {
         .map(|((name, _), index)| (key(name), index))
 }
 
+/// Value the kernel's name map has for the file name of `image`.
+#[must_use]
+pub fn name_index(image: &Image) -> Option<u32> {
+    let wanted = wanted(image)?;
+    names()
+        .find(|(key, _)| *key == wanted)
+        .map(|(_, index)| index)
+}
+
 /// Kind of server the file name of `image` stands for, by the same rule as the kernel's.
 #[must_use]
 pub fn kind_of(image: &Image) -> Option<ServiceKind> {
+    let wanted = wanted(image)?;
+    NAMES
+        .iter()
+        .find(|(name, _)| key(name) == wanted)
+        .map(|&(_, kind)| kind)
+}
+
+/// Key of the file name of `image`.
+fn wanted(image: &Image) -> Option<NameKey> {
     let name: &[u8] = image.name().as_ref();
     let name = if image.unlinked {
         name.strip_suffix(DELETED).unwrap_or(name)
     } else {
         name
     };
-    let wanted = stem(name)?;
-    NAMES
-        .iter()
-        .find(|(name, _)| key(name) == wanted)
-        .map(|&(_, kind)| kind)
+    stem(name)
 }
 
 /// `name` NUL padded; a name that were too long would be cut, which the tests exclude.

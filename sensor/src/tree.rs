@@ -187,10 +187,10 @@ impl Tree {
         if self.retired.insert(root) {
             self.retired_order.push_back(root);
         }
-        if self.retired_order.len() > self.limits.retired {
-            if let Some(oldest) = self.retired_order.pop_front() {
-                self.retired.remove(&oldest);
-            }
+        if self.retired_order.len() > self.limits.retired
+            && let Some(oldest) = self.retired_order.pop_front()
+        {
+            self.retired.remove(&oldest);
         }
         self.forget(root);
     }

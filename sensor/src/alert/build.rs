@@ -89,19 +89,11 @@ fn evidence(finding: &Finding<'_>) -> Evidence {
         ..Evidence::default()
     };
     let program = &subject.exec.program;
-    let faults = program.faults;
     if program.args.truncated {
         evidence.cut("process.args");
     }
-    for (bit, field) in [
-        (fault::ARGS_CUT, "process.args"),
-        (fault::EXE_CUT, "process.executable"),
-        (fault::CWD_CUT, "process.working_directory"),
-        (fault::ENV_CUT, "process.env_vars"),
-    ] {
-        if faults.has(bit) {
-            evidence.cut(field);
-        }
+    for (_, field) in CUTS.iter().filter(|(bit, _)| program.faults.has(*bit)) {
+        evidence.cut(field);
     }
     let mut earlier = subject.lineage.ancestors.iter().rev().skip(1);
     if earlier.any(|ancestor| {
@@ -112,24 +104,32 @@ fn evidence(finding: &Finding<'_>) -> Evidence {
     }) {
         evidence.cut("lineage.args");
     }
-    for (bit, field) in [
-        (fault::ARGS, "process.args"),
-        (fault::FILENAME, "process.filename"),
-        (fault::ENV, "process.env_vars"),
-        (fault::STDIO, "process.stdio"),
-        (fault::PATH, "process.executable"),
-        (fault::MAP_FULL, "process.descendants"),
-    ] {
-        if faults.has(bit) {
-            evidence.lacks(field);
-        }
+    for (_, field) in GAPS.iter().filter(|(bit, _)| program.faults.has(*bit)) {
+        evidence.lacks(field);
     }
-    incomplete
-        .iter()
-        .take(16)
-        .for_each(|fact| evidence.lacks(&short(fact, NAME)));
+    for fact in incomplete.iter().take(16) {
+        evidence.lacks(&short(fact, NAME));
+    }
     evidence
 }
+
+/// Faults of a record that cut a field.
+const CUTS: &[(u32, &str)] = &[
+    (fault::ARGS_CUT, "process.args"),
+    (fault::EXE_CUT, "process.executable"),
+    (fault::CWD_CUT, "process.working_directory"),
+    (fault::ENV_CUT, "process.env_vars"),
+];
+
+/// Faults of a record that leave a field unknown, in whole or in part.
+const GAPS: &[(u32, &str)] = &[
+    (fault::ARGS, "process.args"),
+    (fault::FILENAME, "process.filename"),
+    (fault::ENV, "process.env_vars"),
+    (fault::STDIO, "process.stdio"),
+    (fault::PATH, "process.executable"),
+    (fault::MAP_FULL, "process.descendants"),
+];
 
 /// What the host knows, applied to the parts of a subject.
 struct Facts<'a>(&'a Host);
@@ -179,59 +179,24 @@ impl Facts<'_> {
 
     fn process(&self, subject: &Subject) -> Process {
         let exec = &subject.exec;
-        let program = &*exec.program;
-        let image = image(program);
-        let Text {
-            shown: command_line,
-            b64: command_line_b64,
-        } = escape::text(&program.args.command_line());
-        let Text {
-            shown: working_directory,
-            b64: working_directory_b64,
-        } = escape::text(&program.cwd);
-        let (filename, filename_b64) = option(typed(program));
-        let (script, script_b64) = option(program.script());
-        let (env_vars, env_vars_b64) = environment(program);
-        let (cred, creator) = (&program.cred, subject.creator.as_ref());
+        let (cred, creator) = (&exec.program.cred, subject.creator.as_ref());
         let own = subject
             .lineage
             .ancestors
             .last()
             .map_or(&[][..], |this| &this.chain);
+        let earlier = own.split_last().map_or(&[][..], |(_, earlier)| earlier);
         Process {
             pid: exec.process.tgid,
             entity_id: id::entity(self.0, exec.process),
             start: self.time(exec.process.start_ns),
-            executable: image.executable,
-            executable_b64: image.executable_b64,
-            filename,
-            filename_b64,
-            script,
-            script_b64,
-            args: image.args,
-            args_b64: image.args_b64,
-            args_count: program.args.argc,
-            command_line,
-            command_line_b64,
-            working_directory,
-            working_directory_b64,
             user: self.user(cred.euid),
             real_user: (cred.uid != cred.euid).then(|| self.user(cred.uid)),
-            stdio: stdio(program.stdio),
-            namespace_pid: program.ns.inner_pid,
-            file: file(program),
-            env_vars,
-            env_vars_b64,
-            previous: own
-                .iter()
-                .rev()
-                .skip(1)
-                .rev()
-                .map(|it| self::image(it))
-                .collect(),
+            previous: earlier.iter().map(|program| image(program)).collect(),
             parent: creator.map(|creator| self.parent(creator)),
             adopted_by: (creator.is_some_and(|creator| creator.id != exec.parent))
                 .then(|| self.reference(exec.parent)),
+            ..described(&exec.program)
         }
     }
 
@@ -304,6 +269,42 @@ fn instant(epoch_ns: i128) -> String {
         "{:.9}",
         Timestamp::from_nanosecond(epoch_ns).unwrap_or_default()
     )
+}
+
+/// The fields of a process that its program gives.
+fn described(program: &Program) -> Process {
+    let Image {
+        executable,
+        executable_b64,
+        args,
+        args_b64,
+    } = image(program);
+    let line = escape::text(&program.args.command_line());
+    let cwd = escape::text(&program.cwd);
+    let (filename, filename_b64) = option(typed(program));
+    let (script, script_b64) = option(program.script());
+    let (env_vars, env_vars_b64) = environment(program);
+    Process {
+        executable,
+        executable_b64,
+        filename,
+        filename_b64,
+        script,
+        script_b64,
+        args,
+        args_b64,
+        args_count: program.args.argc,
+        command_line: line.shown,
+        command_line_b64: line.b64,
+        working_directory: cwd.shown,
+        working_directory_b64: cwd.b64,
+        stdio: stdio(program.stdio),
+        namespace_pid: program.ns.inner_pid,
+        file: file(program),
+        env_vars,
+        env_vars_b64,
+        ..Process::default()
+    }
 }
 
 fn image(program: &Program) -> Image {

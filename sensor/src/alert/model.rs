@@ -121,7 +121,7 @@ pub struct Service {
 }
 
 /// A user.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct User {
     /// uid, as a string (ECS).
     pub id: String,
@@ -131,7 +131,7 @@ pub struct User {
 }
 
 /// `process.*`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Process {
     /// Process id in the initial pid namespace.
     pub pid: u32,
@@ -217,7 +217,7 @@ pub struct Image {
 }
 
 /// `process.stdio.*`: what each descriptor is.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Stdio {
     /// Descriptor 0.
     pub stdin: &'static str,
@@ -228,7 +228,7 @@ pub struct Stdio {
 }
 
 /// `process.file.*`: facts of the executable file.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct File {
     /// `major:minor`.
     pub device: String,

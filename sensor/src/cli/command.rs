@@ -2,13 +2,18 @@
 //!
 //! Each returns what standard output shall say.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{ConfigArgs, ConfigCommand, TreeArgs};
+use super::{ConfigArgs, ConfigCommand, DoctorArgs, RulesCommand, TreeArgs};
 use crate::{
-    config::DEFAULT_FILE,
+    config::{DEFAULT_FILE, Effective},
     control::{self, render},
+    detect::{self, Rule, RuleSet},
+    doctor,
     exit::{Exit, Failure},
+    printable::escape,
+    probe::{KERNEL_BTF, Options},
+    service,
 };
 
 /// `config check` and `config show`.
@@ -30,6 +35,98 @@ pub fn config_command(command: &ConfigCommand) -> Result<String, Failure> {
             })
         }
     }
+}
+
+/// `doctor`: what it found, and the exit code that `run` would end with.
+///
+/// # Errors
+/// [`Exit::Internal`] when the findings cannot be printed as JSON.
+pub fn doctor_command(args: &DoctorArgs) -> Result<(String, Exit), Failure> {
+    let report = doctor::examine(&Options {
+        btf: args.btf.btf.clone().unwrap_or_else(|| KERNEL_BTF.into()),
+        host_scope: false,
+        rung: None,
+        overrides: Vec::new(),
+        names: service::names().collect(),
+        log: None,
+    });
+    let text = if args.json {
+        to_json(&report)?
+    } else {
+        report.to_string()
+    };
+    Ok((text, report.exit))
+}
+
+/// `rules check`, whose exit code tells whether anything is wrong, and `rules list`.
+///
+/// # Errors
+/// [`Exit::Usage`] when the configuration or a rule to be listed is refused.
+pub fn rules_command(command: &RulesCommand) -> Result<(String, Exit), Failure> {
+    match command {
+        RulesCommand::Check { directory } => {
+            let report = detect::check(Some(directory));
+            let exit = if report.errors() > 0 {
+                Exit::Usage
+            } else {
+                Exit::Ok
+            };
+            Ok((escape_lines(&report.to_string()), exit))
+        }
+        RulesCommand::List(args) => {
+            let rules = effective_rules(&args.effective()?)?;
+            let listed: Vec<Value> = rules.list().iter().map(|rule| listed(rule)).collect();
+            let text = if args.json {
+                to_json(&listed)?
+            } else {
+                escape_lines(&rules.to_string())
+            };
+            Ok((text, Exit::Ok))
+        }
+    }
+}
+
+/// A rule of `rules list --json`.
+fn listed(rule: &Rule) -> Value {
+    json!({
+        "id": rule.name,
+        "uuid": rule.id,
+        "title": rule.title,
+        "level": rule.level.as_str(),
+        "techniques": rule.techniques,
+        "catalogue": rule.catalogue,
+        "description": rule.description,
+        "triage": rule.triage,
+        "falsepositives": rule.falsepositives,
+        "file": rule.file,
+    })
+}
+
+/// The rules that `run` loads with this configuration.
+///
+/// # Errors
+/// [`Exit::Usage`], naming every rule that cannot be used.
+pub fn effective_rules(effective: &Effective) -> Result<RuleSet, Failure> {
+    let directories: Vec<_> = effective
+        .rule_directories()
+        .into_iter()
+        .filter(|directory| directory.required || directory.path.exists())
+        .map(|directory| directory.path)
+        .collect();
+    RuleSet::load(&directories).map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+/// Each line made safe for a terminal: rules are text from outside.
+fn escape_lines(text: &str) -> String {
+    text.lines()
+        .map(|line| escape(line).into_owned() + "\n")
+        .collect()
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
+    let text = serde_json::to_string_pretty(value);
+    text.map(|text| text + "\n")
+        .map_err(|error| Failure::new(Exit::Internal, error))
 }
 
 /// `tree`: asks the running sensor.

@@ -3,7 +3,7 @@
 //! A rule goes into every engine except those whose role it provably never matches.
 //! Rules that wait for a fact stand in an engine of their own, so that no other waits.
 
-use std::{collections::HashMap, fmt, path::Path, sync::Arc};
+use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc};
 
 use rsigma_eval::{CompiledRule, Engine, EvaluationResult};
 use rsigma_parser::{LogSource, SigmaCollection, SigmaRule, Status};
@@ -212,12 +212,18 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
-    /// The shipped rules and those under `directory`.
+    /// The shipped rules and those under `directories`.
     ///
     /// # Errors
     /// Every file or rule that is unreadable, invalid, unsafe or used twice.
-    pub fn load(directory: Option<&Path>) -> Result<Self, LoadError> {
-        let (sources, mut problems) = directory.map(source::read).unwrap_or_default();
+    pub fn load(directories: &[PathBuf]) -> Result<Self, LoadError> {
+        let mut sources = Vec::new();
+        let mut problems = Vec::new();
+        for directory in directories {
+            let (found, wrong) = source::read(directory);
+            sources.extend(found);
+            problems.extend(wrong);
+        }
         let gathered = Gathered::new(source::shipped().chain(sources));
         problems.extend(gathered.problems.iter().cloned());
         if problems.is_empty() {

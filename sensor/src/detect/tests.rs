@@ -15,7 +15,7 @@ mod dialect;
 mod waiting;
 
 fn shipped() -> Detector {
-    detector(RuleSet::load(None).unwrap())
+    detector(RuleSet::load(&[]).unwrap())
 }
 
 fn detector(rules: RuleSet) -> Detector {
@@ -192,7 +192,7 @@ fn bytes_of_any_kind_and_number_are_survived() {
 
 #[test]
 fn without_users_or_shells_nothing_is_invented() {
-    let mut detector = Detector::new(RuleSet::load(None).unwrap(), Users::new());
+    let mut detector = Detector::new(RuleSet::load(&[]).unwrap(), Users::new());
     let copy = subject("{image: /srv/x, file: {same_file: /usr/bin/dash}}");
     let verdicts = detector.evaluate(Arc::new(copy), 0);
     assert!(verdicts.matches.is_empty() && verdicts.requests.is_empty());

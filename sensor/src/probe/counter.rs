@@ -37,7 +37,7 @@ impl Counters {
     ///
     /// # Errors
     /// When the map cannot be read.
-    pub fn read(&self, counter: Counter) -> Result<u64, ProbeError> {
+    pub fn sum(&self, counter: Counter) -> Result<u64, ProbeError> {
         let values = self.map.get(&counter.index(), 0)?;
         Ok(values.iter().sum())
     }

@@ -49,6 +49,17 @@ pub struct Hook {
     pub reason: String,
 }
 
+/// Outcome of attaching one hook on one rung.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// Tracepoint.
+    pub hook: &'static str,
+    /// Rung.
+    pub rung: Rung,
+    /// What the kernel said, if it refused.
+    pub result: Result<(), String>,
+}
+
 /// Tracepoints in the order of attaching, with the stem of their program names. Exit
 /// comes first: an exit that is missed would leave a member behind, a fork or exec that
 /// is missed is found by the scan.
@@ -83,6 +94,22 @@ pub(super) fn attach(
     }
     hooks.sort_by_key(|hook| hook.name);
     Ok(hooks)
+}
+
+/// Attaches every hook on every rung; all are detached with `ebpf`.
+pub(super) fn trials(ebpf: &mut Ebpf, btf: &Btf) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for (hook, stem) in HOOKS {
+        for rung in Rung::ALL {
+            let result = attach_one(ebpf, btf, hook, &program_name(stem, rung), rung);
+            trials.push(Trial {
+                hook,
+                rung,
+                result: result.map_err(|error| chain(&error)),
+            });
+        }
+    }
+    trials
 }
 
 fn attach_best(

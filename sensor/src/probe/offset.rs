@@ -59,3 +59,12 @@ pub(super) fn resolve(btf: &Btf<'_>, overrides: &[Override]) -> Result<Offsets, 
         }),
     }
 }
+
+/// Members this kernel lacks, as `struct.member`.
+pub(super) fn absent(btf: &Btf<'_>) -> Vec<String> {
+    Offsets::SPECS
+        .iter()
+        .filter(|spec| btf.member_offset(spec.structure, spec.member).is_none())
+        .map(|spec| format!("{}.{}", spec.structure, spec.member))
+        .collect()
+}

@@ -164,7 +164,7 @@ fn parse<'a, 'b>(words: &'b [&'a [u8]], cut: bool) -> (Main<'a>, &'b [&'a [u8]],
             hidden = true;
         } else if !word.starts_with(b"-") {
             // The last word before a cut may be cut itself.
-            let whole = !hidden && !(cut && index + 1 == words.len());
+            let whole = !(hidden || cut && index + 1 == words.len());
             let main = match (whole, jar) {
                 (false, _) => Main::Hidden,
                 (true, true) => Main::Jar(word),

@@ -222,10 +222,11 @@ impl Tree {
         }
         self.record(id, program);
         for branch in &next {
-            if branch.part == Part::Master && own.contains(&branch.service) {
-                if let Some(entry) = self.table.service_mut(branch.service) {
-                    entry.image = Some(Arc::clone(program));
-                }
+            if branch.part == Part::Master
+                && own.contains(&branch.service)
+                && let Some(entry) = self.table.service_mut(branch.service)
+            {
+                entry.image = Some(Arc::clone(program));
             }
         }
         if let Some(node) = self.table.get_mut(id) {

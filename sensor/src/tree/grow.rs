@@ -101,10 +101,11 @@ impl Tree {
         if !creator_known || !self.table.set_creator(child, fork.creator, 0) {
             return;
         }
-        if was_heir {
-            if let Some(parent) = supposed.and_then(|id| self.table.get_mut(id)) {
-                parent.heirs.remove(child);
-            }
+        if let Some(parent) = supposed
+            .filter(|_| was_heir)
+            .and_then(|id| self.table.get_mut(id))
+        {
+            parent.heirs.remove(child);
         }
         let Some(parent) = self.table.get_mut(fork.creator) else {
             return;
@@ -160,20 +161,18 @@ impl Tree {
         stated: Option<Membership>,
         effects: &mut Effects,
     ) {
-        if stated.is_some() {
-            return;
-        }
-        if let Some(node) = self.table.get(id) {
-            if let Some(home) = node.home {
-                let depth = node.depth;
-                effects.adopted.push((
-                    id,
-                    Membership {
-                        root: home.service,
-                        depth,
-                    },
-                ));
-            }
+        let home = self
+            .table
+            .get(id)
+            .and_then(|node| Some((node.home?, node.depth)));
+        if let Some((home, depth)) = home.filter(|_| stated.is_none()) {
+            effects.adopted.push((
+                id,
+                Membership {
+                    root: home.service,
+                    depth,
+                },
+            ));
         }
     }
 

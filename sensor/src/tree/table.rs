@@ -129,20 +129,29 @@ impl Table {
         }
     }
 
-    /// Sets the standing of a node in its services.
+    /// Sets the standing of a node in its services. The root of a service that has
+    /// other members stays in it.
     pub(super) fn set_branches(
         &mut self,
         id: ProcessId,
         home: Option<Branch>,
         nested: Vec<Branch>,
     ) {
+        let needed = self.is_needed_root(id);
         let Some(node) = self.nodes.get_mut(&id) else {
             return;
         };
         let live = u32::from(node.is_live());
         let before: Vec<_> = node.branches().map(|branch| branch.service).collect();
+        let own = node.branch(id).copied().filter(|_| needed);
         node.home = home;
         node.nested = nested;
+        if let Some(own) = own.filter(|_| node.branch(id).is_none()) {
+            match node.home {
+                Some(_) => node.nested.push(own),
+                None => node.home = Some(own),
+            }
+        }
         let after: Vec<_> = node.branches().map(|branch| branch.service).collect();
         for service in after {
             if let Some(entry) = self.services.get_mut(&service) {
@@ -165,9 +174,12 @@ impl Table {
         };
         entry.members = entry.members.saturating_sub(1);
         entry.live = entry.live.saturating_sub(live);
-        let (members, within) = (entry.members, entry.within);
+        let (members, within, nested) = (entry.members, entry.within, entry.nested);
         if members == 0 {
             self.services.remove(&service);
+            for inner in self.services.values_mut().filter(|_| nested > 0) {
+                inner.within = inner.within.filter(|&outer| outer != service);
+            }
             if let Some(outer) = within.and_then(|root| self.services.get_mut(&root)) {
                 outer.nested = outer.nested.saturating_sub(1);
             }
@@ -300,9 +312,11 @@ impl Table {
         self.dead.iter().map(|&(_, id)| id)
     }
 
-    /// Takes a node out, with its edge and its memberships. Children, if any, lose
-    /// their creator: the caller moves them first.
+    /// Takes a leaf out, with its edge and its memberships; what has children stays.
     pub(super) fn remove(&mut self, id: ProcessId) {
+        if self.nodes.get(&id).is_none_or(|node| node.children > 0) {
+            return;
+        }
         let Some(node) = self.nodes.remove(&id) else {
             return;
         };

@@ -1,0 +1,250 @@
+//! What stands around the loop: sinks, metrics, HTTP, control socket. All of it is
+//! opened before the hooks are attached and closed after they are gone.
+
+use std::{error::Error, net::SocketAddr, sync::Arc, time::Duration};
+
+use sensor_common::counter::Counter;
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+use tracing::warn;
+
+use super::start::Started;
+use crate::{
+    alert::{Alert, Level},
+    clock,
+    config::{self, Config, Effective, Format},
+    control::{self, Query},
+    event::Event,
+    exit::{Exit, Failure},
+    http::{self, Condition, Readiness},
+    metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
+    probe::Counters,
+    ring::Read,
+    sink::{Colour, Encoding, Sinks, Stream},
+    tree,
+};
+
+/// Everything outside the loop.
+pub(super) struct Surroundings {
+    sinks: Sinks,
+    metrics: Arc<Metrics>,
+    stats: Stats,
+    capturing: Condition,
+    http: Option<SocketAddr>,
+    stop: watch::Sender<bool>,
+    servers: Vec<JoinHandle<()>>,
+}
+
+impl Surroundings {
+    /// Opens sockets and standard output.
+    pub(super) async fn open(
+        effective: &Effective,
+        queries: mpsc::Sender<Query>,
+    ) -> Result<Self, Failure> {
+        let config = &effective.config;
+        let core = Arc::new(CoreStats::default());
+        let metrics = Arc::new(metrics(&core)?);
+        let readiness = Readiness::default();
+        let capturing = readiness.condition("capture", "the hooks are not attached yet");
+        let (stop, stopped) = watch::channel(false);
+        let mut servers = vec![control(config, queries, stopped.clone())?];
+        let mut http = None;
+        if config.http.enabled {
+            let server = http::Server::bind(config.http.listen)
+                .await
+                .map_err(|error| Failure::new(Exit::Usage, chain(&error)))?;
+            http = Some(server.address());
+            let serve = server.serve(Arc::clone(&metrics), readiness, end(stopped));
+            servers.push(tokio::spawn(serve));
+        }
+        let sinks = sinks(config, &metrics)?;
+        metrics.watch_sinks(sinks.stats());
+        let stats = Stats {
+            core,
+            metrics: Arc::clone(&metrics),
+        };
+        Ok(Self {
+            sinks,
+            metrics,
+            stats,
+            capturing,
+            http,
+            stop,
+            servers,
+        })
+    }
+
+    /// Tells the metrics what start-up has found out.
+    pub(super) fn observe(&self, started: &Started) {
+        self.stats.core.set_self_test(clock::boottime_ns());
+        self.metrics
+            .watch_kernel(Arc::<Counters>::clone(&started.counters));
+        let hooks = started.hooks.iter();
+        self.metrics.set_hooks(
+            hooks
+                .map(|hook| (hook.name.to_owned(), hook.rung.name().to_owned()))
+                .collect(),
+        );
+        self.metrics.set_degraded(started.degraded.clone());
+        for read in &started.reads {
+            self.stats.read(read);
+        }
+        self.stats.tree(&started.engine.stats());
+    }
+
+    /// Capture has begun.
+    pub(super) fn ready(&self) {
+        self.capturing.met();
+    }
+
+    /// Numbers the loop keeps.
+    pub(super) const fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Hands an alert to every sink.
+    pub(super) fn alert(&self, alert: Arc<Alert>) {
+        self.metrics.count_alert(&alert);
+        self.sinks.send(alert);
+    }
+
+    /// Where the metrics are, in words.
+    pub(super) fn address(&self) -> String {
+        self.http.map_or_else(
+            || "no HTTP (http.enabled is false)".to_owned(),
+            |address| format!("metrics http://{address}/metrics"),
+        )
+    }
+
+    /// Writes what is left, closes the sockets.
+    pub(super) async fn close(self, limit: Duration) {
+        let left = self.sinks.drain(limit).await;
+        if left > 0 {
+            warn!("{left} alerts could not be written in time and are lost");
+        }
+        self.stop.send_replace(true);
+        for server in self.servers {
+            // A server that panicked has been logged by its task.
+            drop(server.await);
+        }
+    }
+}
+
+/// Numbers the loop keeps, and the counters it feeds.
+pub(super) struct Stats {
+    core: Arc<CoreStats>,
+    metrics: Arc<Metrics>,
+}
+
+impl Stats {
+    /// Counts what was read from the ring: an event, the gap before it, or neither.
+    pub(super) fn read(&self, read: &Read) {
+        match read {
+            Read::Event(event, lost) => {
+                self.core.count(event);
+                if let Some(lost) = lost {
+                    self.core.count(&Event::Lost(*lost));
+                }
+            }
+            Read::Malformed(error) => self.metrics.count_decode_error(error.name()),
+        }
+    }
+
+    /// Notes the state of the tree, and that the loop turns.
+    pub(super) fn tree(&self, stats: &tree::Stats) {
+        self.core
+            .set_processes(stats.live as u64, stats.exited as u64);
+        self.core.set_evicted(stats.evicted);
+        self.core.set_services(
+            stats
+                .services
+                .iter()
+                .map(|(&kind, &count)| (kind, count as u64)),
+        );
+        self.core.tick(clock::boottime_ns());
+    }
+}
+
+fn metrics(core: &Arc<CoreStats>) -> Result<Metrics, Failure> {
+    let uname = rustix::system::uname();
+    let kernel = uname.release().to_string_lossy();
+    let build = Build {
+        version: env!("CARGO_PKG_VERSION"),
+        kernel: &kernel,
+    };
+    Metrics::new(Arc::clone(core), build, clock::boottime_ns)
+        .map_err(|error| Failure::new(Exit::Internal, format_args!("set up metrics: {error}")))
+}
+
+fn control(
+    config: &Config,
+    queries: mpsc::Sender<Query>,
+    stopped: watch::Receiver<bool>,
+) -> Result<JoinHandle<()>, Failure> {
+    let server = control::Server::bind(&config.control.socket)?;
+    Ok(tokio::spawn(server.serve(queries, end(stopped))))
+}
+
+fn sinks(config: &Config, metrics: &Arc<Metrics>) -> Result<Sinks, Failure> {
+    let failed = |error| Failure::new(Exit::Internal, format_args!("standard output: {error}"));
+    let encoding = match config.output.format {
+        Format::Auto => None,
+        Format::Pretty => Some(Encoding::Pretty),
+        Format::Json => Some(Encoding::Json),
+    };
+    let colour = match config.output.color {
+        config::Color::Auto => Colour::Auto,
+        config::Color::Always => Colour::Always,
+        config::Color::Never => Colour::Never,
+    };
+    let written = Arc::clone(metrics);
+    let mut sinks = Sinks::new(move |alert| written.observe_written(alert));
+    let stdout = Stream::stdout(encoding, colour).map_err(failed)?;
+    sinks
+        .add("stdout", level(config.output.level), stdout)
+        .map_err(failed)?;
+    Ok(sinks)
+}
+
+const fn level(level: config::Level) -> Level {
+    match level {
+        config::Level::Informational => Level::Informational,
+        config::Level::Low => Level::Low,
+        config::Level::Medium => Level::Medium,
+        config::Level::High => Level::High,
+        config::Level::Critical => Level::Critical,
+    }
+}
+
+/// Resolves when the sensor stops.
+async fn end(mut stopped: watch::Receiver<bool>) {
+    // The sender gone means the same.
+    drop(stopped.wait_for(|stop| *stop).await);
+}
+
+/// An error with its causes.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
+
+impl KernelCounters for Counters {
+    fn read(&self) -> Result<KernelReading, Box<dyn Error + Send + Sync>> {
+        let mut counters = Vec::with_capacity(Counter::ALL.len());
+        for &counter in Counter::ALL {
+            counters.push((counter, self.sum(counter)?));
+        }
+        Ok(KernelReading {
+            counters,
+            recursion_misses: self.recursion_misses(),
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! Start-up of the kernel side and the engine, in the order that loses nothing: attach,
+//! prove, seed, replay what happened meanwhile.
+
+use std::sync::Arc;
+
+use tracing::warn;
+
+use crate::{
+    cli::{RunArgs, Rung as Wanted, command::effective_rules},
+    config::{Effective, KernelLog, Scope},
+    detect::{Detector, Fact, RuleSet},
+    engine::{Engine, Input, Output},
+    enrich,
+    event::Program,
+    exit::{Exit, Failure},
+    host,
+    probe::{Attached, Counters, Hook, KERNEL_BTF, Options, Override, Probe, ProbeError, Rung},
+    ring::{Read, Ring},
+    service::{self, Catalogue, Verdict},
+    tree::{self, Tree},
+};
+
+/// Said when seeding was given up.
+const INCOMPLETE: &str = "start-up scan incomplete: the host forks faster than it can be scanned";
+
+/// The sensor at the moment it becomes ready.
+pub(super) struct Started {
+    /// What has been seen so far.
+    pub(super) engine: Engine,
+    /// Reader of the ring.
+    pub(super) ring: Ring,
+    /// Keeps the hooks.
+    pub(super) attached: Attached,
+    /// The kernel's counters.
+    pub(super) counters: Arc<Counters>,
+    /// How each hook is attached.
+    pub(super) hooks: Vec<Hook>,
+    /// What start-up already has to say.
+    pub(super) out: Vec<Output>,
+    /// Log of the kernel programs, when wanted.
+    pub(super) kernel_log: Option<aya_log::EbpfLogger<&'static dyn log::Log>>,
+    /// Every process of the host is followed.
+    pub(super) host_scope: bool,
+    /// Records read during start-up, already consumed: for the counters.
+    pub(super) reads: Vec<Read>,
+    /// What the sensor cannot see.
+    pub(super) degraded: Vec<String>,
+}
+
+impl Started {
+    pub(super) fn new(args: &RunArgs, effective: &Effective) -> Result<Self, Failure> {
+        let config = &effective.config;
+        let host_scope = config.scope == Scope::Host;
+        let rules = effective_rules(effective)?;
+        let catalogue = Catalogue::new(&config.services.java.main_classes);
+        let shells = enrich::installed_shells();
+        let mut engine = engine(effective, rules, catalogue.clone());
+        let mut probe = Probe::start(&options(args, effective)).map_err(|e| refused(&e))?;
+        let kernel_log = match config.log.kernel {
+            KernelLog::Off => None,
+            _ => Some(probe.take_log().map_err(|e| refused(&e))?),
+        };
+        probe.self_test().map_err(|e| refused(&e))?;
+        let is_server = |program: &Program| match catalogue.decide(program) {
+            Verdict::Server(_) => service::name_index(&program.image),
+            Verdict::NotServer => None,
+        };
+        let seed = probe
+            .seed(host_scope, &is_server)
+            .map_err(|e| refused(&e))?;
+        let mut out = Vec::new();
+        engine.step(Input::Fact(Fact::Shells(shells)), &mut out);
+        let mut degraded = Vec::new();
+        if !seed.complete {
+            degraded.push(INCOMPLETE.to_owned());
+            warn!("{INCOMPLETE}");
+        }
+        engine.step(Input::Degraded(degraded.clone()), &mut out);
+        engine.step(Input::Snapshot(seed.snapshot), &mut out);
+        for read in &seed.backlog {
+            if let Read::Event(event, _) = read {
+                engine.step(Input::Event(event.clone()), &mut out);
+            }
+        }
+        let hooks = probe.hooks().to_vec();
+        let counters = probe.counters();
+        let (ring, attached) = probe.split();
+        Ok(Self {
+            engine,
+            ring,
+            attached,
+            counters,
+            hooks,
+            out,
+            kernel_log,
+            host_scope,
+            reads: seed.backlog,
+            degraded,
+        })
+    }
+}
+
+fn engine(effective: &Effective, rules: RuleSet, catalogue: Catalogue) -> Engine {
+    let config = &effective.config;
+    let limits = tree::Limits {
+        processes: config.limits.processes.get() as usize,
+        grace_ns: u64::from(config.limits.exited_grace_seconds.get()) * 1_000_000_000,
+        ..tree::Limits::default()
+    };
+    let scope = match config.scope {
+        Scope::Services => tree::Scope::Services,
+        Scope::Host => tree::Scope::Host,
+    };
+    let host = host::gather();
+    let detector = Detector::new(rules, host.users.clone());
+    Engine::new(Tree::new(limits, scope, catalogue), detector, host)
+}
+
+fn options(args: &RunArgs, effective: &Effective) -> Options {
+    let config = &effective.config;
+    let overrides = args.override_offset.iter();
+    Options {
+        btf: args.btf.btf.clone().unwrap_or_else(|| KERNEL_BTF.into()),
+        host_scope: config.scope == Scope::Host,
+        rung: match args.rung {
+            Wanted::Auto => None,
+            Wanted::TpBtf => Some(Rung::TpBtf),
+            Wanted::RawTp => Some(Rung::RawTp),
+        },
+        overrides: overrides
+            .map(|(name, value)| Override {
+                name: name.clone(),
+                value: *value,
+            })
+            .collect(),
+        names: service::names().collect(),
+        log: level(config.log.kernel),
+    }
+}
+
+const fn level(kernel: KernelLog) -> Option<log::Level> {
+    match kernel {
+        KernelLog::Off => None,
+        KernelLog::Error => Some(log::Level::Error),
+        KernelLog::Warn => Some(log::Level::Warn),
+        KernelLog::Info => Some(log::Level::Info),
+        KernelLog::Debug => Some(log::Level::Debug),
+        KernelLog::Trace => Some(log::Level::Trace),
+    }
+}
+
+/// The exit code that fits why the kernel side refuses.
+pub(super) fn refused(error: &ProbeError) -> Failure {
+    let code = match error {
+        error if error.is_privilege() => Exit::Privilege,
+        error if error.is_usage() => Exit::Usage,
+        _ => Exit::Unavailable,
+    };
+    Failure::new(code, error)
+}

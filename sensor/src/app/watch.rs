@@ -1,0 +1,268 @@
+//! The loop: ring, facts, queries and time into the engine, what it says to those it
+//! concerns. One task, no waiting for anybody outside.
+
+use std::{
+    io::{self, IsTerminal as _},
+    time::{Duration, Instant},
+};
+
+use sensor_common::counter::Counter;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
+    time::{MissedTickBehavior, interval},
+};
+use tracing::{debug, info, warn};
+
+use super::{serve::Surroundings, start::Started};
+use crate::{
+    clock,
+    control::Query,
+    detect::{Fact, Request},
+    engine::{Engine, Input, Output},
+    enrich,
+    event::Event,
+    exit::{Exit, Failure},
+    lineage::Service,
+    logging,
+    probe::{Attached, Counters, Hook},
+    ring::{AsyncRing, Read},
+};
+
+/// How often the ring is looked at without a wake-up, and time passes for the engine.
+const TICK: Duration = Duration::from_millis(100);
+/// Records taken from the ring before others get a turn.
+const BATCH: usize = 4_096;
+/// Least time between two scans after losses.
+const RESCAN: Duration = Duration::from_secs(1);
+
+/// State of the loop.
+pub(super) struct Watch<'a> {
+    engine: Engine,
+    ring: AsyncRing,
+    attached: Attached,
+    counters: std::sync::Arc<Counters>,
+    kernel_log: Option<aya_log::EbpfLogger<&'static dyn log::Log>>,
+    facts: mpsc::Receiver<Fact>,
+    requests: mpsc::Sender<Request>,
+    queries: mpsc::Receiver<Query>,
+    surroundings: &'a Surroundings,
+    signals: Signals,
+    host_scope: bool,
+    out: Vec<Output>,
+    /// A loss happened that the tree has not been repaired after.
+    stale: bool,
+    rescanned: Instant,
+    map_full: u64,
+}
+
+impl<'a> Watch<'a> {
+    /// Takes over what start-up has made ready, and says so.
+    pub(super) fn new(
+        started: Started,
+        queries: mpsc::Receiver<Query>,
+        surroundings: &'a Surroundings,
+    ) -> Result<Self, Failure> {
+        let internal = |error: io::Error| Failure::new(Exit::Internal, error);
+        let (requests, facts) = enrich::start().map_err(internal)?;
+        let services = services(&started.out);
+        let mut watch = Self {
+            ring: started.ring.into_async().map_err(internal)?,
+            engine: started.engine,
+            attached: started.attached,
+            counters: started.counters,
+            kernel_log: started.kernel_log,
+            facts,
+            requests,
+            queries,
+            surroundings,
+            signals: Signals::new().map_err(internal)?,
+            host_scope: started.host_scope,
+            out: started.out,
+            stale: false,
+            rescanned: Instant::now(),
+            map_full: 0,
+        };
+        watch.deliver();
+        watch.surroundings.ready();
+        let uname = rustix::system::uname();
+        info!(
+            target: logging::READY,
+            "ready: Linux {}, hooks {}, services {services}, {}",
+            uname.release().to_string_lossy(),
+            hooks(&started.hooks),
+            watch.surroundings.address(),
+        );
+        Ok(watch)
+    }
+
+    /// Runs until a signal; then detaches and takes what is left in the ring.
+    pub(super) async fn run(mut self) -> Result<(), Failure> {
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.signals.stop() => break,
+                Some(fact) = self.facts.recv() => self.step(Input::Fact(fact)),
+                Some(query) = self.queries.recv() => self.step(Input::Query(query)),
+                _ = tick.tick() => self.tick(),
+                woken = self.ring.readable() => {
+                    woken.map_err(|error| Failure::new(Exit::Internal, error))?;
+                    self.take();
+                }
+            }
+            self.deliver();
+        }
+        info!("stopping: detaching, writing what is left");
+        self.attached.detach();
+        while self.take() {}
+        self.deliver();
+        Ok(())
+    }
+
+    fn step(&mut self, input: Input) {
+        self.engine.step(input, &mut self.out);
+    }
+
+    /// Takes a batch of records; `false` when the ring is empty.
+    fn take(&mut self) -> bool {
+        let Self {
+            engine,
+            ring,
+            out,
+            surroundings,
+            stale,
+            ..
+        } = self;
+        for _ in 0..BATCH {
+            let more = ring.next(|read| {
+                surroundings.stats().read(&read);
+                if let Read::Event(event, lost) = read {
+                    if let Some(lost) = lost {
+                        *stale = true;
+                        engine.step(Input::Event(Event::Lost(lost)), out);
+                    }
+                    engine.step(Input::Event(event), out);
+                }
+            });
+            if !more {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn tick(&mut self) {
+        self.take();
+        self.step(Input::Tick(clock::boottime_ns()));
+        let map_full = self.counters.sum(Counter::MapFull).unwrap_or(self.map_full);
+        self.stale |= map_full > self.map_full;
+        self.map_full = map_full;
+        if self.stale && self.rescanned.elapsed() >= RESCAN {
+            self.rescan();
+        }
+        if let Some(log) = &mut self.kernel_log {
+            log.flush();
+        }
+        self.surroundings.stats().tree(&self.engine.stats());
+    }
+
+    /// Repairs the tree after a loss: the kernel's own marks are complete.
+    fn rescan(&mut self) {
+        self.rescanned = Instant::now();
+        match self.attached.rescan(self.host_scope) {
+            Ok(snapshot) => {
+                warn!(
+                    "records were lost: {} processes scanned again",
+                    snapshot.processes.len()
+                );
+                self.stale = false;
+                self.step(Input::Snapshot(snapshot));
+            }
+            Err(error) => warn!("cannot scan again after a loss: {error}"),
+        }
+    }
+
+    fn deliver(&mut self) {
+        for output in self.out.drain(..) {
+            match output {
+                Output::Alert(alert) => self.surroundings.alert(alert),
+                Output::Started(service) => {
+                    debug!("service {} at pid {}", service.kind.name(), service.id.tgid);
+                }
+                Output::Retired(root) => {
+                    if let Err(error) = self.attached.retire(root) {
+                        warn!("cannot un-mark pid {}: {error}", root.tgid);
+                    }
+                }
+                // A full queue leaves the rule that asked to its time-out.
+                Output::Request(request) => drop(self.requests.try_send(request)),
+            }
+        }
+    }
+}
+
+/// The signals that end the sensor.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Resolves when the sensor shall stop. A hang-up stops one that belongs to a
+    /// terminal; a daemon goes on: it has nothing to reload yet, and to die of a
+    /// well-meant `kill -HUP` would be worse.
+    async fn stop(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => {
+                    if io::stdin().is_terminal() || io::stdout().is_terminal() {
+                        return;
+                    }
+                    warn!("SIGHUP ignored: restart to load another configuration");
+                }
+            }
+        }
+    }
+}
+
+/// `name rung` of each hook.
+fn hooks(hooks: &[Hook]) -> String {
+    let hooks: Vec<String> = hooks
+        .iter()
+        .map(|hook| format!("{} ({})", hook.name, hook.rung))
+        .collect();
+    hooks.join(" ")
+}
+
+/// Kind and pid of each service found at start.
+fn services(out: &[Output]) -> String {
+    let services: Vec<String> = out
+        .iter()
+        .filter_map(|output| match output {
+            Output::Started(service) => Some(named(service)),
+            _ => None,
+        })
+        .collect();
+    if services.is_empty() {
+        "none yet".to_owned()
+    } else {
+        services.join(" ")
+    }
+}
+
+fn named(service: &Service) -> String {
+    format!("{} (pid {})", service.kind.name(), service.id.tgid)
+}

@@ -1,0 +1,194 @@
+//! The numbers of the sensor, in Prometheus form.
+//!
+//! What the core knows comes in through [`CoreStats`], plain atomics; what the kernel
+//! programs count is read through [`KernelCounters`] when a scrape asks, never kept here.
+//! Label values are words from fixed lists or rule names, never pids, paths or argv, and
+//! the series of `alerts_total` are bounded by [`ALERT_SERIES`].
+
+mod core;
+mod scrape;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use prometheus::{
+    Histogram, HistogramOpts, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use self::scrape::Scrape;
+pub use self::{
+    core::CoreStats,
+    scrape::{KernelCounters, KernelReading},
+};
+use crate::{
+    alert::{Alert, Level},
+    sink::SinkStats,
+};
+
+/// Most series of `alerts_total`; further rules count as [`OVERFLOW`].
+pub const ALERT_SERIES: usize = 200;
+/// Label value that stands for what found no room.
+pub const OVERFLOW: &str = "overflow";
+
+/// From half the promised median to the longest stall one can still call detection, s.
+const LATENCY_BUCKETS: &[f64] = &[
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+];
+
+const LATENCY: &str = "Time from the exec in the kernel to the alert written by a sink.";
+const UNDECODED: &str = "Records of the kernel that could not be decoded.";
+const BUILD: &str = "Version of the sensor and release of the kernel; always 1.";
+
+/// Identity of the build, for `build_info`.
+#[derive(Clone, Copy, Debug)]
+pub struct Build<'a> {
+    /// Version of the sensor.
+    pub version: &'a str,
+    /// Release of the running kernel.
+    pub kernel: &'a str,
+}
+
+/// All metrics. Shared by the parts that count and the HTTP server.
+pub struct Metrics {
+    registry: Registry,
+    scrape: Scrape,
+    core: Arc<CoreStats>,
+    clock: fn() -> u64,
+    alerts: IntCounterVec,
+    series: Mutex<BTreeSet<(String, Level, &'static str)>>,
+    latency: Histogram,
+    decode_errors: IntCounterVec,
+}
+
+impl Metrics {
+    /// `clock` gives `CLOCK_BOOTTIME` in ns, the clock of the kernel's records.
+    ///
+    /// # Errors
+    ///
+    /// When two metrics have one name, which tests exclude.
+    pub fn new(
+        core: Arc<CoreStats>,
+        build: Build<'_>,
+        clock: fn() -> u64,
+    ) -> prometheus::Result<Self> {
+        let registry = Registry::new_custom(Some("lineage_sensor".to_owned()), None)?;
+        let alerts = counter(
+            "alerts_total",
+            "Alerts raised.",
+            &["rule", "severity", "service"],
+        )?;
+        let decode_errors = counter("decode_errors_total", UNDECODED, &["reason"])?;
+        let latency = HistogramOpts::new("detection_latency_seconds", LATENCY);
+        let latency = Histogram::with_opts(latency.buckets(LATENCY_BUCKETS.to_vec()))?;
+        let build_info = IntGaugeVec::new(Opts::new("build_info", BUILD), &["version", "kernel"])?;
+        build_info
+            .with_label_values(&[build.version, build.kernel])
+            .set(1);
+        let scrape = Scrape::new(Arc::clone(&core), clock)?;
+        registry.register(Box::new(alerts.clone()))?;
+        registry.register(Box::new(latency.clone()))?;
+        registry.register(Box::new(decode_errors.clone()))?;
+        registry.register(Box::new(build_info))?;
+        registry.register(Box::new(scrape.clone()))?;
+        let series = Mutex::default();
+        Ok(Self {
+            registry,
+            scrape,
+            core,
+            clock,
+            alerts,
+            series,
+            latency,
+            decode_errors,
+        })
+    }
+
+    /// Makes the kernel's counters part of every scrape.
+    pub fn watch_kernel(&self, counters: Arc<dyn KernelCounters>) {
+        self.scrape.lock().kernel = Some(counters);
+    }
+
+    /// Makes the numbers of sinks part of every scrape.
+    pub fn watch_sinks(&self, sinks: Vec<Arc<SinkStats>>) {
+        self.scrape.lock().sinks.extend(sinks);
+    }
+
+    /// States by which mechanism each hook is attached: `(sched_process_exec, tp_btf)`.
+    pub fn set_hooks(&self, hooks: Vec<(String, String)>) {
+        self.scrape.lock().hooks = hooks;
+    }
+
+    /// States what the sensor cannot see at present; empty when nothing.
+    pub fn set_degraded(&self, reasons: Vec<String>) {
+        self.scrape.lock().degraded = reasons;
+    }
+
+    /// Makes the series of a rule exist before it matches, so that `increase()` sees the
+    /// first alert.
+    pub fn expect_alerts(&self, rule: &str, level: Level, service: &'static str) {
+        self.alert_series(rule, level, service).inc_by(0);
+    }
+
+    /// Counts an alert.
+    pub fn count_alert(&self, alert: &Alert) {
+        let service = alert
+            .service
+            .as_ref()
+            .map_or("none", |service| service.kind);
+        self.alert_series(&alert.rule.id, alert.rule.level, service)
+            .inc();
+    }
+
+    /// Measures an alert that a sink has just written.
+    pub fn observe_written(&self, alert: &Alert) {
+        let age = (self.clock)().saturating_sub(alert.time_ns);
+        self.latency
+            .observe(Duration::from_nanos(age).as_secs_f64());
+    }
+
+    /// Counts a record that could not be decoded.
+    pub fn count_decode_error(&self, reason: &'static str) {
+        self.decode_errors.with_label_values(&[reason]).inc();
+    }
+
+    /// How long the core has not been heard of; `None` before it began.
+    #[must_use]
+    pub fn core_silence(&self) -> Option<Duration> {
+        self.core.silence((self.clock)())
+    }
+
+    /// The text that Prometheus scrapes.
+    ///
+    /// # Errors
+    ///
+    /// When the encoder refuses a metric, which tests exclude.
+    pub fn render(&self) -> prometheus::Result<String> {
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+
+    fn alert_series(
+        &self,
+        rule: &str,
+        level: Level,
+        service: &'static str,
+    ) -> prometheus::IntCounter {
+        let key = (rule.to_owned(), level, service);
+        let mut series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = series.contains(&key) || series.len() < ALERT_SERIES;
+        let rule = if room { rule } else { OVERFLOW };
+        if room {
+            series.insert(key);
+        }
+        self.alerts
+            .with_label_values(&[rule, level.name(), service])
+    }
+}
+
+fn counter(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
+    IntCounterVec::new(Opts::new(name, help), labels)
+}

@@ -1,0 +1,83 @@
+//! Numbers that the core writes and a scrape reads. Atomics only: the core takes no lock.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+
+use crate::{event::Event, lineage::ServiceKind};
+
+/// Counters and gauges of the core. All times are `CLOCK_BOOTTIME` ns.
+#[derive(Debug, Default)]
+pub struct CoreStats {
+    pub(super) execs: AtomicU64,
+    pub(super) forks: AtomicU64,
+    pub(super) exits: AtomicU64,
+    pub(super) missing: AtomicU64,
+    pub(super) live: AtomicU64,
+    pub(super) exited: AtomicU64,
+    pub(super) evicted: AtomicU64,
+    pub(super) services: [AtomicU64; ServiceKind::ALL.len()],
+    self_test_ns: AtomicU64,
+    tick_ns: AtomicU64,
+}
+
+impl CoreStats {
+    /// Counts an event that the core has consumed.
+    pub fn count(&self, event: &Event) {
+        match event {
+            Event::Exec(_) => self.execs.fetch_add(1, Relaxed),
+            Event::Fork(_) => self.forks.fetch_add(1, Relaxed),
+            Event::Exit(_) => self.exits.fetch_add(1, Relaxed),
+            Event::Lost(lost) => self.missing.fetch_add(lost.count, Relaxed),
+        };
+    }
+
+    /// States how many processes the tree holds.
+    pub fn set_processes(&self, live: u64, exited: u64) {
+        self.live.store(live, Relaxed);
+        self.exited.store(exited, Relaxed);
+    }
+
+    /// States how many processes have been dropped from the tree to keep its bound.
+    pub fn set_evicted(&self, total: u64) {
+        self.evicted.store(total, Relaxed);
+    }
+
+    /// States how many services of each kind live; kinds not named have none.
+    pub fn set_services(&self, counts: impl IntoIterator<Item = (ServiceKind, u64)>) {
+        let counts = counts.into_iter().collect::<Vec<_>>();
+        for (kind, gauge) in ServiceKind::ALL.iter().zip(&self.services) {
+            let count = counts
+                .iter()
+                .filter(|(of, _)| of == kind)
+                .map(|(_, count)| count)
+                .sum();
+            gauge.store(count, Relaxed);
+        }
+    }
+
+    /// Notes that the self-test has just passed.
+    pub fn set_self_test(&self, now_ns: u64) {
+        self.self_test_ns.store(now_ns, Relaxed);
+    }
+
+    /// Notes that the loop of the core turns. Expected every second or so.
+    pub fn tick(&self, now_ns: u64) {
+        self.tick_ns.store(now_ns, Relaxed);
+    }
+
+    pub(super) fn silence(&self, now_ns: u64) -> Option<Duration> {
+        age(&self.tick_ns, now_ns)
+    }
+
+    pub(super) fn self_test_age(&self, now_ns: u64) -> Option<Duration> {
+        age(&self.self_test_ns, now_ns)
+    }
+}
+
+/// Time since a moment; `None` when it has not come (0).
+fn age(moment: &AtomicU64, now_ns: u64) -> Option<Duration> {
+    let moment = moment.load(Relaxed);
+    (moment > 0).then(|| Duration::from_nanos(now_ns.saturating_sub(moment)))
+}

@@ -1,0 +1,257 @@
+//! The collector of what is looked up when a scrape asks: kernel counters, core, sinks,
+//! state.
+
+use std::{
+    error::Error,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
+};
+
+use prometheus::{
+    GaugeVec, IntCounterVec, IntGaugeVec, Opts,
+    core::{Collector, Desc, Describer as _},
+    proto::MetricFamily,
+};
+use sensor_common::counter::Counter;
+
+use super::CoreStats;
+use crate::{lineage::ServiceKind, sink::SinkStats};
+
+/// The one ring there is.
+const LIFECYCLE: &str = "lifecycle";
+
+/// Counters of the kernel programs, summed over CPUs, in events since they were loaded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KernelReading {
+    /// The counter map.
+    pub counters: Vec<(Counter, u64)>,
+    /// `recursion_misses` of all programs together (`bpf_prog_info`).
+    pub recursion_misses: u64,
+}
+
+/// Access to the kernel's counters. Called once a scrape, from the HTTP server.
+pub trait KernelCounters: Send + Sync {
+    /// Reads all counters now.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses. The scrape then goes without them and says so in
+    /// `kernel_counters_readable`.
+    fn read(&self) -> Result<KernelReading, Box<dyn Error + Send + Sync>>;
+}
+
+/// What is looked up besides the core.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) kernel: Option<Arc<dyn KernelCounters>>,
+    pub(super) sinks: Vec<Arc<SinkStats>>,
+    pub(super) hooks: Vec<(String, String)>,
+    pub(super) degraded: Vec<String>,
+}
+
+/// The collector.
+#[derive(Clone)]
+pub(super) struct Scrape {
+    core: Arc<CoreStats>,
+    clock: fn() -> u64,
+    state: Arc<Mutex<State>>,
+    /// A registry wants to know one name at least; this one is always there.
+    desc: Desc,
+}
+
+impl Scrape {
+    pub(super) fn new(core: Arc<CoreStats>, clock: fn() -> u64) -> prometheus::Result<Self> {
+        let desc = Opts::new("events_total", EVENTS)
+            .variable_label("kind")
+            .describe()?;
+        Ok(Self {
+            core,
+            clock,
+            state: Arc::default(),
+            desc,
+        })
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+const EVENTS: &str = "Events consumed by the core.";
+
+impl Collector for Scrape {
+    fn desc(&self) -> Vec<&Desc> {
+        vec![&self.desc]
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let mut page = Page::default();
+        let state = self.lock();
+        let reading = state.kernel.as_ref().map(|kernel| kernel.read());
+        let readable = reading.as_ref().map(Result::is_ok);
+        if let Some(Err(error)) = &reading {
+            tracing::warn!(%error, "kernel counters cannot be read");
+        }
+        page.core(&self.core, (self.clock)());
+        page.kernel(&self.core, reading.and_then(Result::ok), readable);
+        page.state(&state);
+        page.0
+    }
+}
+
+/// The families of one scrape.
+#[derive(Default)]
+struct Page(Vec<MetricFamily>);
+
+impl Page {
+    fn core(&mut self, core: &CoreStats, now_ns: u64) {
+        let events = [
+            ("exec", &core.execs),
+            ("fork", &core.forks),
+            ("exit", &core.exits),
+        ];
+        let events = events.map(|(kind, count)| ([kind], count.load(Relaxed)));
+        self.counters("events_total", EVENTS, ["kind"], events);
+        let evicted = [([], core.evicted.load(Relaxed))];
+        self.counters(
+            "processes_evicted_total",
+            "Processes dropped from the tree to keep its bound.",
+            [],
+            evicted,
+        );
+        let states = [("live", &core.live), ("exited", &core.exited)];
+        let states = states.map(|(state, gauge)| ([state], gauge.load(Relaxed)));
+        self.gauges("processes", "Processes in the tree.", ["state"], states);
+        let services = ServiceKind::ALL.iter().zip(&core.services);
+        let services = services.map(|(kind, gauge)| ([kind.name()], gauge.load(Relaxed)));
+        self.gauges("services", "Services alive.", ["kind"], services);
+        if let Some(age) = core.self_test_age(now_ns) {
+            let opts = Opts::new(
+                "self_test_age_seconds",
+                "Time since the self-test last passed.",
+            );
+            let gauge = GaugeVec::new(opts, &[]).expect("a constant, valid name");
+            gauge.with_label_values::<&str>(&[]).set(age.as_secs_f64());
+            self.0.extend(gauge.collect());
+        }
+    }
+
+    fn kernel(&mut self, core: &CoreStats, reading: Option<KernelReading>, readable: Option<bool>) {
+        let mut lost = vec![([LIFECYCLE, "gap"], core.missing.load(Relaxed))];
+        let (mut records, mut stale) = (Vec::new(), Vec::new());
+        if let Some(reading) = reading {
+            lost.push(([LIFECYCLE, "recursion"], reading.recursion_misses));
+            for (counter, count) in reading.counters {
+                match counter {
+                    Counter::ExecEmitted | Counter::ForkEmitted | Counter::ExitEmitted => {
+                        records.push(([counter.name()], count));
+                    }
+                    Counter::RingFull | Counter::MapFull | Counter::ReadFault => {
+                        lost.push(([LIFECYCLE, counter.name()], count));
+                    }
+                    Counter::StaleEntry => stale.push(([], count)),
+                }
+            }
+        }
+        self.counters(
+            "events_lost_total",
+            "Events lost or incomplete, by ring and reason. gap: missing sequence numbers, which \
+             include what ring_full counts.",
+            ["ring", "reason"],
+            lost,
+        );
+        self.counters(
+            "kernel_records_total",
+            "Records written to the rings.",
+            ["kind"],
+            records,
+        );
+        self.counters(
+            "stale_entries_total",
+            "Lineage entries found to belong to an earlier process of the same pid.",
+            [],
+            stale,
+        );
+        let readable = readable.map(|readable| ([], u64::from(readable)));
+        self.gauges(
+            "kernel_counters_readable",
+            "1 when the counters of the kernel programs could be read.",
+            [],
+            readable,
+        );
+    }
+
+    fn state(&mut self, state: &State) {
+        let hooks = state
+            .hooks
+            .iter()
+            .map(|(hook, rung)| ([hook.as_str(), rung.as_str()], 1));
+        self.gauges(
+            "hook_info",
+            "How each hook is attached; always 1.",
+            ["hook", "rung"],
+            hooks,
+        );
+        let degraded = state.degraded.iter().map(|reason| ([reason.as_str()], 1));
+        self.gauges(
+            "degraded",
+            "What cannot be seen at present; 1 for each.",
+            ["reason"],
+            degraded,
+        );
+        let rows = |value: fn(&SinkStats) -> u64| {
+            state
+                .sinks
+                .iter()
+                .map(move |sink| ([sink.name()], value(sink)))
+        };
+        self.gauges(
+            "sink_queue_length",
+            "Alerts taken by a sink and not yet written.",
+            ["sink"],
+            rows(|sink| sink.queue_length() as u64),
+        );
+        self.counters(
+            "sink_dropped_total",
+            "Alerts a sink lost: queue full, reader gone, write failed.",
+            ["sink"],
+            rows(SinkStats::dropped_total),
+        );
+        self.counters(
+            "sink_written_total",
+            "Alerts a sink has written.",
+            ["sink"],
+            rows(SinkStats::written_total),
+        );
+    }
+
+    fn counters<'a, const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        labels: [&str; N],
+        rows: impl IntoIterator<Item = ([&'a str; N], u64)>,
+    ) {
+        let family = IntCounterVec::new(Opts::new(name, help), &labels);
+        let family = family.expect("constant, valid names");
+        for (values, count) in rows {
+            family.with_label_values(&values).inc_by(count);
+        }
+        self.0.extend(family.collect());
+    }
+
+    fn gauges<'a, const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        labels: [&str; N],
+        rows: impl IntoIterator<Item = ([&'a str; N], u64)>,
+    ) {
+        let family = IntGaugeVec::new(Opts::new(name, help), &labels);
+        let family = family.expect("constant, valid names");
+        for (values, value) in rows {
+            let value = i64::try_from(value).unwrap_or(i64::MAX);
+            family.with_label_values(&values).set(value);
+        }
+        self.0.extend(family.collect());
+    }
+}

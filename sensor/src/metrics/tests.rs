@@ -1,0 +1,135 @@
+//! The scrape, as text.
+
+use std::{error::Error, sync::Arc};
+
+use sensor_common::counter::Counter;
+
+use super::{ALERT_SERIES, Build, CoreStats, KernelCounters, KernelReading, Metrics};
+use crate::{
+    alert::{Level, sample::sample},
+    event::{Event, Lost},
+    lineage::ServiceKind,
+    sink::Sinks,
+};
+
+const NOW: u64 = 90_003_000_000;
+
+fn metrics() -> (Arc<CoreStats>, Metrics) {
+    let core = Arc::new(CoreStats::default());
+    let build = Build {
+        version: "0.1.0",
+        kernel: "6.18.0",
+    };
+    (
+        Arc::clone(&core),
+        Metrics::new(core, build, || NOW).unwrap(),
+    )
+}
+
+struct Fixed(Option<u64>);
+
+impl KernelCounters for Fixed {
+    fn read(&self) -> Result<KernelReading, Box<dyn Error + Send + Sync>> {
+        let first = self.0.ok_or("map is gone")?;
+        let counters = Counter::ALL.iter().copied().zip(first..).collect();
+        Ok(KernelReading {
+            counters,
+            recursion_misses: 9,
+        })
+    }
+}
+
+struct Nowhere;
+
+impl crate::sink::Deliver for Nowhere {
+    fn deliver(&mut self, _: &crate::alert::Alert) -> Result<(), crate::sink::DeliverError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_whole_page() {
+    let (core, metrics) = metrics();
+    let mut sinks = Sinks::new(|_| ());
+    sinks.add("stdout", Level::Medium, Nowhere).unwrap();
+    let alert = Arc::new(sample().alert());
+    sinks.send(Arc::clone(&alert));
+    sinks.drain(std::time::Duration::from_secs(5)).await;
+    metrics.watch_sinks(sinks.stats());
+    metrics.watch_kernel(Arc::new(Fixed(Some(1))));
+    metrics.set_hooks(vec![("sched_process_exec".to_owned(), "tp_btf".to_owned())]);
+    metrics.set_degraded(vec!["files".to_owned()]);
+    metrics.expect_alerts("never", Level::Low, "nginx");
+    metrics.count_alert(&alert);
+    metrics.observe_written(&alert);
+    metrics.count_decode_error("short");
+    core.count(&Event::Lost(Lost {
+        cpu: 0,
+        count: 5,
+        time_ns: 1,
+    }));
+    core.set_processes(3, 1);
+    core.set_services([(ServiceKind::Java, 2)]);
+    core.set_self_test(NOW - 1_500_000_000);
+    insta::assert_snapshot!(metrics.render().unwrap());
+}
+
+#[test]
+fn names_are_as_prometheus_wants_them() {
+    let (core, metrics) = metrics();
+    metrics.watch_kernel(Arc::new(Fixed(Some(0))));
+    core.set_self_test(1);
+    for family in metrics.registry.gather() {
+        let name = family.name();
+        assert!(name.starts_with("lineage_sensor_"), "{name}");
+        assert!(
+            family.help().ends_with('.') && family.help().len() > 10,
+            "{name}"
+        );
+        let counter = family.get_field_type() == prometheus::proto::MetricType::COUNTER;
+        assert_eq!(name.ends_with("_total"), counter, "{name}");
+        assert!(
+            name.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn unreadable_kernel_counters_are_absent_and_said() {
+    let (_, metrics) = metrics();
+    metrics.watch_kernel(Arc::new(Fixed(None)));
+    let text = metrics.render().unwrap();
+    assert!(
+        text.contains("lineage_sensor_kernel_counters_readable 0\n"),
+        "{text}"
+    );
+    assert!(!text.contains("ring_full\""), "{text}");
+    assert!(
+        text.contains(r#"events_lost_total{reason="gap",ring="lifecycle"} 0"#),
+        "{text}"
+    );
+}
+
+#[test]
+fn alert_series_are_bounded() {
+    let (_, metrics) = metrics();
+    for rule in 0..2 * ALERT_SERIES {
+        metrics.expect_alerts(&format!("rule_{rule}"), Level::Low, "nginx");
+    }
+    let text = metrics.render().unwrap();
+    let series = text
+        .lines()
+        .filter(|line| line.starts_with("lineage_sensor_alerts_total{"));
+    assert_eq!(series.count(), ALERT_SERIES + 1);
+    assert!(text.contains(r#"rule="overflow""#));
+}
+
+#[test]
+fn silence_of_the_core_is_measured_once_it_began() {
+    let (core, metrics) = metrics();
+    assert_eq!(metrics.core_silence(), None);
+    core.tick(NOW - 7);
+    assert_eq!(metrics.core_silence().unwrap().as_nanos(), 7);
+}

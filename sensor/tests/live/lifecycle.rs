@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     os::unix::fs::PermissionsExt as _,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     time::Duration,
 };
 
@@ -102,6 +102,25 @@ fn wait_signal(status: std::process::ExitStatus) -> Option<i32> {
     std::os::unix::process::ExitStatusExt::signal(&status)
 }
 
+/// Runs a command that must end by itself soon.
+#[track_caller]
+fn ends_by_itself(command: &mut Command) -> Output {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("run the program");
+    let ended = wait::poll(wait::PATIENCE, || {
+        child.try_wait().expect("wait for the program")
+    });
+    if ended.is_none() {
+        child.kill().expect("kill the program");
+    }
+    let output = child.wait_with_output().expect("wait for the program");
+    assert!(ended.is_some(), "{command:?} goes on: {output:?}");
+    output
+}
+
 /// Runs the program to its end, which must come by itself, as a refusal with this code:
 /// one sentence, nothing on standard output.
 #[track_caller]
@@ -110,7 +129,7 @@ fn refuses(command: &mut Command, code: i32, naming: &str) -> String {
         status,
         stdout,
         stderr,
-    } = command.output().expect("run the program");
+    } = ends_by_itself(command);
     let said = String::from_utf8_lossy(&stderr).into_owned();
     assert_eq!(status.code(), Some(code), "{command:?}: {said}");
     assert!(stdout.is_empty(), "{:?}", String::from_utf8_lossy(&stdout));

@@ -421,7 +421,8 @@ int setuid(uid_t uid) {
     let image = || -> Link { link(tool("nginx"), &nginx.argv) };
     alert.assert_lineage(&[
         image().part("master").chain(&[tool("nginx")]),
-        image().pid(nginx.master().pid).part("master").forked(),
+        // Its part is settled only when the program that forked it has ended.
+        image().pid(nginx.master().pid).forked(),
         image().part("worker").forked(),
         link(tool("sh"), &["sh", "-c", ": rogue"]).part("descendant"),
     ]);

@@ -53,9 +53,10 @@ impl Surroundings {
         let (stop, stopped) = watch::channel(false);
         let sinks = sinks(config, &metrics)?;
         metrics.watch_sinks(sinks.stats());
-        let http = match config.http.enabled {
-            true => Some(listen(config).await?),
-            false => None,
+        let http = if config.http.enabled {
+            Some(listen(config).await?)
+        } else {
+            None
         };
         // The socket is a file: nothing may fail between making it and serving it.
         let control = control::Server::bind(&config.control.socket)?;

@@ -7,7 +7,7 @@ use rsigma_parser::{
 };
 
 /// Field that decides into which engine a rule goes.
-const ROLE: &str = "Service.Role";
+pub(super) const ROLE: &str = "Service.Role";
 
 /// Fields the rule reads, each once, in order of name.
 pub(super) fn fields(rule: &SigmaRule) -> Vec<String> {
@@ -24,7 +24,9 @@ fn collect(detection: &Detection, fields: &mut Vec<String>) {
     match detection {
         Detection::AllOf(items) => items.iter().for_each(|item| collect_item(item, fields)),
         Detection::AnyOf(parts) | Detection::And(parts) => {
-            parts.iter().for_each(|part| collect(part, fields));
+            for part in parts {
+                collect(part, fields);
+            }
         }
         Detection::ArrayMatch { field, .. } => fields.push(field.clone()),
         // Names inside a block are those of array members, keywords have none.
@@ -58,9 +60,9 @@ pub(super) fn undefined(rule: &SigmaRule) -> Vec<String> {
 fn check(condition: &ConditionExpr, detections: &Detections, missing: &mut Vec<String>) {
     match condition {
         ConditionExpr::And(parts) | ConditionExpr::Or(parts) => {
-            parts
-                .iter()
-                .for_each(|part| check(part, detections, missing));
+            for part in parts {
+                check(part, detections, missing);
+            }
         }
         ConditionExpr::Not(inner) => check(inner, detections, missing),
         ConditionExpr::Identifier(name) => {
@@ -85,9 +87,35 @@ fn check(condition: &ConditionExpr, detections: &Detections, missing: &mut Vec<S
 
 /// `true` when the rule provably matches no event of this role; `None` is an event
 /// outside every service. Anything this cannot prove counts as possible.
-pub(super) fn excludes(rule: &SigmaRule, role: Option<&str>) -> bool {
-    let conditions = &rule.detection.conditions;
-    !conditions.is_empty() && conditions.iter().all(|c| never(c, &rule.detection, role))
+pub(super) fn excludes(sigma: &SigmaRule, role: Option<&str>) -> bool {
+    let Detections { conditions, .. } = &sigma.detection;
+    !conditions.is_empty() && conditions.iter().all(|c| never(c, &sigma.detection, role))
+}
+
+/// The rule for events of `role` alone: items that hold for each of them are gone, or
+/// rsigma would index the rule by them. The second value tells whether any is.
+pub(super) fn specialise(sigma: &SigmaRule, role: Option<&str>) -> (SigmaRule, bool) {
+    let mut special = sigma.clone();
+    let mut stripped = false;
+    for detection in special.detection.named.values_mut() {
+        if let Detection::AllOf(items) = detection {
+            let uncertain = items.iter().filter(|item| !certain(item, role));
+            let rest: Vec<_> = uncertain.cloned().collect();
+            if !rest.is_empty() && rest.len() < items.len() {
+                *items = rest;
+                stripped = true;
+            }
+        }
+    }
+    (special, stripped)
+}
+
+/// The item asks for a role by name, without modifiers, and this is one of them.
+fn certain(item: &DetectionItem, role: Option<&str>) -> bool {
+    let wanted = |value| plain(value).is_some_and(|wanted| Some(wanted.as_str()) == role);
+    item.field.name.as_deref() == Some(ROLE)
+        && item.field.modifiers.is_empty()
+        && item.values.iter().any(wanted)
 }
 
 fn never(condition: &ConditionExpr, detections: &Detections, role: Option<&str>) -> bool {
@@ -200,6 +228,26 @@ mod tests {
             ),
         ] {
             assert_eq!(excluded(&detection), expected, "{detection}");
+        }
+    }
+
+    #[test]
+    fn a_role_is_taken_out_where_it_is_certain() {
+        for (detection, role, expected) in [
+            ("{Service.Role: app, Image: x}", Some("app"), 1),
+            ("{Service.Role: [edge, app], Image: x}", Some("edge"), 1),
+            ("{Service.Role: edge, Image: x}", Some("app"), 2),
+            ("{Service.Role: app, Image: x}", None, 2),
+            ("{Service.Role|cased: app, Image: x}", Some("app"), 2),
+            ("{Service.Role: app}", Some("app"), 1),
+        ] {
+            let rule = rule(&format!("  s: {detection}\n  condition: s"));
+            let (special, stripped) = specialise(&rule, role);
+            let Some(Detection::AllOf(items)) = special.detection.named.get("s") else {
+                panic!("{detection}");
+            };
+            assert_eq!(items.len(), expected, "{detection} {role:?}");
+            assert_eq!(stripped, special != rule);
         }
     }
 

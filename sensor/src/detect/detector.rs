@@ -150,7 +150,7 @@ impl Detector {
         }
         verdicts
             .matches
-            .extend(found.into_iter().map(|(rule, fields)| Match {
+            .extend(found.into_iter().map(move |(rule, fields)| Match {
                 rule,
                 subject: subject.clone(),
                 fields,

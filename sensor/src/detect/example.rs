@@ -70,6 +70,7 @@ pub(super) struct Example {
 /// The executable file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_field_names, reason = "the keys read best as they are")]
 pub(super) struct File {
     pub(super) owner: u32,
     pub(super) mode: Option<u32>,

@@ -80,7 +80,7 @@ pub(super) fn likeness(image: &Image, shells: &[KnownShell]) -> Likeness {
         return Likeness::None;
     }
     let mut best = Likeness::None;
-    for shell in shells {
+    for shell in shells.iter().filter(|shell| is_meant(shell)) {
         // busybox is also installed as hard links named after its applets.
         if program::is_multicall(program::basename(&shell.path)) && is_installed(image) {
             continue;
@@ -96,6 +96,12 @@ pub(super) fn likeness(image: &Image, shells: &[KnownShell]) -> Likeness {
         }
     }
     best
+}
+
+/// `/etc/shells` also lists what is no shell (tmux, git-shell) or only refuses (nologin).
+fn is_meant(shell: &KnownShell) -> bool {
+    let name = program::basename(&shell.path);
+    program::is_shell(name) || program::is_multicall(name)
 }
 
 /// `true` when a server's name is borrowed: the executable bears it without being an
@@ -187,6 +193,7 @@ mod tests {
         let shells = [
             shell("/usr/bin/dash", 7, 125_000),
             shell("/bin/busybox", 8, 900_000),
+            shell("/usr/bin/tmux", 9, 500_000),
         ];
         for (image, expected) in [
             (image("/usr/bin/dash", 7, 125_000, 0), Likeness::None),
@@ -197,6 +204,7 @@ mod tests {
             (image("/bin/ls", 8, 900_000, 0), Likeness::None),
             (image("/bin/busybox", 8, 900_000, 0), Likeness::None),
             (image("/tmp/ls", 8, 900_000, 33), Likeness::File),
+            (image("/usr/bin/tmux", 9, 500_000, 0), Likeness::None),
         ] {
             assert_eq!(likeness(&image, &shells), expected, "{image:?}");
         }

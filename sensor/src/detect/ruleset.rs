@@ -7,6 +7,7 @@ use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc};
 
 use rsigma_eval::{CompiledRule, Engine, EvaluationResult};
 use rsigma_parser::{LogSource, SigmaCollection, SigmaRule, Status};
+use serde_json::Value;
 
 use super::{
     analysis,
@@ -193,6 +194,8 @@ struct Engines {
     waiting: Engine,
     /// Some waiting rule reads the hash itself, so every executable is hashed.
     hash_all: bool,
+    /// Rules that ask for this role and were compiled without asking.
+    stripped: Vec<usize>,
 }
 
 /// Which of a role's engines.
@@ -239,7 +242,7 @@ impl RuleSet {
             .candidates
             .sort_by(|a, b| a.rule.rank().cmp(&b.rule.rank()));
         let roles = [None, Some(Role::Edge), Some(Role::App)];
-        let engines = roles.map(|role| (role, engines(&mut gathered.candidates, role)));
+        let engines = roles.map(|role| (role, engines(&gathered.candidates, role)));
         Self {
             engines: engines.into_iter().collect(),
             rules: gathered
@@ -280,16 +283,17 @@ impl RuleSet {
             Stage::Ready => &engines.ready,
             Stage::Waiting => &engines.waiting,
         };
-        let mut found: Vec<(usize, Fields)> = engine
-            .evaluate(view)
-            .iter()
-            .filter_map(|r| Some((index(r)?, fields(r))))
-            .collect();
+        let mut found = Vec::new();
+        for result in engine.evaluate(view) {
+            let Some(index) = index(&result) else {
+                continue;
+            };
+            let asked = role.filter(|_| engines.stripped.contains(&index));
+            found.push((index, fields(&result, asked)));
+        }
         found.sort_unstable();
-        found
-            .into_iter()
-            .filter_map(|(i, fields)| Some((self.rules.get(i)?.clone(), fields)))
-            .collect()
+        let known = |(index, fields)| Some((self.rules.get::<usize>(index)?.clone(), fields));
+        found.into_iter().filter_map(known).collect()
     }
 }
 
@@ -318,25 +322,30 @@ impl fmt::Debug for RuleSet {
 /// Names and values of the fields that made a rule match, by name.
 pub(super) type Fields = Vec<(String, String)>;
 
-fn engines(candidates: &mut [Candidate], role: Option<Role>) -> Engines {
+fn engines(candidates: &[Candidate], role: Option<Role>) -> Engines {
+    let role = role.map(Role::name);
     let mut engines = Engines {
         ready: Engine::new(),
         waiting: Engine::new(),
         hash_all: false,
+        stripped: Vec::new(),
     };
     let mut stages = [Vec::new(), Vec::new()];
-    for (index, candidate) in candidates.iter_mut().enumerate() {
-        if analysis::excludes(&candidate.sigma, role.map(Role::name)) {
+    for (index, candidate) in candidates.iter().enumerate() {
+        let Candidate { rule, sigma, .. } = candidate;
+        if analysis::excludes(sigma, role) {
             continue;
         }
+        let (special, stripped) = analysis::specialise(sigma, role);
+        let special = rsigma_eval::compile_rule(&bare(&special)).ok();
+        if stripped && special.is_some() {
+            engines.stripped.push(index);
+        }
+        let mut compiled = special.unwrap_or_else(|| candidate.compiled.clone());
         // Results carry no index; the id, ours to choose, becomes one.
-        candidate.compiled.id = Some(index.to_string());
-        let waits = candidate.rule.waits();
-        engines.hash_all |= waits
-            && analysis::fields(&candidate.sigma)
-                .iter()
-                .any(|f| f == "Hashes");
-        stages[usize::from(waits)].push(candidate.compiled.clone());
+        compiled.id = Some(index.to_string());
+        engines.hash_all |= rule.waits() && analysis::fields(sigma).iter().any(|f| f == "Hashes");
+        stages[usize::from(rule.waits())].push(compiled);
     }
     let [ready, waiting] = stages;
     engines.ready.extend_compiled_rules(ready);
@@ -348,23 +357,32 @@ fn index(result: &EvaluationResult) -> Option<usize> {
     result.header.rule_id.as_ref()?.parse().ok()
 }
 
-/// rsigma walks a hash map of selections, so the order is made here.
-fn fields(result: &EvaluationResult) -> Fields {
+/// rsigma walks a hash map of selections, so the order is made here. A role that was
+/// asked for and compiled away is put back.
+fn fields(result: &EvaluationResult, role: Option<Role>) -> Fields {
     let matched = result
         .as_detection()
         .map_or(&[][..], |body| &body.matched_fields);
     let mut fields: Fields = matched
         .iter()
-        .map(|m| {
-            (
-                m.field.clone(),
-                m.value
-                    .as_str()
-                    .map_or_else(|| m.value.to_string(), str::to_owned),
-            )
-        })
+        .map(|matched| (matched.field.clone(), shown(&matched.value)))
         .collect();
+    fields.extend(role.map(|role| (analysis::ROLE.to_owned(), role.name().to_owned())));
     fields.sort_unstable();
     fields.dedup();
     fields
+}
+
+/// A value in an alert; of a text that was offered in two forms the first.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(members) => match members.as_slice() {
+            [Value::String(text), Value::String(twin)] if *twin == text.replace('\n', " ") => {
+                text.clone()
+            }
+            _ => value.to_string(),
+        },
+        _ => value.to_string(),
+    }
 }

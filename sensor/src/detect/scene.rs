@@ -231,11 +231,10 @@ fn exec(process: ProcessId, parent: ProcessId, program: Arc<Program>) -> Exec {
 
 fn args(argv: &[String]) -> Args {
     let head: Vec<BString> = argv.iter().map(|arg| arg.as_str().into()).collect();
-    let argc = u32::try_from(head.len()).unwrap_or(u32::MAX);
     let total = head.iter().map(|arg| arg.len() as u64 + 1).sum();
     Args {
         head,
-        argc,
+        argc: u32::try_from(argv.len()).unwrap_or(u32::MAX),
         total,
         ..Args::default()
     }

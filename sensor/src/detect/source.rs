@@ -83,7 +83,7 @@ const MAX_BYTES: u64 = 1 << 20;
 const MAX_DEPTH: usize = 16;
 
 /// Reads every `*.yml` and `*.yaml` under `directory`, in order of path. Names that
-/// begin with a dot are left out: editors and ConfigMap mounts keep copies there.
+/// begin with a dot are left out: editors and `ConfigMap` mounts keep copies there.
 pub(super) fn read(directory: &Path) -> (Vec<Source>, Vec<Problem>) {
     let mut paths = Vec::new();
     let mut problems = Vec::new();

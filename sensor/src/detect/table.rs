@@ -12,22 +12,26 @@ use super::{
     },
     masquerade, program,
     rule::Need,
-    view::{View, text},
+    view::{View, offer, text},
 };
 use crate::event::Image;
 
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every field")]
 fn word(word: &str) -> Option<EventValue<'_>> {
     Some(EventValue::Str(word.into()))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every field")]
 fn number(number: impl Into<i64>) -> Option<EventValue<'static>> {
     Some(EventValue::Int(number.into()))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every field")]
 fn large(number: u64) -> Option<EventValue<'static>> {
     Some(EventValue::Int(i64::try_from(number).unwrap_or(i64::MAX)))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every field")]
 fn flag(flag: bool) -> Option<EventValue<'static>> {
     Some(EventValue::Bool(flag))
 }
@@ -49,6 +53,7 @@ fn hashes(view: &View<'_>) -> Option<EventValue<'static>> {
     Some(EventValue::Str(text.into()))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every field")]
 fn programs<'v>(view: &'v View<'_>) -> Option<EventValue<'v>> {
     let name = EventValue::Str(view.program_name().into());
     let Some(script) = view.program().script() else {
@@ -67,7 +72,7 @@ fn service_id<'v>(view: &'v View<'_>) -> Option<EventValue<'v>> {
 
 fn script<'v>(view: &'v View<'_>) -> Option<EventValue<'v>> {
     let path = program::script(view.program())?;
-    Some(EventValue::Str(path.to_str_lossy().into_owned().into()))
+    Some(offer(path.to_str_lossy().into_owned().into()))
 }
 
 /// Every field except the variables under [`ENV`](super::ENV).
@@ -82,7 +87,7 @@ pub const FIELDS: &[Field] = &[
         "CommandLine",
         Text,
         "Arguments joined by blanks; [...] for a middle that was cut",
-        |v| word(v.command_line()),
+        |v| Some(offer(v.command_line().into())),
     ),
     Field::new(
         "ParentImage",
@@ -94,7 +99,7 @@ pub const FIELDS: &[Field] = &[
         "ParentCommandLine",
         Text,
         "Arguments of the process that forked this one, at that fork",
-        |v| word(v.parent_command_line()?),
+        |v| Some(offer(v.parent_command_line()?.into())),
     ),
     Field::new("CurrentDirectory", Text, "Working directory", |v| {
         bytes(&v.program().cwd)

@@ -167,8 +167,8 @@ fn bytes_of_any_kind_and_number_are_survived() {
         b"",
         b"<script>",
         b"\n\r\0",
-        &[b'$'; 65_536],
-        &[0x80; 1 << 20],
+        &vec![b'$'; 65_536],
+        &vec![0x80; 1 << 20],
     ] {
         let mut program = (*subject.exec.program).clone();
         program.args.head = vec!["sh".into(), argument.into(), argument.into()];

@@ -173,29 +173,46 @@ impl<'s> View<'s> {
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&str)) {
-        let mut value = |value: &EventValue<'_>| match value {
-            EventValue::Str(text) => visit(text),
-            EventValue::Array(members) => members.iter().for_each(|member| {
-                if let EventValue::Str(text) = member {
-                    visit(text);
-                }
-            }),
-            _ => {}
-        };
         for field in field::FIELDS {
             if let Some(found) = field.get(self) {
-                value(&found);
+                each_text(&found, visit);
             }
         }
         for (_, variable) in &self.program().env {
-            value(&text(variable));
+            each_text(&text(variable), visit);
         }
+    }
+}
+
+fn each_text(value: &EventValue<'_>, visit: &mut dyn FnMut(&str)) {
+    match value {
+        EventValue::Str(text) => visit(text),
+        EventValue::Array(members) => {
+            for member in members {
+                each_text(member, visit);
+            }
+        }
+        _ => {}
     }
 }
 
 /// Text of bytes, what is not UTF-8 replaced.
 pub(super) fn text(bytes: &[u8]) -> EventValue<'_> {
-    EventValue::Str(bytes.to_str_lossy())
+    offer(bytes.to_str_lossy())
+}
+
+/// A text as rules may match it. A wildcard, as rsigma compiles it, stops at a newline,
+/// which whoever types argv can put anywhere: such a text is offered twice, the second
+/// time in one line, and a rule matches when either does.
+pub(super) fn offer(text: Cow<'_, str>) -> EventValue<'_> {
+    if !text.as_bytes().contains_str("\n") {
+        return EventValue::Str(text);
+    }
+    let one_line = text.replace('\n', " ");
+    EventValue::Array(vec![
+        EventValue::Str(text),
+        EventValue::Str(one_line.into()),
+    ])
 }
 
 fn line(program: &Program) -> String {

@@ -121,7 +121,11 @@ pub(super) fn is_server(args: &Args, faults: Faults, extra: &[String]) -> bool {
     if words.is_empty() {
         return true;
     }
-    let (main, options, rest) = parse(&words, cut);
+    let Line {
+        main,
+        options,
+        rest,
+    } = parse(&words, cut);
     if options.iter().any(|option| {
         PROPERTIES
             .iter()
@@ -137,57 +141,61 @@ pub(super) fn is_server(args: &Args, faults: Faults, extra: &[String]) -> bool {
     }
 }
 
-/// Main, options and what follows main, of a command line whose word 0 is `java`.
-fn parse<'a, 'b>(words: &'b [&'a [u8]], cut: bool) -> (Main<'a>, &'b [&'a [u8]], &'b [&'a [u8]]) {
+/// A command line taken apart.
+struct Line<'a, 'b> {
+    main: Main<'a>,
+    /// The launcher's own words, its name included.
+    options: &'b [&'a [u8]],
+    /// What main is given.
+    rest: &'b [&'a [u8]],
+}
+
+/// Takes a command line apart whose word 0 is `java`.
+fn parse<'a, 'b>(words: &'b [&'a [u8]], cut: bool) -> Line<'a, 'b> {
     let mut jar = false;
     let mut hidden = false;
     let mut index = 1;
     while let Some(&word) = words.get(index) {
-        if word == b"-jar" {
-            jar = true;
-        } else if word == b"-m" || word == b"--module" {
+        let main = if word == b"-m" || word == b"--module" {
             index += 1;
-            let main = words
+            words
                 .get(index)
-                .map_or(Main::Hidden, |&value| Main::Class(class_of(value)));
-            return (main, head(words, index), tail(words, index + 1));
+                .map_or(Main::Hidden, |&value| Main::Class(class_of(value)))
         } else if let Some(value) = word.strip_prefix(b"--module=") {
-            return (
-                Main::Class(class_of(value)),
-                head(words, index),
-                tail(words, index + 1),
-            );
-        } else if WITH_VALUE.iter().any(|option| option.as_bytes() == word) {
-            index += 1;
-        } else if word.starts_with(b"@") {
-            // The launcher puts the file's words here; main may be among them.
-            hidden = true;
-        } else if !word.starts_with(b"-") {
+            Main::Class(class_of(value))
+        } else if !word.starts_with(b"-") && !word.starts_with(b"@") {
             // The last word before a cut may be cut itself.
-            let whole = !(hidden || cut && index + 1 == words.len());
-            let main = match (whole, jar) {
-                (false, _) => Main::Hidden,
-                (true, true) => Main::Jar(word),
-                (true, false) => Main::Class(word),
-            };
-            return (main, head(words, index), tail(words, index + 1));
-        }
-        index += 1;
+            let doubtful = hidden || cut && index + 1 == words.len();
+            match (doubtful, jar) {
+                (true, _) => Main::Hidden,
+                (false, true) => Main::Jar(word),
+                (false, false) => Main::Class(word),
+            }
+        } else {
+            jar |= word == b"-jar";
+            // The launcher puts the file's words here; main may be among them.
+            hidden |= word.starts_with(b"@");
+            let takes_value = WITH_VALUE.iter().any(|option| option.as_bytes() == word);
+            index += 1 + usize::from(takes_value);
+            continue;
+        };
+        let (options, rest) = words.split_at(words.len().min(index + 1));
+        return Line {
+            main,
+            options,
+            rest,
+        };
     }
     let main = if hidden || cut {
         Main::Hidden
     } else {
         Main::Nothing
     };
-    (main, words, &[])
-}
-
-fn head<'a, 'b>(words: &'b [&'a [u8]], end: usize) -> &'b [&'a [u8]] {
-    words.get(..end).unwrap_or(words)
-}
-
-fn tail<'a, 'b>(words: &'b [&'a [u8]], start: usize) -> &'b [&'a [u8]] {
-    words.get(start..).unwrap_or_default()
+    Line {
+        main,
+        options: words,
+        rest: &[],
+    }
 }
 
 /// The class of `module/class`; a bare module stands for itself.
@@ -195,11 +203,7 @@ fn class_of(value: &[u8]) -> &[u8] {
     value
         .iter()
         .position(|&byte| byte == b'/')
-        .map_or(value, |slash| tail_bytes(value, slash + 1))
-}
-
-fn tail_bytes(bytes: &[u8], start: usize) -> &[u8] {
-    bytes.get(start..).unwrap_or_default()
+        .map_or(value, |slash| value.get(slash + 1..).unwrap_or_default())
 }
 
 /// Also with slashes for dots, which the launcher accepts.

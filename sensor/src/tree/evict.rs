@@ -6,21 +6,27 @@
 
 use std::collections::HashSet;
 
-use super::Tree;
+use super::node::Node;
+use super::{Effects, Scope, Tree};
 use crate::event::ProcessId;
 use crate::lineage::Lineage;
 
 /// Live leaves picked by one pass over the table, as a share of its bound: a pass costs
 /// the whole table, so it must pay for many removals.
-const VICTIM_SHARE: usize = 64;
+const VICTIM_SHARE: usize = 16;
+
+/// Ancestors beyond those a lineage shows that a fork may take out of its own chain:
+/// more than one, to catch up with those that exited late.
+const TRIM: usize = 8;
 
 /// Dead leaves looked at for a service that can go.
 const SERVICE_LOOK: usize = 4_096;
 
 impl Tree {
     /// Removes what exited longer ago than the grace period and has no descendant
-    /// left, at most `Limits::expire_batch` of it.
-    pub fn expire(&mut self, now_ns: u64) {
+    /// left, at most `Limits::expire_batch` of it. Services that ended with it or since
+    /// the last call come back as retired: the kernel side can forget them.
+    pub fn expire(&mut self, now_ns: u64) -> Effects {
         for _ in 0..self.limits.expire_batch {
             match self.table.oldest_dead() {
                 Some((since, id)) if since.saturating_add(self.limits.grace_ns) <= now_ns => {
@@ -28,6 +34,10 @@ impl Tree {
                 }
                 _ => break,
             }
+        }
+        Effects {
+            retired: self.table.take_ended(),
+            ..Effects::default()
         }
     }
 
@@ -91,55 +101,75 @@ impl Tree {
         self.victims = leaves;
     }
 
-    /// Takes exited ancestors with a single child out of long chains, where a lineage
-    /// would elide them anyway: a process that walks away by forking and exiting must
-    /// not fill the table with its dead selves.
-    fn compact(&mut self) -> bool {
-        let shown = self.near_leaves();
-        let removable: HashSet<ProcessId> = self
-            .table
-            .nodes()
-            .filter(|(id, node)| {
+    /// Takes exited ancestors out of the chain above a new process, as it grows: one
+    /// that walks away by forking and exiting must not fill the table with its dead
+    /// selves. Nothing is done for chains of usual length.
+    pub(super) fn trim_above(&mut self, id: ProcessId) {
+        let deep = |node: &Node| node.depth as usize > Lineage::HEAD + Lineage::TAIL;
+        if !self.table.get(id).is_some_and(deep) {
+            return;
+        }
+        let mut below = id;
+        for step in 0..Lineage::TAIL + TRIM {
+            let Some(above) = self.table.get(below).and_then(|node| node.creator) else {
+                return;
+            };
+            if step >= Lineage::TAIL && self.is_spare(above) {
+                self.splice(above, below);
+            } else {
+                below = above;
+            }
+        }
+    }
+
+    /// An exited process of which only its place in a long chain is left to tell.
+    fn is_spare(&self, id: ProcessId) -> bool {
+        self.table.service(id).is_none()
+            && self.table.get(id).is_some_and(|node| {
                 node.end.is_some()
                     && node.children == 1
                     && node.depth as usize > Lineage::HEAD
-                    && node
-                        .creator
-                        .is_some_and(|creator| self.table.contains(creator))
-                    && self.table.service(*id).is_none()
-                    && !shown.contains(id)
+                    && node.creator.is_some()
             })
-            .map(|(id, _)| id)
+    }
+
+    /// Takes `spare` out from between its creator and its only child, which states how
+    /// many are missing there.
+    fn splice(&mut self, spare: ProcessId, child: ProcessId) {
+        let Some((creator, missing)) = self
+            .table
+            .get(spare)
+            .and_then(|node| Some((node.creator?, node.elided)))
+        else {
+            return;
+        };
+        let elided = self.table.get(child).map_or(0, |node| node.elided);
+        let elided = elided.saturating_add(missing).saturating_add(1);
+        if self.table.set_creator(child, creator, elided) {
+            self.table.remove(spare);
+            self.shed.exited += 1;
+        }
+    }
+
+    /// Takes exited ancestors with a single child out of all long chains, where a
+    /// lineage would leave them out anyway.
+    fn compact(&mut self) -> bool {
+        let mut edges: Vec<(ProcessId, ProcessId)> = self
+            .table
+            .nodes()
+            .filter_map(|(id, node)| Some((node.creator?, id)))
+            .filter(|&(above, _)| self.is_spare(above))
             .collect();
-        let mut moves: Vec<(ProcessId, ProcessId, u32)> = Vec::new();
-        for (id, node) in self.table.nodes() {
-            if removable.contains(&id) {
-                continue;
-            }
-            let (mut creator, mut elided) = (node.creator, node.elided);
-            while let Some(gone) = creator.filter(|creator| removable.contains(creator)) {
-                let Some(node) = self.table.get(gone) else {
-                    break;
-                };
-                creator = node.creator;
-                elided = elided.saturating_add(node.elided).saturating_add(1);
-            }
-            if let Some(creator) = creator.filter(|_| creator != node.creator) {
-                moves.push((id, creator, elided));
-            }
+        if !edges.is_empty() {
+            let shown = self.near_leaves();
+            edges.retain(|(above, _)| !shown.contains(above));
         }
-        for (id, creator, elided) in moves {
-            self.table.set_creator(id, creator, elided);
+        // Younger first, so that each edge still leads to the node it was taken from.
+        edges.sort_unstable_by(|a, b| b.cmp(a));
+        for &(spare, child) in &edges {
+            self.splice(spare, child);
         }
-        // Younger first: each is a leaf when its turn comes.
-        let mut gone: Vec<_> = removable.into_iter().collect();
-        gone.sort_unstable_by(|a, b| b.cmp(a));
-        self.shed.exited += gone.len() as u64;
-        let any = !gone.is_empty();
-        for id in gone {
-            self.table.remove(id);
-        }
-        any
+        !edges.is_empty()
     }
 
     /// The ancestors that the lineage of a leaf shows before its end.
@@ -199,7 +229,7 @@ impl Tree {
                 .copied();
             let home = rest.next();
             let nested: Vec<_> = rest.collect();
-            let drop = home.is_none() && node.children == 0 && self.scope == super::Scope::Services;
+            let drop = home.is_none() && node.children == 0 && self.scope == Scope::Services;
             self.table.set_branches(id, home, nested);
             if drop {
                 self.table.remove(id);

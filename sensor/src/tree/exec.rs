@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 
-use super::grow::inherited;
 use super::image::{is_jspawnhelper, is_own, is_transparent};
-use super::node::{Branch, Node};
+use super::node::{Branch, Node, inherited};
 use super::{Effects, Scope, Tree};
 use crate::event::{Exec, ProcessId, Program, Source};
 use crate::lineage::{Part, Provenance, ServiceKind};
@@ -246,30 +245,13 @@ impl Tree {
         branch: &Branch,
         program: &Program,
     ) -> (Branch, bool) {
-        let image = self
-            .table
-            .service(branch.service)
-            .and_then(|entry| entry.image.as_ref());
-        let same = image.is_some_and(|image| is_own(image, program));
-        let master = node
-            .creator
-            .filter(|_| node.provenance != Provenance::Lost)
-            .filter(|&creator| self.table.part(creator, branch.service) == Some(Part::Master))
-            .and_then(|creator| self.table.get(creator));
-        match branch.part {
-            Part::Master | Part::Both if same => return (*branch, true),
-            Part::Worker if same => {
-                if let Some(master) = master {
-                    // A binary upgrade keeps the master's uid; workers have dropped it.
-                    let part = if master.uid == program.cred.uid {
-                        Part::Master
-                    } else {
-                        Part::Worker
-                    };
-                    return (Branch::new(branch.service, part), true);
-                }
-            }
-            _ => {}
+        if let Some(part) = self.part_after_own(node, branch, program) {
+            let kept = if part == branch.part {
+                *branch
+            } else {
+                Branch::new(branch.service, part)
+            };
+            return (kept, true);
         }
         let count = u32::from(!is_transparent(&program.image));
         let next = match branch.part {
@@ -286,6 +268,28 @@ impl Tree {
             },
         };
         (next, false)
+    }
+
+    /// Part after an exec of the service's own image; `None` when it is another image,
+    /// or the process has no business to exec this one.
+    fn part_after_own(&self, node: &Node, branch: &Branch, program: &Program) -> Option<Part> {
+        let image = self.table.service(branch.service)?.image.as_ref()?;
+        if !is_own(image, program) {
+            return None;
+        }
+        match branch.part {
+            Part::Master | Part::Both => Some(branch.part),
+            Part::Worker if node.provenance != Provenance::Lost => {
+                let master = self.table.get(node.creator?)?;
+                if master.branch(branch.service)?.part != Part::Master {
+                    return None;
+                }
+                // A binary upgrade keeps the master's uid; workers have dropped it.
+                let same_uid = master.uid == program.cred.uid;
+                Some(if same_uid { Part::Master } else { Part::Worker })
+            }
+            Part::Worker | Part::Descendant => None,
+        }
     }
 
     /// Part of the process from which a branch leaves the service's own image.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::node::{Branch, Node};
+use super::node::{Branch, Node, inherited};
 use super::table::Entry;
 use super::{Effects, Scope, Tree};
 use crate::event::{Exit, ExitStatus, Fork, Membership, ProcessId, Program, Source};
@@ -38,18 +38,25 @@ impl Tree {
         if creator >= fork.child {
             return false;
         }
-        let parent_membership = membership
-            .filter(|member| member.root <= creator)
-            .map(|member| Membership {
-                root: member.root,
-                depth: member.depth.saturating_sub(1),
-            });
-        if let Some(membership) = parent_membership {
-            if !self.place(creator, membership) {
-                return false;
+        if self
+            .table
+            .get(creator)
+            .is_some_and(|node| node.home.is_some())
+        {
+            self.table.confirm(creator);
+            return true;
+        }
+        match membership.filter(|member| member.root <= creator) {
+            Some(member) => {
+                let depth = member.depth.saturating_sub(1);
+                if !self.place(creator, Membership { depth, ..member }) {
+                    return false;
+                }
             }
-        } else if self.scope == Scope::Host {
-            self.table.insert(creator, Node::new(Provenance::Lost));
+            None if self.scope == Scope::Host => {
+                self.table.insert(creator, Node::new(Provenance::Lost));
+            }
+            None => {}
         }
         self.table.confirm(creator);
         self.table.contains(creator)
@@ -57,22 +64,21 @@ impl Tree {
 
     fn born(&mut self, fork: &Fork, creator_known: bool, membership: Option<Membership>) {
         let child = fork.child;
-        if !creator_known {
-            if let Some(membership) = membership {
-                self.place(child, membership);
-            } else {
-                self.table.insert(child, Node::new(Provenance::Observed));
-            }
-            return;
-        }
-        self.table.insert(child, Node::new(Provenance::Observed));
-        self.inherit(child, fork.creator);
-        if let Some(node) = self.table.get_mut(child) {
-            node.uid = fork.uid;
+        if creator_known {
+            let node = Node {
+                uid: fork.uid,
+                ..Node::new(Provenance::Observed)
+            };
+            self.table.birth(child, fork.creator, node);
+            self.trim_above(child);
+        } else if let Some(membership) = membership {
+            self.place(child, membership);
+        } else {
+            self.table.insert(child, Node::new(Provenance::Observed));
         }
     }
 
-    /// Gives a process its birth edge and what it has from its creator.
+    /// Gives a known process its birth edge and what it has from its creator.
     pub(super) fn inherit(&mut self, child: ProcessId, creator: ProcessId) {
         if !self.table.set_creator(child, creator, 0) {
             return;
@@ -97,14 +103,11 @@ impl Tree {
         };
         let forked_only = before.chain.programs().is_empty();
         let was_heir = forked_only && before.provenance != Provenance::Lost;
-        let supposed = before.creator;
+        let supposed = before.creator.filter(|_| was_heir);
         if !creator_known || !self.table.set_creator(child, fork.creator, 0) {
             return;
         }
-        if let Some(parent) = supposed
-            .filter(|_| was_heir)
-            .and_then(|id| self.table.get_mut(id))
-        {
+        if let Some(parent) = supposed.and_then(|id| self.table.get_mut(id)) {
             parent.heirs.remove(child);
         }
         let Some(parent) = self.table.get_mut(fork.creator) else {
@@ -119,13 +122,11 @@ impl Tree {
             return;
         };
         node.provenance = Provenance::Observed;
+        node.program = node.program.take().or(program);
+        let is_root = node.home.is_some_and(|branch| branch.service == child);
         if forked_only {
             node.uid = fork.uid;
         }
-        if node.program.is_none() {
-            node.program = program;
-        }
-        let is_root = node.home.is_some_and(|branch| branch.service == child);
         if forked_only && !is_root && home.is_some() {
             self.table.set_branches(child, home, nested);
         } else {
@@ -226,11 +227,7 @@ impl Tree {
         if !self.room_for_service() {
             self.shed.services += 1;
             // Nothing refers to a placeholder made for a service that is not kept.
-            if self
-                .table
-                .get(root)
-                .is_some_and(|node| node.phantom && node.children == 0)
-            {
+            if self.table.get(root).is_some_and(|node| node.phantom) {
                 self.table.remove(root);
             }
             return None;
@@ -244,19 +241,13 @@ impl Tree {
             nested: 0,
             members: 0,
             live: 0,
+            shed: false,
         };
         self.table.add_service(root, entry);
-        let part = if service::has_workers(kind) {
-            Part::Master
-        } else {
-            Part::Both
-        };
-        let branch = Branch::new(root, part);
-        let (home, mut nested) = self
-            .table
-            .get(root)
-            .map(|node| (node.home, node.nested.clone()))
-            .unwrap_or_default();
+        let branch = Branch::new(root, leading_part(kind));
+        let node = self.table.get(root);
+        let home = node.and_then(|node| node.home);
+        let mut nested = node.map(|node| node.nested.clone()).unwrap_or_default();
         if home.is_some() {
             nested.push(branch);
         }
@@ -275,25 +266,29 @@ impl Tree {
         let service = Arc::new(describe(root, kind, Some(program)));
         entry.service = Arc::clone(&service);
         entry.image = Some(Arc::clone(program));
-        let part = if service::has_workers(kind) {
-            Part::Master
-        } else {
-            Part::Both
-        };
         let node = self.table.get_mut(root)?;
         if let Some(branch) = node.branches_mut().find(|branch| branch.service == root) {
-            *branch = Branch::new(root, part);
+            *branch = Branch::new(root, leading_part(kind));
         }
         Some(service)
     }
 
     pub(super) fn exit(&mut self, exit: &Exit) {
-        if self
+        let id = exit.process;
+        if !self.table.end(id, exit.stamp.time_ns, Some(exit.status)) {
+            return;
+        }
+        if exit.status == ExitStatus::Code(0) {
+            self.succeed(id, exit.stamp.time_ns);
+        }
+        // What only forked and left no child is nobody's ancestor and was no subject:
+        // nothing can ask for it. Servers that fork for each request make many.
+        let idle = self
             .table
-            .end(exit.process, exit.stamp.time_ns, Some(exit.status))
-            && exit.status == ExitStatus::Code(0)
-        {
-            self.succeed(exit.process, exit.stamp.time_ns);
+            .get(id)
+            .is_some_and(|node| node.chain.programs().is_empty());
+        if idle && self.table.service(id).is_none() {
+            self.table.remove(id);
         }
     }
 
@@ -343,6 +338,15 @@ impl Tree {
     }
 }
 
+/// Part of the recognised process itself.
+fn leading_part(kind: ServiceKind) -> Part {
+    if service::has_workers(kind) {
+        Part::Master
+    } else {
+        Part::Both
+    }
+}
+
 fn describe(root: ProcessId, kind: ServiceKind, program: Option<&Arc<Program>>) -> Service {
     let unit = program
         .map(|program| service::unit(&program.cgroup.path))
@@ -353,11 +357,6 @@ fn describe(root: ProcessId, kind: ServiceKind, program: Option<&Arc<Program>>) 
         role: service::role(kind),
         unit,
     }
-}
-
-pub(super) fn inherited(parent: &Node) -> (Option<Branch>, Vec<Branch>) {
-    let nested = parent.nested.iter().map(Branch::inherit).collect();
-    (parent.home.as_ref().map(Branch::inherit), nested)
 }
 
 /// The standing of a process that has exec'ed something else before its place in the

@@ -48,6 +48,12 @@ impl Branch {
     }
 }
 
+/// The standing a forked child of `parent` has.
+pub(super) fn inherited(parent: &Node) -> (Option<Branch>, Vec<Branch>) {
+    let nested = parent.nested.iter().map(Branch::inherit).collect();
+    (parent.home.as_ref().map(Branch::inherit), nested)
+}
+
 /// The programs a process has exec'ed itself.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Chain {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::image::bytes_of;
-use super::node::{Branch, End, Node};
+use super::node::{Branch, End, Node, inherited};
 use crate::event::{ExitStatus, ProcessId, Program};
 use crate::lineage::{Part, Service};
 
@@ -29,21 +29,31 @@ pub(super) struct Entry {
     pub(super) members: u32,
     /// Of these, the live ones.
     pub(super) live: u32,
+    /// A live member was dropped to keep a bound: what the table says of it is not all.
+    pub(super) shed: bool,
 }
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    nodes: HashMap<ProcessId, Node>,
+    /// Boxed, so that a growing table moves pointers, not nodes.
+    nodes: HashMap<ProcessId, Box<Node>>,
     services: BTreeMap<ProcessId, Entry>,
     /// By the time since when nothing needs them.
     dead: BTreeSet<(u64, ProcessId)>,
     live: usize,
     /// Bytes of the programs in all chains.
     program_bytes: usize,
+    /// Root services whose last member is gone, not yet told to the kernel side.
+    ended: Vec<ProcessId>,
 }
 
 impl Table {
+    /// Root services whose last member has gone since the last call.
+    pub(super) fn take_ended(&mut self) -> Vec<ProcessId> {
+        std::mem::take(&mut self.ended)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
     }
@@ -57,12 +67,12 @@ impl Table {
     }
 
     pub(super) fn get(&self, id: ProcessId) -> Option<&Node> {
-        self.nodes.get(&id)
+        self.nodes.get(&id).map(Box::as_ref)
     }
 
     /// For what no count depends on: not creator, end, phantom, branches or chain.
     pub(super) fn get_mut(&mut self, id: ProcessId) -> Option<&mut Node> {
-        self.nodes.get_mut(&id)
+        self.nodes.get_mut(&id).map(Box::as_mut)
     }
 
     pub(super) fn contains(&self, id: ProcessId) -> bool {
@@ -71,7 +81,7 @@ impl Table {
 
     /// In no order.
     pub(super) fn nodes(&self) -> impl Iterator<Item = (ProcessId, &Node)> {
-        self.nodes.iter().map(|(&id, node)| (id, node))
+        self.nodes.iter().map(|(&id, node)| (id, &**node))
     }
 
     pub(super) fn service(&self, id: ProcessId) -> Option<&Entry> {
@@ -94,8 +104,37 @@ impl Table {
         }
         debug_assert!(node.creator.is_none() && node.branches().next().is_none());
         self.live += usize::from(node.is_live());
-        self.nodes.insert(id, node);
+        self.nodes.insert(id, Box::new(node));
         self.refresh(id);
+    }
+
+    /// Adds the child of a known, older creator, with all it has from it. This is the
+    /// path every fork takes: few look-ups, one insertion.
+    pub(super) fn birth(&mut self, id: ProcessId, creator: ProcessId, mut node: Node) {
+        if creator >= id || self.nodes.contains_key(&id) {
+            return;
+        }
+        let Some(parent) = self.nodes.get_mut(&creator) else {
+            return;
+        };
+        parent.children += 1;
+        parent.heirs.add(id);
+        node.creator = Some(creator);
+        node.depth = parent.depth.saturating_add(1);
+        node.program.clone_from(&parent.program);
+        (node.home, node.nested) = inherited(parent);
+        if parent.leaf_since.is_some() {
+            self.refresh(creator);
+        }
+        for branch in node.branches() {
+            if let Some(entry) = self.services.get_mut(&branch.service) {
+                entry.members += 1;
+                entry.live += 1;
+            }
+        }
+        self.live += 1;
+        // No root has become needed by it: its ancestors keep theirs.
+        self.nodes.insert(id, Box::new(node));
     }
 
     /// Sets the birth edge. Refused (`false`) unless the creator is known and older:
@@ -174,9 +213,14 @@ impl Table {
         };
         entry.members = entry.members.saturating_sub(1);
         entry.live = entry.live.saturating_sub(live);
+        entry.shed |= live > 0;
+        let over = entry.within.is_none() && !entry.shed;
         let (members, within, nested) = (entry.members, entry.within, entry.nested);
         if members == 0 {
             self.services.remove(&service);
+            if over {
+                self.ended.push(service);
+            }
             for inner in self.services.values_mut().filter(|_| nested > 0) {
                 inner.within = inner.within.filter(|&outer| outer != service);
             }
@@ -223,6 +267,9 @@ impl Table {
         let Some(node) = self.nodes.get_mut(&id) else {
             return;
         };
+        if !node.phantom && node.end.is_none() {
+            return;
+        }
         let was_live = node.is_live();
         node.phantom = false;
         node.end = node.end.filter(|end| end.status.is_some());
@@ -284,11 +331,18 @@ impl Table {
 
     /// Puts a node where it belongs: among the dead leaves or not.
     fn refresh(&mut self, id: ProcessId) {
+        let Some(node) = self.nodes.get(&id) else {
+            return;
+        };
+        let idle = !node.is_live() && node.children == 0;
+        if !idle && node.leaf_since.is_none() {
+            return;
+        }
         let needed = self.is_needed_root(id);
         let Some(node) = self.nodes.get_mut(&id) else {
             return;
         };
-        let removable = !node.is_live() && node.children == 0 && !needed;
+        let removable = idle && !needed;
         let since = removable.then(|| node.end.map_or(0, |end| end.time_ns).max(node.quiet_since));
         if node.leaf_since == since {
             return;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::Tree;
-use crate::event::ProcessId;
+use crate::event::{ProcessId, Program};
 use crate::lineage::ServiceKind;
 
 /// Levels shown; deeper descendants are counted. A level takes two of JSON, and common
@@ -172,29 +172,31 @@ impl Tree {
             (Vec::new(), count(below.collect(), children))
         };
         let program = node.program.as_deref();
+        let nested = self
+            .table
+            .service(id)
+            .filter(|entry| entry.within.is_some());
         Some(ProcessView {
             pid: id.tgid,
             start_ns: id.start_ns,
             executable: program
-                .map(|program| program.image.path.to_string())
+                .map(|it| it.image.path.to_string())
                 .unwrap_or_default(),
-            args: program
-                .map(|program| program.args.iter().map(ToString::to_string).collect())
-                .unwrap_or_default(),
+            args: program.map(words).unwrap_or_default(),
             part: branch.part.name(),
             provenance: node.provenance.name(),
             uid: node.uid,
             exited: node.end.is_some(),
-            nested: self
-                .table
-                .service(id)
-                .filter(|entry| entry.within.is_some())
-                .map(|entry| entry.service.kind.name()),
+            nested: nested.map(|entry| entry.service.kind.name()),
             elided: node.elided,
             children: shown,
             deeper,
         })
     }
+}
+
+fn words(program: &Program) -> Vec<String> {
+    program.args.iter().map(ToString::to_string).collect()
 }
 
 /// Processes in and below `todo`.

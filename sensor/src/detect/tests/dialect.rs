@@ -119,6 +119,19 @@ fn fields_of_our_own() {
 }
 
 #[test]
+fn a_newline_does_not_break_a_wildcard() {
+    let subject = subject(r#"{image: /usr/bin/dash, argv: [sh, -c, "curl x |\n sh"]}"#);
+    for item in [
+        "CommandLine: '*curl*sh'",
+        "CommandLine|contains: 'curl*sh'",
+        "CommandLine|re|s: 'curl.*sh'",
+    ] {
+        let detection = format!("{{selection: {{{item}}}, condition: selection}}");
+        assert!(fires(&detection, &subject), "{item}");
+    }
+}
+
+#[test]
 fn conditions() {
     let subject = subject(SHELL);
     let named = "a_1: {Image|endswith: /dash}, a_2: {User: www-data}, b_1: {User: root}, \

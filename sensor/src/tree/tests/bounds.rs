@@ -31,6 +31,7 @@ fn the_exited_go_before_the_living() {
     let (_, worker) = world.fpm();
     for pid in 200..1_200 {
         let child = world.fork(worker, pid);
+        world.exec(child, "/usr/bin/true", "true");
         world.exit(child, ExitStatus::Code(0));
     }
     assert_eq!(world.tree.shed().live, 0);
@@ -61,6 +62,18 @@ fn a_process_that_walks_away_cannot_fill_the_table_with_its_dead_selves() {
         1_002
     );
     assert_eq!((pids(&subject)[0], subject.depth), (100, 1));
+}
+
+#[test]
+fn what_only_forked_and_exited_leaves_nothing_behind() {
+    let mut world = World::new();
+    let (_, worker) = world.fpm();
+    for pid in 200..300 {
+        let child = world.fork(worker, pid);
+        world.exit(child, ExitStatus::Code(0));
+    }
+    let stats = world.tree.stats();
+    assert_eq!((stats.live, stats.exited, stats.evicted), (2, 0, 0));
 }
 
 #[test]
@@ -163,11 +176,12 @@ fn expiry_is_bounded_per_call() {
     let (_, worker) = world.fpm();
     for pid in 200..225 {
         let child = world.fork(worker, pid);
+        world.exec(child, "/usr/bin/true", "true");
         world.exit(child, ExitStatus::Code(0));
     }
     world.now += 61 * SECOND;
     for left in [15, 5, 0] {
-        world.tree.expire(world.now);
+        drop(world.tree.expire(world.now));
         assert_eq!(world.tree.stats().exited, left);
     }
 }

@@ -186,14 +186,8 @@ pub fn namespace(path: &Path) -> u32 {
         .unwrap_or(0)
 }
 
-/// The unified hierarchy is line `0::` of `/proc/PID/cgroup`.
 fn cgroup(process: &Process) -> Cgroup {
-    let path = process
-        .cgroups()
-        .ok()
-        .and_then(|groups| groups.0.into_iter().find(|group| group.hierarchy == 0))
-        .map(|group| group.pathname)
-        .unwrap_or_default();
+    let path = unified(process).unwrap_or_default();
     let id = cgroup_root()
         .and_then(|root| fs::metadata(root.join(path.trim_start_matches('/'))).ok())
         .map_or(0, |metadata| metadata.ino());
@@ -201,6 +195,31 @@ fn cgroup(process: &Process) -> Cgroup {
         id,
         path: path.into(),
     }
+}
+
+/// The unified hierarchy is line `0::` of `/proc/PID/cgroup`.
+fn unified(process: &Process) -> Option<String> {
+    let groups = process.cgroups().ok()?.0;
+    let group = groups.into_iter().find(|group| group.hierarchy == 0)?;
+    Some(group.pathname)
+}
+
+fn open(id: ProcessId) -> Option<Process> {
+    let process = Process::new(i32::try_from(id.tgid).ok()?).ok()?;
+    is(&process, id).then_some(process)
+}
+
+/// cgroup v2 path of a process; `None` when it is gone.
+#[must_use]
+pub fn cgroup_path(id: ProcessId) -> Option<BString> {
+    Some(unified(&open(id)?)?.into())
+}
+
+/// `true` for the first process of a pid namespace: orphans become its children.
+#[must_use]
+pub fn is_init(id: ProcessId) -> bool {
+    let inner = || Some(open(id)?.status().ok()?.nspid?.last() == Some(&1));
+    id.tgid == 1 || inner().unwrap_or(false)
 }
 
 /// Where cgroup v2 is mounted: the usual places, alone or beside v1.

@@ -13,6 +13,7 @@ use aya::{
     maps::{HashMap as Tasks, MapData, MapError},
     programs::Iter,
 };
+use bstr::{BString, ByteSlice as _};
 use sensor_common::{
     map::{Lineage, ProcessId, SensorState, ServiceState},
     record::{TaskRow, row},
@@ -54,6 +55,7 @@ pub(super) struct Row {
     membership: Option<Membership>,
     added: bool,
     recognised: bool,
+    uid: u32,
 }
 
 /// Loads the iterator.
@@ -99,7 +101,8 @@ impl Probe {
             );
             self.drain();
             let completed = self.complete_forks(&last, &mut known)?;
-            if !added && !completed {
+            // Inference comes last: only what nothing else explains is left to it.
+            if !added && !completed && !self.infer(&last)? {
                 complete = true;
                 break;
             }
@@ -154,6 +157,32 @@ impl Probe {
             enter(&mut self.tasks, root, Membership { root, depth: 0 })?;
         }
         Ok(())
+    }
+
+    /// Takes orphans into a service whose parents were gone before the sensor came:
+    /// children of an init, in the same leaf cgroup and of the same uid as a member.
+    /// Never root's, never in the root cgroup or a login session. `true` when there
+    /// was one.
+    fn infer(&mut self, rows: &[Row]) -> Result<bool, ProbeError> {
+        let members = rows.iter().filter(|row| row.uid != 0);
+        let mut homes: HashMap<(BString, u32), ProcessId> = HashMap::new();
+        for (row, membership) in members.filter_map(|row| Some((row, row.membership?))) {
+            if let Some(cgroup) = service_cgroup(row.process) {
+                homes.entry((cgroup, row.uid)).or_insert(membership.root);
+            }
+        }
+        let mut found = false;
+        let orphans = rows
+            .iter()
+            .filter(|row| row.membership.is_none() && row.uid != 0);
+        for row in orphans.filter(|row| !homes.is_empty() && scan::is_init(row.parent)) {
+            let home = service_cgroup(row.process).and_then(|cgroup| homes.get(&(cgroup, row.uid)));
+            if let Some(&root) = home {
+                enter(&mut self.tasks, row.process, Membership { root, depth: 1 })?;
+                found = true;
+            }
+        }
+        Ok(found)
     }
 
     /// Moves what the ring holds to the backlog.
@@ -215,6 +244,15 @@ pub(super) fn enter(
         pad: 0,
     };
     tasks.insert(process.tgid, lineage, 0)
+}
+
+/// cgroup of a process, when it is one that services have to themselves.
+fn service_cgroup(process: ProcessId) -> Option<BString> {
+    let path = scan::cgroup_path(process)?;
+    let login = path.split_str("/").any(|part| {
+        part == b"user.slice" || part.starts_with(b"user@") || part.starts_with(b"session-")
+    });
+    (path != "/" && !path.is_empty() && !login).then_some(path)
 }
 
 /// One pass of the iterator.
@@ -316,5 +354,6 @@ fn parse(bytes: &[u8]) -> Option<Row> {
         membership: (flags & row::MEMBER != 0).then_some(Membership { root, depth }),
         added: flags & row::ADDED != 0,
         recognised: flags & row::RECOGNISED != 0,
+        uid: word(offset_of!(TaskRow, uid))?,
     })
 }

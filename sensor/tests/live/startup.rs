@@ -3,11 +3,12 @@
 use std::{
     collections::BTreeMap,
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::fixture::{
@@ -53,6 +54,92 @@ fn a_running_site_is_known(case: Case) {
             site.root().join("shop")
         );
         sensor.stop();
+    }
+}
+
+/// An orphan whose forks nobody saw: its cgroup and uid are its service's.
+fn an_orphan_from_before_is_inferred(case: Case) {
+    let Some(scene) = Scene::begin(case.name, NEEDS_CGROUP) else {
+        return;
+    };
+    let site = Site::start(&scene, Start::Foreground, Pool::Steady);
+    let cgroup = Cgroup::new();
+    cgroup.take(site.php.master());
+    site.php
+        .workers()
+        .into_iter()
+        .for_each(|worker| cgroup.take(worker));
+    let go = scene.writable("signals").join("go");
+    let wait_then_id = format!(
+        "while ! [ -e {} ]; do sleep 0.05; done; id; :",
+        go.display()
+    );
+    let visit = site.shell(
+        "orphan.php",
+        &format!("setsid sh -c '{wait_then_id}' > /dev/null 2>&1 & echo $!"),
+    );
+    let orphan = Process::of(visit.spawned()).expect("the orphan runs");
+
+    let mut sensor = Sensor::start(case.rung);
+    sensor.wait_ready();
+    fs::write(&go, "").expect("let the orphan go on");
+    let alert = sensor.alert("recon_tool_under_service", |alert| alert.args() == ["id"]);
+    let waiting = link(tool("sh"), &["sh", "-c", &wait_then_id]);
+    alert.assert_lineage(&[
+        site.master().titled("php-fpm: master process").scanned(),
+        waiting
+            .pid(orphan.pid)
+            .part("descendant")
+            .chain(&[tool("sh")])
+            .provenance("inferred"),
+        link(tool("id"), &["id"])
+            .part("descendant")
+            .chain(&[tool("id")]),
+    ]);
+    sensor.stop();
+}
+
+const NEEDS_CGROUP: &[Need] = &[site::NEEDS[0], site::NEEDS[1], cgroup_root];
+
+fn cgroup_root() -> Result<PathBuf, String> {
+    sensor::scan::cgroup_root().ok_or_else(|| "no cgroup v2 is mounted".to_owned())
+}
+
+/// A control group of the test's own.
+struct Cgroup(PathBuf);
+
+impl Cgroup {
+    fn new() -> Self {
+        let root = cgroup_root().expect("checked by the scene");
+        let path = root.join(format!("lineage-live-{}", std::process::id()));
+        fs::create_dir(&path).expect("make a cgroup");
+        Self(path)
+    }
+
+    fn take(&self, process: Process) {
+        fs::write(self.0.join("cgroup.procs"), process.pid.to_string()).expect("move a process");
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // Its members are ended by whoever started them; an empty one can be removed.
+        let procs = self.0.join("cgroup.procs");
+        for pid in fs::read_to_string(&procs)
+            .unwrap_or_default()
+            .split_whitespace()
+        {
+            if let Some(process) = pid.parse().ok().and_then(Process::of) {
+                process.signal(Signal::KILL);
+                process.ends_within(wait::PATIENCE);
+            }
+        }
+        let gone = wait::poll(wait::PATIENCE, || fs::remove_dir(&self.0).ok());
+        assert!(
+            gone.is_some() || thread::panicking(),
+            "{} stays",
+            self.0.display()
+        );
     }
 }
 
@@ -295,6 +382,7 @@ fn collect(value: &Value, parent: u32, parents: &mut BTreeMap<u32, u32>) {
 }
 
 on_each_rung!(
+    an_orphan_from_before_is_inferred,
     a_running_site_is_known,
     a_daemon_started_later_is_known,
     a_pool_that_forks_during_start_up_is_known,

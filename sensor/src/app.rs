@@ -9,13 +9,18 @@ use std::time::Duration;
 
 use tokio::{runtime, sync::mpsc};
 
-use self::{serve::Surroundings, start::Started, watch::Watch};
+use self::{
+    serve::Surroundings,
+    start::{Started, refused},
+    watch::{Signals, Watch},
+};
 use crate::{
     cli::RunArgs,
     config::Effective,
     control::Query,
     exit::{Exit, Failure},
     logging,
+    probe::Probe,
 };
 
 /// Queries that may wait for the engine.
@@ -44,10 +49,14 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
 }
 
 async fn sense(args: &RunArgs, effective: &Effective) -> Result<(), Failure> {
+    // Before anything that would have to be cleaned up.
+    let signals = Signals::new()
+        .map_err(|error| Failure::new(Exit::Internal, format_args!("signals: {error}")))?;
+    Probe::check_privilege().map_err(|error| refused(&error))?;
     let (query_tx, query_rx) = mpsc::channel::<Query>(QUERIES);
     // Sockets first, hooks last: what fails early leaves nothing attached.
     let surroundings = Surroundings::open(effective, query_tx).await?;
-    let result = observe(args, effective, query_rx, &surroundings).await;
+    let result = observe(args, effective, query_rx, signals, &surroundings).await;
     surroundings.close(DRAIN).await;
     result
 }
@@ -57,9 +66,12 @@ async fn observe(
     args: &RunArgs,
     effective: &Effective,
     queries: mpsc::Receiver<Query>,
+    signals: Signals,
     surroundings: &Surroundings,
 ) -> Result<(), Failure> {
     let started = Started::new(args, effective)?;
     surroundings.observe(&started);
-    Watch::new(started, queries, surroundings)?.run().await
+    Watch::new(started, queries, signals, surroundings)?
+        .run()
+        .await
 }

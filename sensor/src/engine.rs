@@ -14,6 +14,7 @@ use crate::{
     detect::{Detector, Fact, Match, Request, Rule, Verdicts},
     event::{Event, Membership, ProcessId, Snapshot},
     lineage::Service,
+    ring::Read,
     tree::{Effects, Stats, Tree},
 };
 
@@ -105,6 +106,18 @@ impl Engine {
             Input::Degraded(degraded) => self.degraded = degraded,
             Input::Query(query) => self.answer(query),
         }
+    }
+
+    /// Takes what was read from the ring; `true` when records are missing before it.
+    pub fn take(&mut self, read: Read, out: &mut Vec<Output>) -> bool {
+        let Read::Event(event, lost) = read else {
+            return false;
+        };
+        if let Some(lost) = lost {
+            self.step(Input::Event(Event::Lost(lost)), out);
+        }
+        self.step(Input::Event(event), out);
+        lost.is_some()
     }
 
     /// Names and levels of the rules that come with the sensor.

@@ -79,9 +79,11 @@ fn answer(request: &Request) -> Fact {
     } = request;
     let running = PathBuf::from(format!("/proc/{}/exe", process.tgid));
     let sha256 = hash(&running, *file, *size).or_else(|| {
-        // The process is gone; its file may still be there, if it was in our own tree.
-        let same_tree = scan::namespace("/proc/self/ns/mnt".as_ref()) == *mount_ns;
-        same_tree.then(|| hash(&path.to_path_lossy(), *file, *size))?
+        // The process is gone; its file may still be there, if it was in the host's own
+        // tree. The agent may have a mount namespace of its own (systemd's sandbox).
+        let host_tree = scan::namespace("/proc/1/ns/mnt".as_ref()) == *mount_ns;
+        let path = path.strip_prefix(b"/").unwrap_or(path).to_path_lossy();
+        host_tree.then(|| hash(&Path::new("/proc/1/root").join(path), *file, *size))?
     });
     Fact::Hash {
         process: *process,

@@ -5,6 +5,7 @@
 
 mod counter;
 mod error;
+mod family;
 mod hook;
 mod offset;
 mod seed;
@@ -29,12 +30,12 @@ pub use self::{
     error::ProbeError,
     hook::{Hook, Rung, Trial},
     offset::Override,
-    seed::Seed,
+    seed::{Seed, Survey},
     self_test::{HELPER_ARG, helper},
 };
 use crate::{
     btf::Btf,
-    event::{Membership, Snapshot},
+    event::Membership,
     ring::{Read, Ring},
 };
 
@@ -67,6 +68,10 @@ pub struct Probe {
     ring: Ring,
     /// Read during start-up, to be consumed after the snapshot.
     backlog: Vec<Read>,
+    /// The processes right after attaching.
+    early: Vec<seed::Row>,
+    /// A map took no more.
+    full: bool,
     hooks: Vec<Hook>,
     tasks: HashMap<MapData, u32, Lineage>,
     services: HashMap<MapData, ProcessId, ServiceState>,
@@ -87,20 +92,28 @@ impl Probe {
         let mut ebpf = load(options)?;
         let kernel_btf = kernel_btf(&options.btf)?;
         fill_names(&mut ebpf, &options.names)?;
-        let ring = RingBuf::try_from(take(&mut ebpf, "LINEAGE_RING")?)?;
-        let tasks = HashMap::try_from(take(&mut ebpf, "LINEAGE_TASKS")?)?;
-        let services = HashMap::try_from(take(&mut ebpf, "LINEAGE_SERVICES")?)?;
-        let state = Array::try_from(take(&mut ebpf, "LINEAGE_STATE")?)?;
+        let ring = RingBuf::try_from(take(&mut ebpf, "LINEAGE_RING")?)
+            .map_err(ProbeError::map("LINEAGE_RING"))?;
+        let tasks = HashMap::try_from(take(&mut ebpf, "LINEAGE_TASKS")?)
+            .map_err(ProbeError::map("LINEAGE_TASKS"))?;
+        let services = HashMap::try_from(take(&mut ebpf, "LINEAGE_SERVICES")?)
+            .map_err(ProbeError::map("LINEAGE_SERVICES"))?;
+        let state = Array::try_from(take(&mut ebpf, "LINEAGE_STATE")?)
+            .map_err(ProbeError::map("LINEAGE_STATE"))?;
         let counts = take(&mut ebpf, "LINEAGE_COUNT")?;
         let hooks = hook::attach(&mut ebpf, &kernel_btf, options.rung)?;
         let counters = Arc::new(Counters::new(counts, &ebpf, &hooks)?);
         seed::load(&mut ebpf, &kernel_btf)?;
+        // Who dies from now on is in the ring; who was there is in these rows.
+        let early = seed::rows(&mut ebpf)?;
         let ring = Ring::new(ring);
         let backlog = Vec::new();
         Ok(Self {
             ebpf,
             ring,
             backlog,
+            early,
+            full: false,
             hooks,
             tasks,
             services,
@@ -207,17 +220,17 @@ impl Attached {
     pub fn retire(&mut self, root: ProcessId) -> Result<(), ProbeError> {
         match self.services.remove(&root) {
             Ok(()) | Err(aya::maps::MapError::KeyNotFound) => Ok(()),
-            Err(error) => Err(ProbeError::Map(error)),
+            Err(error) => Err(ProbeError::map("LINEAGE_SERVICES")(error)),
         }
     }
 
     /// Marks members the kernel did not: their services must still exist. Takes effect
-    /// with the next [`Attached::rescan`], which also finds what they have forked since.
+    /// with the next [`Attached::survey`], which also finds what they have forked since.
     ///
     /// # Errors
     /// When the map refuses.
     pub fn adopt(&mut self, process: ProcessId, membership: Membership) -> Result<(), ProbeError> {
-        Ok(seed::enter(&mut self.tasks, process, membership)?)
+        seed::enter(&mut self.tasks, process, membership).map(drop)
     }
 
     /// Detaches every hook; what is in the ring stays readable.
@@ -225,17 +238,18 @@ impl Attached {
         drop(self.ebpf.take());
     }
 
-    /// The processes that exist now, after records were lost. The kernel's own marks
-    /// do not depend on the ring, so one pass tells all.
+    /// The processes that exist now, after records were lost. The kernel's own marks do
+    /// not depend on the ring; what a full map or a missed run left out, the iterator
+    /// marks.
     ///
     /// # Errors
     /// When the iterator fails.
-    pub fn rescan(&mut self, host_scope: bool) -> Result<Snapshot, ProbeError> {
+    pub fn survey(&mut self) -> Result<Survey, ProbeError> {
         let ebpf = self
             .ebpf
             .as_mut()
             .ok_or(ProbeError::Object("attached hook"))?;
-        Ok(seed::snapshot(&seed::rows(ebpf)?, host_scope))
+        Survey::new(ebpf)
     }
 }
 
@@ -292,9 +306,11 @@ fn fill_names(ebpf: &mut Ebpf, names: &[(NameKey, u32)]) -> Result<(), ProbeErro
     let map = ebpf
         .map_mut("LINEAGE_NAMES")
         .ok_or(ProbeError::Object("LINEAGE_NAMES"))?;
-    let mut map: HashMap<_, NameKey, u32> = HashMap::try_from(map)?;
+    let mut map: HashMap<_, NameKey, u32> =
+        HashMap::try_from(map).map_err(ProbeError::map("LINEAGE_NAMES"))?;
     for (key, index) in names {
-        map.insert(key, index, 0)?;
+        map.insert(key, index, 0)
+            .map_err(ProbeError::map("LINEAGE_NAMES"))?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What one step of the reader found.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Read {
     /// A record, and the gap in its CPU's sequence before it, if there is one.
     Event(Event, Option<Lost>),
@@ -19,7 +19,7 @@ pub enum Read {
     Malformed(DecodeError),
 }
 
-/// Reader of the ring. Each record is consumed when the next step begins.
+/// Reader of the ring. A record gives its place back at the end of the step.
 pub struct Ring {
     ring: RingBuf<MapData>,
     sequence: Sequence,

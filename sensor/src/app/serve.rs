@@ -92,7 +92,7 @@ impl Surroundings {
                 .map(|hook| (hook.name.to_owned(), hook.rung.name().to_owned()))
                 .collect(),
         );
-        self.metrics.set_degraded(started.degraded.clone());
+        self.stale(started.stale);
         for read in &started.reads {
             self.stats.read(read);
         }
@@ -102,6 +102,16 @@ impl Surroundings {
                 self.metrics.expect_alerts(rule, level, kind.name());
             }
         }
+    }
+
+    /// Says whether processes may be missing in the tree.
+    pub(super) fn stale(&self, stale: bool) {
+        let reasons = if stale {
+            vec!["scan_incomplete".to_owned()]
+        } else {
+            Vec::new()
+        };
+        self.metrics.set_degraded(reasons);
     }
 
     /// Capture has begun.

@@ -43,8 +43,8 @@ pub(super) struct Started {
     pub(super) host_scope: bool,
     /// Records read during start-up, already consumed: for the counters.
     pub(super) reads: Vec<Read>,
-    /// What the sensor cannot see.
-    pub(super) degraded: Vec<String>,
+    /// Something is missing: the processes are to be scanned again.
+    pub(super) stale: bool,
 }
 
 impl Started {
@@ -70,17 +70,14 @@ impl Started {
             .map_err(|e| refused(&e))?;
         let mut out = Vec::new();
         engine.step(Input::Fact(Fact::Shells(shells)), &mut out);
-        let mut degraded = Vec::new();
         if !seed.complete {
-            degraded.push(INCOMPLETE.to_owned());
             warn!("{INCOMPLETE}");
+            engine.step(Input::Degraded(vec![INCOMPLETE.to_owned()]), &mut out);
         }
-        engine.step(Input::Degraded(degraded.clone()), &mut out);
         engine.step(Input::Snapshot(seed.snapshot), &mut out);
+        let mut stale = !seed.complete;
         for read in &seed.backlog {
-            if let Read::Event(event, _) = read {
-                engine.step(Input::Event(event.clone()), &mut out);
-            }
+            stale |= engine.take(read.clone(), &mut out);
         }
         let hooks = probe.hooks().to_vec();
         let counters = probe.counters();
@@ -95,7 +92,7 @@ impl Started {
             kernel_log,
             host_scope,
             reads: seed.backlog,
-            degraded,
+            stale,
         })
     }
 }

@@ -21,20 +21,21 @@ use crate::{
     detect::{Fact, Request},
     engine::{Engine, Input, Output},
     enrich,
-    event::Event,
+    event::{Event, Lost, Snapshot},
     exit::{Exit, Failure},
     lineage::Service,
     logging,
     probe::{Attached, Counters, Hook},
-    ring::{AsyncRing, Read},
+    ring::AsyncRing,
 };
 
 /// How often the ring is looked at without a wake-up, and time passes for the engine.
 const TICK: Duration = Duration::from_millis(100);
 /// Records taken from the ring before others get a turn.
 const BATCH: usize = 4_096;
-/// Least time between two scans after losses.
-const RESCAN: Duration = Duration::from_secs(1);
+/// How often losses are looked for that leave no gap in the stream, and the least time
+/// between two scans after losses.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// State of the loop.
 pub(super) struct Watch<'a> {
@@ -52,8 +53,11 @@ pub(super) struct Watch<'a> {
     out: Vec<Output>,
     /// A loss happened that the tree has not been repaired after.
     stale: bool,
-    rescanned: Instant,
+    looked: Instant,
     map_full: u64,
+    /// Recursion misses seen so far.
+    missed: u64,
+    snapshots: (mpsc::Sender<Snapshot>, mpsc::Receiver<Snapshot>),
 }
 
 impl<'a> Watch<'a> {
@@ -61,6 +65,7 @@ impl<'a> Watch<'a> {
     pub(super) fn new(
         started: Started,
         queries: mpsc::Receiver<Query>,
+        signals: Signals,
         surroundings: &'a Surroundings,
     ) -> Result<Self, Failure> {
         let internal = |error: io::Error| Failure::new(Exit::Internal, error);
@@ -76,12 +81,14 @@ impl<'a> Watch<'a> {
             requests,
             queries,
             surroundings,
-            signals: Signals::new().map_err(internal)?,
+            signals,
             host_scope: started.host_scope,
             out: started.out,
-            stale: false,
-            rescanned: Instant::now(),
+            stale: started.stale,
+            looked: Instant::now(),
             map_full: 0,
+            missed: 0,
+            snapshots: mpsc::channel(1),
         };
         watch.deliver();
         watch.surroundings.ready();
@@ -100,17 +107,24 @@ impl<'a> Watch<'a> {
     pub(super) async fn run(mut self) -> Result<(), Failure> {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Most records wake nobody: while there are more, no wake-up is waited for.
+        let mut more = true;
         loop {
             tokio::select! {
                 biased;
                 () = self.signals.stop() => break,
                 Some(fact) = self.facts.recv() => self.step(Input::Fact(fact)),
                 Some(query) = self.queries.recv() => self.step(Input::Query(query)),
-                _ = tick.tick() => self.tick(),
-                woken = self.ring.readable() => {
-                    woken.map_err(|error| Failure::new(Exit::Internal, error))?;
-                    self.take();
+                Some(snapshot) = self.snapshots.1.recv() => self.repair(snapshot),
+                _ = tick.tick() => {
+                    self.tick();
+                    more = true;
                 }
+                woken = self.ring.readable(), if !more => {
+                    woken.map_err(|error| Failure::new(Exit::Internal, error))?;
+                    more = true;
+                }
+                () = tokio::task::yield_now(), if more => more = self.take(),
             }
             self.deliver();
         }
@@ -138,13 +152,7 @@ impl<'a> Watch<'a> {
         for _ in 0..BATCH {
             let more = ring.step(|read| {
                 surroundings.stats().read(&read);
-                if let Read::Event(event, lost) = read {
-                    if let Some(lost) = lost {
-                        *stale = true;
-                        engine.step(Input::Event(Event::Lost(lost)), out);
-                    }
-                    engine.step(Input::Event(event), out);
-                }
+                *stale |= engine.take(read, out);
             });
             if !more {
                 return false;
@@ -154,13 +162,10 @@ impl<'a> Watch<'a> {
     }
 
     fn tick(&mut self) {
-        self.take();
         self.step(Input::Tick(clock::boottime_ns()));
-        let map_full = self.counters.sum(Counter::MapFull).unwrap_or(self.map_full);
-        self.stale |= map_full > self.map_full;
-        self.map_full = map_full;
-        if self.stale && self.rescanned.elapsed() >= RESCAN {
-            self.rescan();
+        if self.looked.elapsed() >= LOOK {
+            self.looked = Instant::now();
+            self.look();
         }
         if let Some(log) = &mut self.kernel_log {
             log.flush();
@@ -168,20 +173,50 @@ impl<'a> Watch<'a> {
         self.surroundings.stats().tree(&self.engine.stats());
     }
 
-    /// Repairs the tree after a loss: the kernel's own marks are complete.
-    fn rescan(&mut self) {
-        self.rescanned = Instant::now();
-        match self.attached.rescan(self.host_scope) {
-            Ok(snapshot) => {
-                warn!(
-                    "records are missing: {} processes scanned again",
-                    snapshot.processes.len()
-                );
-                self.stale = false;
-                self.step(Input::Snapshot(snapshot));
-            }
-            Err(error) => warn!("cannot scan again after a loss: {error}"),
+    /// Looks for losses that leave no gap in the stream, and repairs the tree.
+    fn look(&mut self) {
+        let map_full = self.counters.sum(Counter::MapFull).unwrap_or(self.map_full);
+        self.stale |= map_full > self.map_full;
+        self.map_full = map_full;
+        let missed = self.counters.recursion_misses();
+        if missed > self.missed {
+            let lost = Lost {
+                cpu: u32::MAX,
+                count: missed - self.missed,
+                time_ns: clock::boottime_ns(),
+            };
+            self.missed = missed;
+            self.stale = true;
+            self.step(Input::Event(Event::Lost(lost)));
         }
+        if self.stale {
+            self.survey();
+        }
+    }
+
+    /// Asks for a new snapshot. Its reading happens elsewhere; it comes back as an input.
+    fn survey(&mut self) {
+        let survey = match self.attached.survey() {
+            Ok(survey) => survey,
+            Err(error) => return warn!("cannot scan again after a loss: {error}"),
+        };
+        self.stale = false;
+        self.surroundings.stale(true);
+        let (host_scope, done) = (self.host_scope, self.snapshots.0.clone());
+        tokio::task::spawn_blocking(move || {
+            // Nobody waits for it any more when the sensor has ended.
+            drop(done.blocking_send(survey.read(host_scope)));
+        });
+    }
+
+    fn repair(&mut self, snapshot: Snapshot) {
+        warn!(
+            "records are missing: {} processes scanned again",
+            snapshot.processes.len()
+        );
+        self.step(Input::Snapshot(snapshot));
+        self.step(Input::Degraded(Vec::new()));
+        self.surroundings.stale(self.stale);
     }
 
     fn deliver(&mut self) {
@@ -211,14 +246,15 @@ impl<'a> Watch<'a> {
 }
 
 /// The signals that end the sensor.
-struct Signals {
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
 }
 
 impl Signals {
-    fn new() -> io::Result<Self> {
+    /// From now on these signals are waited for, not died of.
+    pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

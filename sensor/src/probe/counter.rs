@@ -11,6 +11,9 @@ use sensor_common::counter::Counter;
 
 use super::{Hook, ProbeError, error::chain, hook};
 
+/// The counter map.
+const MAP: &str = "LINEAGE_COUNT";
+
 /// Reader of the counter map and of the programs' recursion misses. Holds descriptors
 /// only, so that a scrape needs nothing from the core.
 pub struct Counters {
@@ -28,7 +31,7 @@ impl Counters {
             programs.push(descriptor.map_err(|error| ProbeError::Load(chain(&error)))?);
         }
         Ok(Self {
-            map: PerCpuArray::try_from(map)?,
+            map: PerCpuArray::try_from(map).map_err(ProbeError::map(MAP))?,
             programs,
         })
     }
@@ -38,7 +41,10 @@ impl Counters {
     /// # Errors
     /// When the map cannot be read.
     pub fn sum(&self, counter: Counter) -> Result<u64, ProbeError> {
-        let values = self.map.get(&counter.index(), 0)?;
+        let values = self
+            .map
+            .get(&counter.index(), 0)
+            .map_err(ProbeError::map(MAP))?;
         Ok(values.iter().sum())
     }
 

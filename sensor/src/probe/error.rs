@@ -65,8 +65,13 @@ pub enum ProbeError {
     #[error("the built-in kernel object has no {0}")]
     Object(&'static str),
     /// A map operation failed.
-    #[error("kernel map: {0}")]
-    Map(#[from] MapError),
+    #[error("kernel map {map}: {reason}")]
+    Map {
+        /// Name of the map.
+        map: &'static str,
+        /// What the kernel said.
+        reason: String,
+    },
     /// A required hook cannot be attached.
     #[error("attach {hook}: {reason}")]
     Hook {
@@ -100,6 +105,14 @@ pub enum ProbeError {
 }
 
 impl ProbeError {
+    /// Makes an error of an operation on `map`.
+    pub(super) fn map(map: &'static str) -> impl Fn(MapError) -> Self {
+        move |error| Self::Map {
+            map,
+            reason: chain(&error),
+        }
+    }
+
     /// An error of aya's loader, cut to what a person can read.
     pub(super) fn load(error: &EbpfError) -> Self {
         Self::Load(chain(error))

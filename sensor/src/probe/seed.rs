@@ -1,15 +1,16 @@
 //! The seeding protocol: every process that was there before the hooks, with all its
 //! descendants, while servers go on forking.
 //!
-//! Until the end of seeding the kernel emits every fork of the host. The agent marks
-//! the service roots it finds; the task iterator marks the children of members, pass
-//! by pass; forks whose creator died in between are completed from the ring. When a
-//! round adds nothing, every later fork of a member is marked by the kernel itself.
+//! Until the end of seeding the kernel emits every fork of the host. In each round the
+//! agent marks the service roots it finds and the task iterator marks the children of
+//! members; who begot whom is kept from all rows and all fork records, so that a
+//! parent that died in between hides nobody. When a round adds nothing, every later
+//! fork of a member is marked by the kernel itself.
 
 use std::{collections::HashMap, io::Read as _, mem::offset_of};
 
 use aya::{
-    Btf, Ebpf,
+    Btf, Ebpf, Pod,
     maps::{HashMap as Tasks, MapData, MapError},
     programs::Iter,
 };
@@ -19,10 +20,10 @@ use sensor_common::{
     record::{TaskRow, row},
 };
 
-use super::{Probe, ProbeError, error::chain};
+use super::{Probe, ProbeError, error::chain, family::Family};
 use crate::{
     clock,
-    event::{Event, Membership, Program, Scanned, Snapshot},
+    event::{Membership, Program, Scanned, Snapshot},
     ring::Read,
     scan,
 };
@@ -30,6 +31,8 @@ use crate::{
 /// Rounds before seeding gives up: each adds at least one process, and a host that
 /// outruns this many has a fork bomb, not a server.
 const ROUNDS: u32 = 64;
+/// Tries for a map entry that another CPU holds.
+const BUSY: u32 = 1_000;
 /// Records kept while seeding. The ring holds fewer.
 const BACKLOG: usize = 1 << 19;
 /// Name of the iterator program.
@@ -43,19 +46,36 @@ pub struct Seed {
     /// Records made since attaching, to be consumed after the snapshot. Those of
     /// processes that turned out to be members are marked as such.
     pub backlog: Vec<Read>,
-    /// `false` when the host forked faster than it could be scanned.
+    /// `false` when the host forked faster than it could be scanned, records were lost
+    /// meanwhile, or a map is full.
     pub complete: bool,
 }
 
 /// A row of the iterator.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
-    process: ProcessId,
-    parent: ProcessId,
-    membership: Option<Membership>,
-    added: bool,
-    recognised: bool,
-    uid: u32,
+    pub(super) process: ProcessId,
+    pub(super) parent: ProcessId,
+    pub(super) membership: Option<Membership>,
+    /// This pass made it a member.
+    pub(super) added: bool,
+    pub(super) recognised: bool,
+    pub(super) uid: u32,
+}
+
+#[cfg(test)]
+impl Row {
+    /// A row of a stranger.
+    pub(super) const fn new(process: ProcessId, parent: ProcessId) -> Self {
+        Self {
+            process,
+            parent,
+            membership: None,
+            added: false,
+            recognised: false,
+            uid: 33,
+        }
+    }
 }
 
 /// Loads the iterator.
@@ -77,48 +97,52 @@ fn iterator(ebpf: &mut Ebpf) -> Result<&mut Iter, ProbeError> {
 }
 
 impl Probe {
-    /// Finds and marks the services that run already. `is_server` refines the
-    /// recognition by name, `names` gives the index of a recognised program.
+    /// Finds and marks the services that run already. `server` gives the index of the
+    /// name of a program that is one.
     ///
     /// # Errors
     /// When the iterator or a map fails.
     pub fn seed(
         &mut self,
         host_scope: bool,
-        is_server: &dyn Fn(&Program) -> Option<u32>,
+        server: &dyn Fn(&Program) -> Option<u32>,
     ) -> Result<Seed, ProbeError> {
-        let first = rows(&mut self.ebpf)?;
-        self.mark_roots(&first, is_server)?;
+        let mut family = Family::default();
+        family.learn(&std::mem::take(&mut self.early));
+        family.hear(&self.backlog);
         let mut complete = false;
-        let mut last = Vec::new();
-        let mut known = HashMap::new();
         for _ in 0..ROUNDS {
-            last = rows(&mut self.ebpf)?;
-            let added = last.iter().any(|row| row.added);
-            known.extend(
-                last.iter()
-                    .filter_map(|row| Some((row.process, row.membership?))),
-            );
-            self.drain();
-            let completed = self.complete_forks(&last, &mut known)?;
+            let rows = self.look(&mut family)?;
+            let mut progress = rows.iter().any(|row| row.added);
+            progress |= self.mark_roots(&rows, &mut family, server)?;
+            progress |= self.mark_known(&rows, &family)?;
             // Inference comes last: only what nothing else explains is left to it.
-            if !added && !completed && !self.infer(&last)? {
-                complete = true;
+            if !progress && !self.infer(&rows)? {
+                complete = !self.full;
                 break;
             }
         }
-        self.state.set(0, SensorState { seeded: 1, pad: 0 }, 0)?;
-        self.drain();
-        self.complete_forks(&last, &mut known)?;
-        let snapshot = snapshot(&last, host_scope);
+        let seeded = SensorState { seeded: 1, pad: 0 };
+        self.state
+            .set(0, seeded, 0)
+            .map_err(ProbeError::map("LINEAGE_STATE"))?;
+        // From here on the kernel marks by itself; what was born just before is in no
+        // row yet.
+        let mut rows = self.look(&mut family)?;
+        let roots = self.mark_roots(&rows, &mut family, server)?;
+        if self.mark_known(&rows, &family)? || roots {
+            rows = self.look(&mut family)?;
+        }
         let backlog = std::mem::take(&mut self.backlog);
-        let backlog = backlog
-            .into_iter()
-            .map(|read| annotate(read, &known))
-            .collect();
+        complete &= !backlog
+            .iter()
+            .any(|read| matches!(read, Read::Event(_, Some(_))));
         Ok(Seed {
-            snapshot,
-            backlog,
+            snapshot: snapshot(&rows, host_scope),
+            backlog: backlog
+                .into_iter()
+                .map(|read| family.annotate(read))
+                .collect(),
             complete,
         })
     }
@@ -134,29 +158,86 @@ impl Probe {
             .map(|row| (row.process, row.parent)))
     }
 
-    /// Makes every recognised server a root that has no server above it.
+    /// One pass, and the records made since the last: all that is known of who begot
+    /// whom.
+    fn look(&mut self, family: &mut Family) -> Result<Vec<Row>, ProbeError> {
+        let rows = rows(&mut self.ebpf)?;
+        family.learn(&rows);
+        let seen = self.backlog.len();
+        self.drain();
+        family.hear(self.backlog.get(seen..).unwrap_or_default());
+        family.close();
+        Ok(rows)
+    }
+
+    /// Makes every recognised server that has none above it a root. One that has, but
+    /// was marked a root by its own exec, is given back to it.
     fn mark_roots(
         &mut self,
         rows: &[Row],
-        is_server: &dyn Fn(&Program) -> Option<u32>,
-    ) -> Result<(), ProbeError> {
-        let parents: HashMap<ProcessId, ProcessId> =
-            rows.iter().map(|row| (row.process, row.parent)).collect();
-        let now = clock::boottime_ns();
-        let servers: HashMap<ProcessId, u32> = rows
-            .iter()
-            .filter(|row| row.recognised && row.membership.is_none())
-            .filter_map(|row| Some((row.process, is_server(&*scan::program(row.process, now)?)?)))
-            .collect();
-        for (&root, &name) in &servers {
-            if below_another(root, &parents, &servers) {
-                continue;
+        family: &mut Family,
+        server: &dyn Fn(&Program) -> Option<u32>,
+    ) -> Result<bool, ProbeError> {
+        let mut progress = false;
+        let mut recognised: Vec<&Row> = rows.iter().filter(|row| row.recognised).collect();
+        // The older first, so that a server is known when one below it is looked at.
+        recognised.sort_unstable_by_key(|row| row.process);
+        for row in recognised {
+            family.close();
+            let below = family.is_below_member(row.process);
+            match row.membership {
+                Some(own) if own.root == row.process && below => {
+                    self.services
+                        .remove(&row.process)
+                        .map_err(ProbeError::map("LINEAGE_SERVICES"))?;
+                    family.give_back(row.process);
+                    progress = true;
+                }
+                None if !below && !family.strangers.contains(&row.process) => {
+                    progress |= self.mark_root(row.process, family, server)?;
+                }
+                _ => {}
             }
-            self.services
-                .insert(root, ServiceState { name, pad: 0 }, 0)?;
-            enter(&mut self.tasks, root, Membership { root, depth: 0 })?;
         }
-        Ok(())
+        family.close();
+        Ok(progress)
+    }
+
+    fn mark_root(
+        &mut self,
+        process: ProcessId,
+        family: &mut Family,
+        server: &dyn Fn(&Program) -> Option<u32>,
+    ) -> Result<bool, ProbeError> {
+        let program = scan::program(process, clock::boottime_ns());
+        let Some(name) = program.and_then(|program| server(&program)) else {
+            family.strangers.insert(process);
+            return Ok(false);
+        };
+        let root = Membership {
+            root: process,
+            depth: 0,
+        };
+        let state = ServiceState { name, pad: 0 };
+        self.full |= !insert("LINEAGE_SERVICES", &mut self.services, process, state)?;
+        self.full |= !enter(&mut self.tasks, process, root)?;
+        family.known.insert(process, root);
+        Ok(true)
+    }
+
+    /// Marks living processes that are known to descend from a member.
+    fn mark_known(&mut self, rows: &[Row], family: &Family) -> Result<bool, ProbeError> {
+        let mut progress = false;
+        for row in rows {
+            let Some(&membership) = family.known.get(&row.process) else {
+                continue;
+            };
+            if row.membership.map(|now| now.root) != Some(membership.root) && !self.full {
+                self.full |= !enter(&mut self.tasks, row.process, membership)?;
+                progress = true;
+            }
+        }
+        Ok(progress)
     }
 
     /// Takes orphans into a service whose parents were gone before the sensor came:
@@ -178,8 +259,7 @@ impl Probe {
         for row in orphans.filter(|row| !homes.is_empty() && scan::is_init(row.parent)) {
             let home = service_cgroup(row.process).and_then(|cgroup| homes.get(&(cgroup, row.uid)));
             if let Some(&root) = home {
-                enter(&mut self.tasks, row.process, Membership { root, depth: 1 })?;
-                found = true;
+                found |= enter(&mut self.tasks, row.process, Membership { root, depth: 1 })?;
             }
         }
         Ok(found)
@@ -193,57 +273,6 @@ impl Probe {
             self.backlog.push(read);
         }
     }
-
-    /// Follows the forks seen so far: a child of a member is one, even when its parent
-    /// was gone before the iterator came. `true` when a living process was added.
-    fn complete_forks(
-        &mut self,
-        rows: &[Row],
-        known: &mut HashMap<ProcessId, Membership>,
-    ) -> Result<bool, ProbeError> {
-        let alive: HashMap<ProcessId, bool> = rows
-            .iter()
-            .map(|row| (row.process, row.membership.is_some()))
-            .collect();
-        let mut missing = Vec::new();
-        for read in &self.backlog {
-            let Read::Event(Event::Fork(fork), _) = read else {
-                continue;
-            };
-            let Some(above) = known.get(&fork.creator).copied() else {
-                continue;
-            };
-            let membership = Membership {
-                root: above.root,
-                depth: above.depth.saturating_add(1),
-            };
-            known.entry(fork.child).or_insert(membership);
-            if alive.get(&fork.child) == Some(&false) {
-                missing.push((fork.child, membership));
-            }
-        }
-        for &(child, membership) in &missing {
-            enter(&mut self.tasks, child, membership)?;
-        }
-        Ok(!missing.is_empty())
-    }
-}
-
-/// Writes a lineage entry. The gate is set by the iterator's next pass: the kernel
-/// alone writes it, byte by byte.
-pub(super) fn enter(
-    tasks: &mut Tasks<MapData, u32, Lineage>,
-    process: ProcessId,
-    membership: Membership,
-) -> Result<(), MapError> {
-    let Membership { root, depth } = membership;
-    let lineage = Lineage {
-        start_ns: process.start_ns,
-        root,
-        depth,
-        pad: 0,
-    };
-    tasks.insert(process.tgid, lineage, 0)
 }
 
 /// cgroup of a process, when it is one that services have to themselves.
@@ -253,6 +282,77 @@ fn service_cgroup(process: ProcessId) -> Option<BString> {
         part == b"user.slice" || part.starts_with(b"user@") || part.starts_with(b"session-")
     });
     (path != "/" && !path.is_empty() && !login).then_some(path)
+}
+
+/// Writes a lineage entry. The gate is set by the iterator's next pass: the kernel
+/// alone writes it, byte by byte. `false` when the map is full.
+pub(super) fn enter(
+    tasks: &mut Tasks<MapData, u32, Lineage>,
+    process: ProcessId,
+    membership: Membership,
+) -> Result<bool, ProbeError> {
+    let Membership { root, depth } = membership;
+    let lineage = Lineage {
+        start_ns: process.start_ns,
+        root,
+        depth,
+        pad: 0,
+    };
+    insert("LINEAGE_TASKS", tasks, process.tgid, lineage)
+}
+
+/// Inserts into a hash map that programs write at the same time; `false` when it is
+/// full.
+fn insert<K: Pod, V: Pod>(
+    name: &'static str,
+    map: &mut Tasks<MapData, K, V>,
+    key: K,
+    value: V,
+) -> Result<bool, ProbeError> {
+    for _ in 0..BUSY {
+        let error = match map.insert(key, value, 0) {
+            Ok(()) => return Ok(true),
+            Err(error) => error,
+        };
+        match errno(&error) {
+            // A program has the bucket at this moment.
+            Some(libc::EBUSY | libc::EAGAIN) => {}
+            Some(libc::E2BIG | libc::ENOMEM) => return Ok(false),
+            _ => return Err(ProbeError::map(name)(error)),
+        }
+    }
+    Ok(false)
+}
+
+fn errno(error: &MapError) -> Option<i32> {
+    match error {
+        MapError::SyscallError(error) => error.io_error.raw_os_error(),
+        _ => None,
+    }
+}
+
+/// Processes found after a loss; what they run is still to be read.
+#[derive(Debug)]
+pub struct Survey(Vec<Row>);
+
+impl Survey {
+    /// Passes until none marks anything: a child may come before its parent.
+    pub(super) fn new(ebpf: &mut Ebpf) -> Result<Self, ProbeError> {
+        let mut found = rows(ebpf)?;
+        for _ in 0..ROUNDS {
+            if !found.iter().any(|row| row.added) {
+                break;
+            }
+            found = rows(ebpf)?;
+        }
+        Ok(Self(found))
+    }
+
+    /// Reads `/proc`, which takes its time: not for the loop.
+    #[must_use]
+    pub fn read(&self, host_scope: bool) -> Snapshot {
+        snapshot(&self.0, host_scope)
+    }
 }
 
 /// One pass of the iterator.
@@ -271,28 +371,8 @@ pub(super) fn rows(ebpf: &mut Ebpf) -> Result<Vec<Row>, ProbeError> {
         .collect())
 }
 
-/// `true` when a server stands above `process`.
-fn below_another(
-    process: ProcessId,
-    parents: &HashMap<ProcessId, ProcessId>,
-    servers: &HashMap<ProcessId, u32>,
-) -> bool {
-    let mut at = process;
-    // A chain of parents is no longer than the number of processes.
-    for _ in 0..parents.len() {
-        match parents.get(&at) {
-            Some(&parent) if parent != at => at = parent,
-            _ => return false,
-        }
-        if servers.contains_key(&at) {
-            return true;
-        }
-    }
-    false
-}
-
 /// What the processes of `rows` run.
-pub(super) fn snapshot(rows: &[Row], host_scope: bool) -> Snapshot {
+fn snapshot(rows: &[Row], host_scope: bool) -> Snapshot {
     let time_ns = clock::boottime_ns();
     let wanted = rows
         .iter()
@@ -310,23 +390,6 @@ pub(super) fn snapshot(rows: &[Row], host_scope: bool) -> Snapshot {
         time_ns: clock::boottime_ns(),
         processes,
     }
-}
-
-/// Gives a record the membership its process turned out to have.
-fn annotate(read: Read, known: &HashMap<ProcessId, Membership>) -> Read {
-    let Read::Event(mut event, lost) = read else {
-        return read;
-    };
-    let (process, membership) = match &mut event {
-        Event::Fork(fork) => (fork.child, &mut fork.membership),
-        Event::Exec(exec) => (exec.process, &mut exec.membership),
-        Event::Exit(exit) => (exit.process, &mut exit.membership),
-        Event::Lost(_) => return Read::Event(event, lost),
-    };
-    if membership.is_none() {
-        *membership = known.get(&process).copied();
-    }
-    Read::Event(event, lost)
 }
 
 fn parse(bytes: &[u8]) -> Option<Row> {

@@ -56,10 +56,10 @@ pub(crate) fn claim(id: ProcessId) -> Option<Lineage> {
 fn entry(id: ProcessId) -> Option<Lineage> {
     // SAFETY: map values stay readable for the whole program run (RCU); an entry changes
     // only when its process is born or ends.
-    let lineage = unsafe { LINEAGE_TASKS.get(&id.tgid) }.copied()?;
+    let lineage = unsafe { LINEAGE_TASKS.get(id.tgid) }.copied()?;
     if lineage.start_ns == id.start_ns {
         // SAFETY: as above.
-        if unsafe { LINEAGE_SERVICES.get(&lineage.root) }.is_some() {
+        if unsafe { LINEAGE_SERVICES.get(lineage.root) }.is_some() {
             return Some(lineage);
         }
     } else {
@@ -79,7 +79,7 @@ pub(crate) fn enter(id: ProcessId, root: ProcessId, depth: u32) -> bool {
         pad: 0,
     };
     if LINEAGE_TASKS
-        .insert(&id.tgid, &lineage, BPF_ANY as u64)
+        .insert(id.tgid, lineage, u64::from(BPF_ANY))
         .is_err()
     {
         count(Counter::MapFull);
@@ -102,7 +102,7 @@ fn open_gate(tgid: u32) {
 pub(crate) fn enter_root(id: ProcessId, name: u32) -> bool {
     let state = ServiceState { name, pad: 0 };
     if LINEAGE_SERVICES
-        .insert(&id, &state, BPF_ANY as u64)
+        .insert(id, state, u64::from(BPF_ANY))
         .is_err()
     {
         count(Counter::MapFull);
@@ -118,7 +118,7 @@ pub(crate) fn forget(tgid: u32) -> bool {
         // SAFETY: inside the page: the index is masked to its size.
         unsafe { *byte = 0 };
     }
-    LINEAGE_TASKS.remove(&tgid).is_ok()
+    LINEAGE_TASKS.remove(tgid).is_ok()
 }
 
 /// `true` while events of non-members are wanted too: in host scope, and until the
@@ -155,23 +155,14 @@ pub(crate) fn recognise(dentry: Object, caller: Caller) -> Option<u32> {
         return None;
     }
     let buffer = LINEAGE_NAME_BUF.get_ptr_mut(caller as u32)?;
-    let read = len as u32 & (NAME_READ as u32 - 1);
-    // SAFETY: a live map value; `read` is below the size of `name`, the rest of which
-    // `NameBuf::clear` has zeroed.
-    let status = unsafe {
-        (*buffer).clear();
-        bpf_probe_read_kernel(
-            (*buffer).name.as_mut_ptr().cast(),
-            read,
-            address as *const _,
-        )
-    };
-    if status != 0 || !stem(buffer) {
+    // SAFETY: a live per-CPU map value that `caller` has to itself.
+    let buffer = unsafe { &mut *buffer };
+    buffer.clear();
+    if !buffer.read(address, len) || !buffer.stem() {
         return None;
     }
-    // SAFETY: the key is in a live map value; the agent fills the map before attaching
-    // and leaves it alone.
-    unsafe { LINEAGE_NAMES.get(&(*buffer).key) }.copied()
+    // SAFETY: the agent fills the map before attaching and leaves it alone.
+    unsafe { LINEAGE_NAMES.get(buffer.key) }.copied()
 }
 
 /// Programs that look names up.
@@ -198,27 +189,41 @@ impl NameBuf {
         self.key = [0; NAME];
         self.len = 0;
     }
-}
 
-/// Cuts the suffix off the buffer's name; `false` when it cannot be a known one.
-#[inline(always)]
-fn stem(buffer: *mut NameBuf) -> bool {
-    // SAFETY: a live map value.
-    let (name, len) = unsafe { (&raw const (*buffer).name, &raw mut (*buffer).len) };
-    stem_lengths(
-        // SAFETY: `stem_lengths` asks for indices below NAME_READ only.
-        |index| unsafe { name.cast::<u8>().add(index).read_volatile() },
-        // SAFETY: a live map value; volatile so that it stays in memory.
-        |found| unsafe { len.write_volatile(found as u64) },
-    );
-    // SAFETY: a live map value; volatile so that its value is unknown to the verifier.
-    let len = unsafe { len.read_volatile() };
-    if len == 0 || len >= NAME as u64 {
-        return false;
+    /// Reads a name of `len` bytes; the rest stays zero.
+    #[inline(always)]
+    fn read(&mut self, address: u64, len: u64) -> bool {
+        let target = self.name.as_mut_ptr().cast();
+        let len = len as u32 & (NAME_READ as u32 - 1);
+        // SAFETY: `len` is below the size of `name`.
+        unsafe { bpf_probe_read_kernel(target, len, address as *const _) == 0 }
     }
-    // SAFETY: a live map value; fewer than NAME bytes are copied to the key.
-    unsafe {
-        let key = (*buffer).key.as_mut_ptr().cast();
-        bpf_probe_read_kernel(key, len as u32 & (NAME as u32 - 1), name.cast()) == 0
+
+    /// Makes the key from the name without its suffix; `false` when it cannot be a
+    /// known one. Volatile, so that the length stays in memory and is unknown to the
+    /// verifier when it comes back.
+    #[inline(always)]
+    fn stem(&mut self) -> bool {
+        let Self { name, key, len } = self;
+        let len = core::ptr::from_mut(len);
+        stem_lengths(
+            // SAFETY: a live array element; beyond the end there is nothing to read.
+            |index| {
+                name.get(index).map_or(0, |byte| unsafe {
+                    core::ptr::from_ref(byte).read_volatile()
+                })
+            },
+            // SAFETY: a live field.
+            |found| unsafe { len.write_volatile(found as u64) },
+        );
+        // SAFETY: a live field.
+        let len = unsafe { len.read_volatile() };
+        if len == 0 || len >= NAME as u64 {
+            return false;
+        }
+        let size = len as u32 & (NAME as u32 - 1);
+        let target = key.as_mut_ptr().cast();
+        // SAFETY: `size` is below the size of `key`.
+        unsafe { bpf_probe_read_kernel(target, size, name.as_ptr().cast()) == 0 }
     }
 }

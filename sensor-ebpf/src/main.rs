@@ -5,6 +5,22 @@
 //! memory is read. Nothing here decides what is suspicious: the programs record.
 #![no_std]
 #![no_main]
+// `arithmetic_side_effects` is off: BPF arithmetic wraps, and what becomes a length or
+// an index is masked, which the verifier checks.
+#![warn(clippy::indexing_slicing)]
+#![expect(
+    clippy::inline_always,
+    reason = "typed loads keep their BTF type only while they are in one program; a BPF \
+              call costs the verifier more than it saves"
+)]
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "BPF is a 64-bit machine, and what is cut to 32 bits has been masked before"
+)]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "the hook macros hand the context over by value"
+)]
 
 mod count;
 mod exec;

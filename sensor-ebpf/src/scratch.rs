@@ -95,10 +95,10 @@ impl Writer {
         let target = self.target(position).cast();
         // SAFETY: callers pass a constant `max` below the slack.
         let size = unsafe { bpf_probe_read_kernel_str(target, max, address.cast()) };
-        if size > 0 {
-            self.seek(position + size as usize);
-        }
-        size > 0 && (size as u32) < max
+        // Negative: the address is bad. Else the bytes written, NUL included.
+        let size = if size > 0 { size.unsigned_abs() } else { 0 };
+        self.seek(position + size as usize);
+        size > 0 && size < u64::from(max)
     }
 
     /// Appends one path component of `len` (at most 255) bytes with the NUL behind it.

@@ -73,8 +73,8 @@ struct Type {
     vlen: usize,
     /// `kind_flag`: member offsets carry a bit-field size in their top byte.
     flag: bool,
-    /// Size or referenced type id.
-    size_or_type: u32,
+    /// Size, or id of the type referred to.
+    target: u32,
 }
 
 impl<'a> Btf<'a> {
@@ -153,7 +153,7 @@ impl<'a> Btf<'a> {
     pub fn tracepoint_args(&self, name: &str) -> Option<usize> {
         let id = *self.typedefs.get(format!("btf_trace_{name}").as_bytes())?;
         let pointer = self.resolve(id)?;
-        let prototype = self.resolve(pointer.size_or_type)?;
+        let prototype = self.resolve(pointer.target)?;
         // typedef void (*btf_trace_x)(void *, ...): the first is the hook's own.
         (prototype.kind == kind::FUNC_PROTO).then(|| prototype.vlen.saturating_sub(1))
     }
@@ -190,7 +190,7 @@ impl<'a> Btf<'a> {
             let ty = self.type_of(id)?;
             match ty.kind {
                 kind::STRUCT | kind::UNION => return Some(id),
-                _ if is_modifier(ty.kind) => id = ty.size_or_type,
+                _ if is_modifier(ty.kind) => id = ty.target,
                 _ => return None,
             }
         }
@@ -204,7 +204,7 @@ impl<'a> Btf<'a> {
             if !is_modifier(ty.kind) {
                 return Some(ty);
             }
-            ty = self.type_of(ty.size_or_type)?;
+            ty = self.type_of(ty.target)?;
         }
         None
     }
@@ -222,7 +222,7 @@ impl<'a> Btf<'a> {
             kind: (info >> 24) & 0x1f,
             vlen: (info & 0xffff) as usize,
             flag: info >> 31 != 0,
-            size_or_type: word(self.data, add(at, 8)?)?,
+            target: word(self.data, add(at, 8)?)?,
         })
     }
 
@@ -271,7 +271,8 @@ mod tests {
             strings
                 .windows(needle.len())
                 .position(|w| w == needle.as_bytes())
-                .unwrap() as u32
+                .map(|at| u32::try_from(at).unwrap())
+                .unwrap()
         };
         let info = |kind: u32, vlen: u32| kind << 24 | vlen;
         let mut types: Vec<u32> = Vec::new();
@@ -284,16 +285,16 @@ mod tests {
         types.extend([0, info(kind::FUNC_PROTO, 2), 0, 0, 1, 0, 1]); // 6
         types.extend([0, info(kind::PTR, 0), 6]); // 7
         types.extend([at("btf_trace_t"), info(kind::TYPEDEF, 0), 7]); // 8
-        let len = types.len() as u32 * 4;
+        let len = u32::try_from(types.len() * 4).unwrap();
         let mut data = Vec::new();
         data.extend(MAGIC.to_ne_bytes());
         data.extend([1, 0]);
-        for value in [24, 0, len, len, strings.len() as u32] {
+        for value in [24, 0, len, len, u32::try_from(strings.len()).unwrap()] {
             data.extend(value.to_ne_bytes());
         }
-        types
-            .iter()
-            .for_each(|value| data.extend(value.to_ne_bytes()));
+        for value in &types {
+            data.extend(value.to_ne_bytes());
+        }
         data.extend_from_slice(strings);
         data
     }
@@ -339,8 +340,8 @@ mod tests {
             data[index % len] = byte;
             data.truncate(len - cut % len);
             if let Ok(btf) = Btf::parse(&data) {
-                btf.member_offset("outer", "b");
-                btf.tracepoint_args("t");
+                prop_assert!(btf.member_offset("outer", "b").is_none_or(|at| at < 1 << 40));
+                prop_assert!(btf.tracepoint_args("t").is_none_or(|args| args <= 0xffff));
             }
         }
     }

@@ -3,6 +3,7 @@
 //! The kernel's bytes are untrusted: every integer is read by offset, every span is
 //! checked, an unknown kind is an error that is counted. Total: no input panics. The
 //! environment ends here but for the variables of [`ENVIRONMENT`].
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::{mem::offset_of, sync::Arc};
 
@@ -247,11 +248,10 @@ fn credentials(bytes: &[u8]) -> Result<Credentials, DecodeError> {
 
 fn stdio(bytes: &[u8]) -> Result<[Fd; 3], DecodeError> {
     let mut fds = [Fd::Unknown; 3];
-    let base = offset_of!(record::Exec, stdio);
-    for (index, fd) in fds.iter_mut().enumerate() {
-        let raw = bytes
-            .get(base + index * size_of::<FdRaw>()..)
-            .ok_or(DecodeError::Short)?;
+    let raw = bytes
+        .get(offset_of!(record::Exec, stdio)..)
+        .ok_or(DecodeError::Short)?;
+    for (fd, raw) in fds.iter_mut().zip(raw.chunks_exact(size_of::<FdRaw>())) {
         *fd = descriptor(get!(raw, u32, FdRaw, mode), get!(raw, u32, FdRaw, rdev));
     }
     Ok(fds)
@@ -268,12 +268,11 @@ pub fn descriptor(mode: u32, rdev: u32) -> Fd {
             0o140_000 => Fd::Socket,
             0o100_000 => Fd::File,
             0o040_000 => Fd::Directory,
-            0o060_000 => Fd::Device,
             0o020_000 if rdev == NULL_RDEV => Fd::Null,
             // Terminals: 4 and 5 are the console's and /dev/tty, 136-143 are Unix98
             // pseudo-terminals (Documentation/admin-guide/devices.txt).
             0o020_000 if matches!(rdev >> 20, 4 | 5 | 136..=143) => Fd::Tty,
-            0o020_000 => Fd::Device,
+            0o020_000 | 0o060_000 => Fd::Device,
             _ => Fd::Anonymous,
         },
     }
@@ -331,7 +330,7 @@ fn path(components: &[u8], cut: bool, flags: u32) -> BString {
 /// Splits captured argv; `total` tells whether head and tail meet.
 #[must_use]
 pub fn args(head: &[u8], tail: &[u8], argc: u32, total: u64) -> Args {
-    let truncated = (head.len() + tail.len()) as u64 != total;
+    let truncated = captured(head, tail) != total;
     if truncated {
         return Args {
             head: split(head),
@@ -351,6 +350,11 @@ pub fn args(head: &[u8], tail: &[u8], argc: u32, total: u64) -> Args {
     }
 }
 
+/// Bytes of both parts.
+const fn captured(head: &[u8], tail: &[u8]) -> u64 {
+    (head.len() as u64).saturating_add(tail.len() as u64)
+}
+
 /// Strings separated by NUL; the last one's NUL may be there or cut off.
 fn split(bytes: &[u8]) -> Vec<BString> {
     if bytes.is_empty() {
@@ -364,7 +368,7 @@ fn split(bytes: &[u8]) -> Vec<BString> {
 /// in the middle is left out: half a value is no value.
 #[must_use]
 pub fn environment(head: &[u8], tail: &[u8], total: u64) -> Vec<(BString, BString)> {
-    if (head.len() + tail.len()) as u64 == total {
+    if captured(head, tail) == total {
         return allowed(&[head, tail].concat());
     }
     let whole_head = head
@@ -373,7 +377,7 @@ pub fn environment(head: &[u8], tail: &[u8], total: u64) -> Vec<(BString, BStrin
         .unwrap_or_default();
     let whole_tail = tail
         .find_byte(0)
-        .and_then(|end| tail.get(end + 1..))
+        .and_then(|end| tail.get(end.saturating_add(1)..))
         .unwrap_or_default();
     let mut variables = allowed(whole_head);
     variables.extend(allowed(whole_tail));
@@ -395,5 +399,10 @@ fn allowed(bytes: &[u8]) -> Vec<(BString, BString)> {
 }
 
 #[cfg(test)]
-#[path = "decode/tests.rs"]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 mod tests;

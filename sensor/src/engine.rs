@@ -12,7 +12,7 @@ use crate::{
     alert::{Alert, Finding, Host, Level, RuleInfo},
     control::{Query, QueryKind},
     detect::{Detector, Fact, Match, Request, Rule, Verdicts},
-    event::{Event, ProcessId, Snapshot},
+    event::{Event, Membership, ProcessId, Snapshot},
     lineage::Service,
     tree::{Effects, Stats, Tree},
 };
@@ -43,6 +43,8 @@ pub enum Output {
     Started(Arc<Service>),
     /// The root is no server, or its service has ended: its marks in the kernel go.
     Retired(ProcessId),
+    /// A process belongs to a service and the kernel did not mark it.
+    Adopted(ProcessId, Membership),
     /// A fact is wanted.
     Request(Request),
 }
@@ -95,13 +97,22 @@ impl Engine {
             }
             Input::Tick(now_ns) => {
                 self.now_ns = self.now_ns.max(now_ns);
-                self.tree.expire(self.now_ns);
+                let effects = self.tree.expire(self.now_ns);
+                self.judge(effects, out);
                 let matches = self.detector.tick(self.now_ns);
                 self.alert(&matches, out);
             }
             Input::Degraded(degraded) => self.degraded = degraded,
             Input::Query(query) => self.answer(query),
         }
+    }
+
+    /// Names and levels of the rules that come with the sensor.
+    pub fn shipped_rules(&self) -> impl Iterator<Item = (&str, Level)> {
+        let rules = self.detector.rules().list().iter();
+        rules
+            .filter(|rule| rule.is_shipped())
+            .map(|rule| (rule.name.as_str(), level(rule.level)))
     }
 
     /// Numbers for the metrics.
@@ -113,6 +124,8 @@ impl Engine {
     fn judge(&mut self, effects: Effects, out: &mut Vec<Output>) {
         out.extend(effects.started.into_iter().map(Output::Started));
         out.extend(effects.retired.into_iter().map(Output::Retired));
+        let adopted = effects.adopted.into_iter();
+        out.extend(adopted.map(|(process, membership)| Output::Adopted(process, membership)));
         for subject in effects.subjects {
             let Verdicts { matches, requests } =
                 self.detector.evaluate(Arc::new(subject), self.now_ns);

@@ -6,7 +6,7 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File},
+    fs::{self, File, Metadata},
     io::{self, Read},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -128,7 +128,7 @@ pub fn installed_shells() -> Vec<KnownShell> {
 
 fn known(path: &Path) -> Option<KnownShell> {
     let file = File::open(path).ok()?;
-    let metadata = file.metadata().ok().filter(|metadata| metadata.is_file())?;
+    let metadata = file.metadata().ok().filter(Metadata::is_file)?;
     Some(KnownShell {
         path: path.as_os_str().as_encoded_bytes().into(),
         file: FileId {

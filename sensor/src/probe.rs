@@ -34,7 +34,7 @@ pub use self::{
 };
 use crate::{
     btf::Btf,
-    event::Snapshot,
+    event::{Membership, Snapshot},
     ring::{Read, Ring},
 };
 
@@ -174,11 +174,19 @@ impl Probe {
         let Self {
             ebpf,
             ring,
+            tasks,
             services,
             ..
         } = self;
         let ebpf = Some(ebpf);
-        (ring, Attached { ebpf, services })
+        (
+            ring,
+            Attached {
+                ebpf,
+                tasks,
+                services,
+            },
+        )
     }
 }
 
@@ -186,6 +194,7 @@ impl Probe {
 pub struct Attached {
     /// `None` once detached.
     ebpf: Option<Ebpf>,
+    tasks: HashMap<MapData, u32, Lineage>,
     services: HashMap<MapData, ProcessId, ServiceState>,
 }
 
@@ -200,6 +209,15 @@ impl Attached {
             Ok(()) | Err(aya::maps::MapError::KeyNotFound) => Ok(()),
             Err(error) => Err(ProbeError::Map(error)),
         }
+    }
+
+    /// Marks members the kernel did not: their services must still exist. Takes effect
+    /// with the next [`Attached::rescan`], which also finds what they have forked since.
+    ///
+    /// # Errors
+    /// When the map refuses.
+    pub fn adopt(&mut self, process: ProcessId, membership: Membership) -> Result<(), ProbeError> {
+        Ok(seed::enter(&mut self.tasks, process, membership)?)
     }
 
     /// Detaches every hook; what is in the ring stays readable.
@@ -241,7 +259,9 @@ fn load(options: &Options) -> Result<Ebpf, ProbeError> {
         .override_global("GROUP_DEAD_ARG", &group_dead, true)
         .override_global("HOST_SCOPE", &host_scope, true)
         .override_global(aya_log::LEVEL, &log_level, true);
-    loader.load(OBJECT).map_err(ProbeError::load)
+    loader
+        .load(OBJECT)
+        .map_err(|error| ProbeError::load(&error))
 }
 
 /// Hands the BTF at `path` to `read`.

@@ -36,7 +36,7 @@ impl Ring {
     }
 
     /// Takes one record, if there is one.
-    pub fn next(&mut self) -> Option<Read> {
+    pub fn step(&mut self) -> Option<Read> {
         let item = self.ring.next()?;
         Some(self.sequence.read(&item))
     }
@@ -74,7 +74,7 @@ impl AsyncRing {
 
     /// Takes one record and hands it to `consume` before it gives its place back.
     /// `false` when there was none.
-    pub fn next(&mut self, consume: impl FnOnce(Read)) -> bool {
+    pub fn step(&mut self, consume: impl FnOnce(Read)) -> bool {
         let Some(item) = self.ring.get_mut().next() else {
             return false;
         };

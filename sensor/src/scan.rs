@@ -126,14 +126,15 @@ fn args(dir: &Path) -> (Args, bool) {
     let title = bytes.trim_end_with(|byte| byte == '\0').len();
     bytes.truncate(title + usize::from(title < bytes.len()));
     let total = bytes.len() as u64;
-    let argc = u32::try_from(bytes.iter().filter(|&&byte| byte == 0).count()).unwrap_or(u32::MAX);
+    let argc = bytes.split(|&byte| byte == 0).count().saturating_sub(1);
+    let argc = u32::try_from(argc).unwrap_or(u32::MAX);
     let (head, rest) = bytes.split_at(bytes.len().min(limit::ARGS_HEAD));
     let tail = rest
         .get(rest.len().saturating_sub(limit::ARGS_TAIL)..)
         .unwrap_or_default();
-    let args = decode::args(head, tail, argc, total);
-    let cut = args.truncated;
-    (args, cut)
+    let captured = decode::args(head, tail, argc, total);
+    let cut = captured.truncated;
+    (captured, cut)
 }
 
 fn environment(dir: &Path) -> Vec<(BString, BString)> {

@@ -103,8 +103,12 @@ impl Started {
 fn engine(effective: &Effective, rules: RuleSet, catalogue: Catalogue) -> Engine {
     let config = &effective.config;
     let limits = tree::Limits {
-        processes: config.limits.processes.get() as usize,
-        grace_ns: u64::from(config.limits.exited_grace_seconds.get()) * 1_000_000_000,
+        processes: usize::try_from(config.limits.processes.get()).unwrap_or(usize::MAX),
+        grace_ns: config
+            .limits
+            .exited_grace_seconds
+            .get()
+            .saturating_mul(1_000_000_000),
         ..tree::Limits::default()
     };
     let scope = match config.scope {

@@ -136,7 +136,7 @@ impl<'a> Watch<'a> {
             ..
         } = self;
         for _ in 0..BATCH {
-            let more = ring.next(|read| {
+            let more = ring.step(|read| {
                 surroundings.stats().read(&read);
                 if let Read::Event(event, lost) = read {
                     if let Some(lost) = lost {
@@ -174,7 +174,7 @@ impl<'a> Watch<'a> {
         match self.attached.rescan(self.host_scope) {
             Ok(snapshot) => {
                 warn!(
-                    "records were lost: {} processes scanned again",
+                    "records are missing: {} processes scanned again",
                     snapshot.processes.len()
                 );
                 self.stale = false;
@@ -194,6 +194,13 @@ impl<'a> Watch<'a> {
                 Output::Retired(root) => {
                     if let Err(error) = self.attached.retire(root) {
                         warn!("cannot un-mark pid {}: {error}", root.tgid);
+                    }
+                }
+                Output::Adopted(process, membership) => {
+                    // The scan that follows makes it count.
+                    self.stale = true;
+                    if let Err(error) = self.attached.adopt(process, membership) {
+                        warn!("cannot mark pid {}: {error}", process.tgid);
                     }
                 }
                 // A full queue leaves the rule that asked to its time-out.

@@ -188,7 +188,7 @@ fn wait_status_is_split() {
         (0_u32, ExitStatus::Code(0)),
         (3 << 8, ExitStatus::Code(3)),
         (9, ExitStatus::Signal(9)),
-        (11 | 0x80, ExitStatus::Signal(11)),
+        (0x8b, ExitStatus::Signal(11)),
     ] {
         let mut builder = Builder(vec![0; size_of::<record::Exit>()]);
         put!(builder, record::Exit, header.kind = 3_u32);

@@ -101,8 +101,8 @@ pub enum ProbeError {
 
 impl ProbeError {
     /// An error of aya's loader, cut to what a person can read.
-    pub(super) fn load(error: EbpfError) -> Self {
-        Self::Load(chain(&error))
+    pub(super) fn load(error: &EbpfError) -> Self {
+        Self::Load(chain(error))
     }
 
     /// `true` when more privilege would help.

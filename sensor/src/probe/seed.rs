@@ -8,7 +8,11 @@
 
 use std::{collections::HashMap, io::Read as _, mem::offset_of};
 
-use aya::{Btf, Ebpf, programs::Iter};
+use aya::{
+    Btf, Ebpf,
+    maps::{HashMap as Tasks, MapData, MapError},
+    programs::Iter,
+};
 use sensor_common::{
     map::{Lineage, ProcessId, SensorState, ServiceState},
     record::{TaskRow, row},
@@ -147,28 +151,15 @@ impl Probe {
             }
             self.services
                 .insert(root, ServiceState { name, pad: 0 }, 0)?;
-            self.enter(root, Membership { root, depth: 0 })?;
+            enter(&mut self.tasks, root, Membership { root, depth: 0 })?;
         }
         Ok(())
-    }
-
-    /// Writes a lineage entry. The gate is set by the iterator's next pass: the kernel
-    /// alone writes it, byte by byte.
-    fn enter(&mut self, process: ProcessId, membership: Membership) -> Result<(), ProbeError> {
-        let Membership { root, depth } = membership;
-        let lineage = Lineage {
-            start_ns: process.start_ns,
-            root,
-            depth,
-            pad: 0,
-        };
-        Ok(self.tasks.insert(process.tgid, lineage, 0)?)
     }
 
     /// Moves what the ring holds to the backlog.
     pub(super) fn drain(&mut self) {
         while self.backlog.len() < BACKLOG
-            && let Some(read) = self.ring.next()
+            && let Some(read) = self.ring.step()
         {
             self.backlog.push(read);
         }
@@ -203,10 +194,27 @@ impl Probe {
             }
         }
         for &(child, membership) in &missing {
-            self.enter(child, membership)?;
+            enter(&mut self.tasks, child, membership)?;
         }
         Ok(!missing.is_empty())
     }
+}
+
+/// Writes a lineage entry. The gate is set by the iterator's next pass: the kernel
+/// alone writes it, byte by byte.
+pub(super) fn enter(
+    tasks: &mut Tasks<MapData, u32, Lineage>,
+    process: ProcessId,
+    membership: Membership,
+) -> Result<(), MapError> {
+    let Membership { root, depth } = membership;
+    let lineage = Lineage {
+        start_ns: process.start_ns,
+        root,
+        depth,
+        pad: 0,
+    };
+    tasks.insert(process.tgid, lineage, 0)
 }
 
 /// One pass of the iterator.

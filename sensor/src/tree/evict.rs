@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::node::Node;
-use super::{Scope, Tree};
+use super::{Effects, Scope, Tree};
 use crate::event::ProcessId;
 use crate::lineage::Lineage;
 
@@ -24,8 +24,9 @@ const SERVICE_LOOK: usize = 4_096;
 
 impl Tree {
     /// Removes what exited longer ago than the grace period and has no descendant
-    /// left, at most `Limits::expire_batch` of it.
-    pub fn expire(&mut self, now_ns: u64) {
+    /// left, at most `Limits::expire_batch` of it. Services that ended with it or since
+    /// the last call come back as retired: the kernel side can forget them.
+    pub fn expire(&mut self, now_ns: u64) -> Effects {
         for _ in 0..self.limits.expire_batch {
             match self.table.oldest_dead() {
                 Some((since, id)) if since.saturating_add(self.limits.grace_ns) <= now_ns => {
@@ -33,6 +34,10 @@ impl Tree {
                 }
                 _ => break,
             }
+        }
+        Effects {
+            retired: self.table.take_ended(),
+            ..Effects::default()
         }
     }
 

@@ -241,6 +241,7 @@ impl Tree {
             nested: 0,
             members: 0,
             live: 0,
+            shed: false,
         };
         self.table.add_service(root, entry);
         let branch = Branch::new(root, leading_part(kind));

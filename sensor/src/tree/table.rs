@@ -29,6 +29,8 @@ pub(super) struct Entry {
     pub(super) members: u32,
     /// Of these, the live ones.
     pub(super) live: u32,
+    /// A live member was dropped to keep a bound: what the table says of it is not all.
+    pub(super) shed: bool,
 }
 
 /// See the module.
@@ -42,9 +44,16 @@ pub(super) struct Table {
     live: usize,
     /// Bytes of the programs in all chains.
     program_bytes: usize,
+    /// Root services whose last member is gone, not yet told to the kernel side.
+    ended: Vec<ProcessId>,
 }
 
 impl Table {
+    /// Root services whose last member has gone since the last call.
+    pub(super) fn take_ended(&mut self) -> Vec<ProcessId> {
+        std::mem::take(&mut self.ended)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
     }
@@ -204,9 +213,14 @@ impl Table {
         };
         entry.members = entry.members.saturating_sub(1);
         entry.live = entry.live.saturating_sub(live);
+        entry.shed |= live > 0;
+        let over = entry.within.is_none() && !entry.shed;
         let (members, within, nested) = (entry.members, entry.within, entry.nested);
         if members == 0 {
             self.services.remove(&service);
+            if over {
+                self.ended.push(service);
+            }
             for inner in self.services.values_mut().filter(|_| nested > 0) {
                 inner.within = inner.within.filter(|&outer| outer != service);
             }

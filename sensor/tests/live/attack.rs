@@ -6,7 +6,6 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
 
@@ -14,7 +13,6 @@ use crate::fixture::{
     alert::{Alert, Link, link},
     nginx::{self, Nginx},
     php_fpm::{Pool, Start},
-    process::succeed,
     scene::{self, Case, Scene, tool},
     sensor::Sensor,
     site::{self, Site},
@@ -387,16 +385,10 @@ int setuid(uid_t uid) {
     return result;
 }
 ";
-    let Some(scene) = Scene::begin(case.name, &[nginx::program, compiler]) else {
+    let Some(scene) = Scene::begin(case.name, &[nginx::program, scene::compiler]) else {
         return;
     };
-    let source = scene.file("rogue.c", ROGUE);
-    let library = scene.path().join("rogue.so");
-    succeed(
-        Command::new("cc")
-            .args(["-shared", "-fPIC", "-o"])
-            .args([&library, &source]),
-    );
+    let library = scene.library("rogue", ROGUE);
     let mut sensor = Sensor::start(case.rung);
     let nginx = Nginx::start_with(
         scene.path(),
@@ -421,16 +413,13 @@ int setuid(uid_t uid) {
     let image = || -> Link { link(tool("nginx"), &nginx.argv) };
     alert.assert_lineage(&[
         image().part("master").chain(&[tool("nginx")]),
-        image().pid(nginx.master().pid).part("master").forked(),
+        // Its part is settled only when the program that forked it has ended.
+        image().pid(nginx.master().pid).forked(),
         image().part("worker").forked(),
         link(tool("sh"), &["sh", "-c", ": rogue"]).part("descendant"),
     ]);
     assert_eq!(alert.service(), "nginx");
     sensor.stop();
-}
-
-fn compiler() -> Result<PathBuf, String> {
-    scene::program("cc")
 }
 
 /// A copy of a program where an upload could have put it.

@@ -108,6 +108,34 @@ fn apachectl_and_piped_logs_are_silent() {
     );
 }
 
+/// The program that forked the daemon may take its time to end, so that for a while two
+/// processes could be the master.
+#[test]
+fn piped_logs_of_a_lingering_daemon_are_silent() {
+    const LINGER: &str = "
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+static pid_t first;
+__attribute__((constructor)) static void begin(void) { first = getpid(); }
+__attribute__((destructor)) static void end(void) {
+    if (getpid() == first && !strcmp(program_invocation_short_name, \"apache2\")) usleep(500000);
+}
+";
+    let name = "piped_logs_of_a_lingering_daemon_are_silent";
+    let needs = [apache::program as Need, apache::php_module, scene::compiler];
+    is_silent(name, &needs, DAEMON, |scene, _| {
+        let library = scene.library("linger", LINGER);
+        let apache = Apache::start_with(scene.path(), |command| {
+            command.env("LD_PRELOAD", &library);
+        });
+        wait::until("two log writers", || {
+            (apache.log_writers().len() == 2).then_some(())
+        });
+    });
+}
+
 #[test]
 fn a_storm_of_requests_is_silent() {
     let Some(scene) = Scene::begin(

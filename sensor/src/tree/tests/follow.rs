@@ -55,7 +55,7 @@ fn double_fork_and_dead_parents_keep_the_lineage() {
     world.exit(worker, ExitStatus::Signal(9));
     world.exit(master, ExitStatus::Signal(9));
     world.now += 3_600 * SECOND;
-    world.tree.expire(world.now);
+    assert!(world.tree.expire(world.now).retired.is_empty());
     let subject = world.exec1(third, "/usr/bin/dash", "sh");
     assert_eq!(pids(&subject), [100, 101, 102, 103, 104]);
     assert!(
@@ -73,7 +73,8 @@ fn double_fork_and_dead_parents_keep_the_lineage() {
 
     world.exit(third, CODE);
     world.now += 61 * SECOND;
-    world.tree.expire(world.now);
+    assert_eq!(world.tree.expire(world.now).retired, [master]);
+    assert!(world.tree.expire(world.now).retired.is_empty());
     let stats = world.tree.stats();
     assert_eq!((stats.live, stats.exited, stats.evicted), (0, 0, 0));
     assert!(world.tree.lineage(third).ancestors.is_empty());

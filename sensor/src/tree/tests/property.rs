@@ -163,7 +163,7 @@ fn feed(tree: &mut Tree, input: &Input) -> String {
         Input::Event(event) => tree.apply(event),
         Input::Scan(snapshot) => tree.seed(snapshot),
         Input::Expire(now) => {
-            tree.expire(*now);
+            drop(tree.expire(*now));
             Effects::default()
         }
     };
@@ -267,7 +267,7 @@ proptest! {
             drop(tree.apply(&Event::Exit(exit)));
         }
         for _ in 0..=PROCESSES {
-            tree.expire(u64::MAX);
+            drop(tree.expire(u64::MAX));
         }
         prop_assert_eq!(tree.table.len(), 0);
         prop_assert_eq!(tree.table.service_count(), 0);

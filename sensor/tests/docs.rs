@@ -277,8 +277,8 @@ fn metrics() {
         families.iter().map(|family| family_row(family)),
     );
     text += &format!(
-        "\n`alerts_total` has at most {} series; further rules count as `{}`. A rule has no series \
-         before its first alert.\n",
+        "\n`alerts_total` has at most {} series; further rules count as `{}`. The \
+         built-in rules have theirs from the start, other rules from their first alert.\n",
         sensor::metrics::ALERT_SERIES,
         sensor::metrics::OVERFLOW
     );
@@ -339,7 +339,7 @@ fn alerts() {
          2020-12), with an [example](../sensor/schema/alert.example.json); after that, the fields \
          that rules can use.\n\n## Fields of an alert\n",
     );
-    text += &format!("\n{}\n", schema["description"].as_str().unwrap());
+    text += &format!("{}\n", schema["description"].as_str().unwrap());
     let mut rows = Vec::new();
     properties(&schema, &schema, "", &mut rows);
     text += "\n`[]` marks a list. A field that is not always there is marked *optional*, within \

@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     error::Error,
+    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -27,6 +28,13 @@ use sensor::{
 use sensor_common::counter::Counter;
 use serde_json::Value;
 
+/// Appends formatted text; writing to a `String` cannot fail.
+macro_rules! put {
+    ($text:expr, $($format:tt)+) => {
+        $text.write_fmt(format_args!($($format)+)).expect("a String takes all")
+    };
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
@@ -43,7 +51,7 @@ fn update() -> bool {
 fn page(name: &str, text: &str) {
     let path = root().join("docs").join(name);
     if update() {
-        fs::write(&path, text).unwrap();
+        fs::write(&path, text).expect("docs/ is writable");
         return;
     }
     let found = fs::read_to_string(&path).unwrap_or_default();
@@ -71,7 +79,7 @@ fn table<const N: usize>(names: [&str; N], rows: impl IntoIterator<Item = [Strin
     let mut text = format!("\n| {} |\n|{}\n", names.join(" | "), "---|".repeat(N));
     for row in rows {
         let cells = row.map(|cell| cell.replace('|', "\\|").replace('\n', " "));
-        text += &format!("| {} |\n", cells.join(" | "));
+        put!(text, "| {} |\n", cells.join(" | "));
     }
     text
 }
@@ -85,7 +93,11 @@ fn code(text: &str) -> String {
 }
 
 fn list(items: &[String]) -> String {
-    items.iter().map(|item| format!("- {item}\n")).collect()
+    let mut text = String::new();
+    for item in items {
+        put!(text, "- {item}\n");
+    }
+    text
 }
 
 // --- rules -------------------------------------------------------------------------
@@ -116,8 +128,29 @@ fn rules() {
     page("rules.md", &text);
 }
 
+#[test]
+fn readme_lists_every_rule() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let rules = RuleSet::load(&[]).unwrap();
+    for rule in rules.list() {
+        let (level, name, title) = (rule.level.as_str(), &rule.name, &rule.title);
+        let row = format!(
+            "| {level} | `{name}` | {} | {title} |\n",
+            rule.techniques.join(", ")
+        );
+        assert!(readme.contains(&row), "README.md lacks: {row}");
+    }
+    let listed = readme.matches("| critical | `").count()
+        + readme.matches("| high | `").count()
+        + readme.matches("| medium | `").count();
+    assert_eq!(listed, rules.list().len());
+}
+
 fn rule_section(rule: &Rule) -> String {
-    let file = rule.file.strip_prefix("builtin:").unwrap();
+    let file = rule
+        .file
+        .strip_prefix("builtin:")
+        .expect("only built-in rules are loaded");
     let mut text = format!(
         "\n## {}\n\n{}. Level {}; {}; id `{}`; [sensor/rules/{file}](../sensor/rules/{file}).\n",
         rule.name,
@@ -129,36 +162,47 @@ fn rule_section(rule: &Rule) -> String {
     if let Some(row) = &rule.catalogue {
         text = text.replacen("; id ", &format!("; catalogue {row}; id "), 1);
     }
-    text += &format!("\n{}\n", rule.description.trim());
+    put!(text, "\n{}\n", rule.description.trim());
     if rule.waits() {
         let needs: Vec<_> = rule.needs.iter().map(|need| need.name()).collect();
-        text += &format!(
+        put!(
+            text,
             "\nWaits up to {} s for: {}.\n",
             detect::MAX_WAIT_NS / 1_000_000_000,
             needs.join(", ")
         );
     }
-    text += &format!("\n**When it fires.** {}\n", rule.triage.trim());
-    text += &format!(
+    put!(text, "\n**When it fires.** {}\n", rule.triage.trim());
+    put!(
+        text,
         "\n**Known benign causes**\n\n{}",
         list(&rule.falsepositives)
     );
     let (firing, silent) = examples(file);
-    text += &format!(
+    put!(
+        text,
         "\n**Examples that fire** (a test runs each)\n\n{}",
         list(&firing)
     );
-    text += &format!("\n**Examples that stay silent**\n\n{}", list(&silent));
+    put!(text, "\n**Examples that stay silent**\n\n{}", list(&silent));
     text
 }
 
 /// Notes of the firing and the silent examples in a rule file.
 fn examples(file: &str) -> (Vec<String>, Vec<String>) {
-    let text = fs::read_to_string(root().join("sensor/rules").join(file)).unwrap();
-    let rule: Value = yaml_serde::from_str(&text).unwrap();
+    let text = fs::read_to_string(root().join("sensor/rules").join(file))
+        .expect("each built-in rule is a file there");
+    let rule: Value = yaml_serde::from_str(&text).expect("`rules check` passes it");
     let notes = |kind: &str| -> Vec<String> {
-        let examples = rule["examples"][kind].as_array().unwrap();
-        let note = |example: &Value| example["note"].as_str().unwrap().to_owned();
+        let examples = rule["examples"][kind]
+            .as_array()
+            .expect("it has examples of both kinds");
+        let note = |example: &Value| {
+            example["note"]
+                .as_str()
+                .expect("each example has a note")
+                .to_owned()
+        };
         examples.iter().map(note).collect()
     };
     (notes("firing"), notes("silent"))
@@ -191,7 +235,8 @@ fn configuration() {
             ]
         }),
     );
-    text += &format!(
+    put!(
+        text,
         "\nIn variables, elements of a list are separated by commas. A variable that begins with \
          `{PREFIX}` and names no key is an error. `NO_COLOR` turns colours off. Options of `run` \
          that set keys: `--output` (`output.format`), `--scope` (`scope`), `--rules DIR` (adds to \
@@ -239,10 +284,12 @@ fn scrape() -> String {
         version: "0",
         kernel: "0",
     };
-    let metrics = Metrics::new(core, build, || 1).unwrap();
+    let metrics = Metrics::new(core, build, || 1).expect("names of metrics are unique");
     metrics.watch_kernel(Arc::new(Zeroes));
     let mut sinks = Sinks::new(|_| ());
-    sinks.add("stdout", Level::Medium, Nowhere).unwrap();
+    sinks
+        .add("stdout", Level::Medium, Nowhere)
+        .expect("a thread can be started");
     metrics.watch_sinks(sinks.stats());
     let rungs = |hook: &str| Rung::ALL.map(|rung| (hook.to_owned(), rung.name().to_owned()));
     metrics.set_hooks(Hook::names().flat_map(rungs).collect());
@@ -251,13 +298,13 @@ fn scrape() -> String {
     let kinds = ServiceKind::ALL.iter().map(|kind| kind.name());
     for kind in kinds.chain(["none"]) {
         for level in levels {
-            metrics.expect_alerts("0", level.parse().unwrap(), kind);
+            metrics.expect_alerts("0", level.parse().expect("all are levels"), kind);
         }
     }
     for error in [DecodeError::Short, DecodeError::Kind(0), DecodeError::Spans] {
         metrics.count_decode_error(error.name());
     }
-    metrics.render().unwrap()
+    metrics.render().expect("an own registry encodes")
 }
 
 #[test]
@@ -276,7 +323,8 @@ fn metrics() {
         ["Metric", "Type", "Labels", "What it says"],
         families.iter().map(|family| family_row(family)),
     );
-    text += &format!(
+    put!(
+        text,
         "\n`alerts_total` has at most {} series; further rules count as `{}`. The \
          built-in rules have theirs from the start, other rules from their first alert.\n",
         sensor::metrics::ALERT_SERIES,
@@ -288,9 +336,18 @@ fn metrics() {
 /// One family, from behind `# HELP ` to the next.
 fn family_row(family: &str) -> [String; 4] {
     let mut lines = family.lines();
-    let (name, help) = lines.next().unwrap().split_once(' ').unwrap();
-    let kind = lines.next().unwrap().rsplit(' ').next().unwrap();
-    let short = name.strip_prefix("lineage_sensor_").unwrap();
+    let (name, help) = lines
+        .next()
+        .expect("HELP has a name and a text")
+        .split_once(' ')
+        .expect("HELP has a name and a text");
+    let kind = lines
+        .next()
+        .expect("TYPE follows HELP")
+        .rsplit(' ')
+        .next()
+        .expect("TYPE follows HELP");
+    let short = name.strip_prefix("lineage_sensor_").expect("all begin so");
     let mut labels: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for series in lines {
         let inside = series
@@ -339,7 +396,7 @@ fn alerts() {
          2020-12), with an [example](../sensor/schema/alert.example.json); after that, the fields \
          that rules can use.\n\n## Fields of an alert\n",
     );
-    text += &format!("{}\n", schema["description"].as_str().unwrap());
+    put!(text, "{}\n", schema["description"].as_str().unwrap());
     let mut rows = Vec::new();
     properties(&schema, &schema, "", &mut rows);
     text += "\n`[]` marks a list. A field that is not always there is marked *optional*, within \
@@ -362,7 +419,8 @@ fn alerts() {
         }),
     );
     let variables: Vec<_> = ENVIRONMENT.iter().map(|name| format!("`{name}`")).collect();
-    text += &format!(
+    put!(
+        text,
         "\n`{}NAME`: {}. These are kept, of the services' processes only: {}.\n",
         detect::ENV,
         detect::ENV_ABOUT.to_lowercase(),
@@ -374,7 +432,10 @@ fn alerts() {
 /// Rows of the properties of an object, depth first.
 fn properties(schema: &Value, object: &Value, prefix: &str, rows: &mut Vec<[String; 3]>) {
     let required = object["required"].as_array().cloned().unwrap_or_default();
-    for (name, property) in object["properties"].as_object().unwrap() {
+    for (name, property) in object["properties"]
+        .as_object()
+        .expect("only objects are walked")
+    {
         let resolved = resolve(schema, property);
         let description = property["description"].as_str();
         let description = description.or(resolved["description"].as_str());
@@ -406,7 +467,11 @@ fn properties(schema: &Value, object: &Value, prefix: &str, rows: &mut Vec<[Stri
 /// What a `$ref` leads to; anything else itself.
 fn resolve<'s>(schema: &'s Value, value: &'s Value) -> &'s Value {
     let target = value["$ref"].as_str().and_then(|to| to.strip_prefix('#'));
-    target.map_or(value, |pointer| schema.pointer(pointer).unwrap())
+    target.map_or(value, |pointer| {
+        schema
+            .pointer(pointer)
+            .expect("a reference leads somewhere")
+    })
 }
 
 /// Type, or the values there are.

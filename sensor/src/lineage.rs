@@ -12,7 +12,7 @@ pub enum Provenance {
     Observed,
     /// It was there when the sensor started; its parent is the one it had then.
     Scanned,
-    /// Its place follows from cgroup and uid only.
+    /// It was there when it was scanned, its parent was not: only its service is certain.
     Inferred,
     /// The kernel names it as a member, but its records were lost.
     Lost,

@@ -86,7 +86,7 @@ pub struct RuleInfo {
     pub uuid: String,
     /// One line.
     pub title: String,
-    /// Level, after the configuration had its say.
+    /// Level.
     pub level: Level,
     /// ATT&CK technique ids, `T1505.003`.
     pub techniques: Vec<String>,

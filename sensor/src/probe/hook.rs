@@ -49,6 +49,13 @@ pub struct Hook {
     pub reason: String,
 }
 
+impl Hook {
+    /// Every tracepoint there is a hook for, in the order of attaching.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        HOOKS.iter().map(|&(name, _)| name)
+    }
+}
+
 /// Outcome of attaching one hook on one rung.
 #[derive(Clone, Debug)]
 pub struct Trial {

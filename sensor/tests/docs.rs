@@ -1,0 +1,500 @@
+//! The generated pages under `docs/`: each is rendered from the one place that has the
+//! facts and compared with the file.
+//!
+//! `UPDATE_DOCS=1 cargo test -p sensor --test docs` writes the files instead.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use sensor::{
+    alert::{self, Alert, Level},
+    config::{
+        Config,
+        key::{KEYS, PREFIX},
+    },
+    decode::{DecodeError, ENVIRONMENT},
+    detect::{self, FIELDS, Rule, RuleSet},
+    lineage::ServiceKind,
+    metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
+    probe::{Hook, Rung},
+    sink::{Deliver, DeliverError, Sinks},
+};
+use sensor_common::counter::Counter;
+use serde_json::Value;
+
+/// Appends formatted text; writing to a `String` cannot fail.
+macro_rules! put {
+    ($text:expr, $($format:tt)+) => {
+        $text.write_fmt(format_args!($($format)+)).expect("a String takes all")
+    };
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a switch of the test, no setting of the sensor"
+)]
+fn update() -> bool {
+    std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1")
+}
+
+/// Compares `docs/<name>` with `text`, or writes it.
+fn page(name: &str, text: &str) {
+    let path = root().join("docs").join(name);
+    if update() {
+        fs::write(&path, text).expect("docs/ is writable");
+        return;
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    let differing = found
+        .lines()
+        .zip(text.lines())
+        .find(|(old, new)| old != new);
+    assert!(
+        found == text,
+        "docs/{name} is not what the code says: UPDATE_DOCS=1 cargo test -p sensor --test docs\n\
+         first difference: {differing:?}"
+    );
+}
+
+/// The first lines of every page.
+fn head(title: &str, about: &str) -> String {
+    format!(
+        "<!-- Written by sensor/tests/docs.rs: UPDATE_DOCS=1 cargo test -p sensor --test docs -->\n\
+         # {title}\n\n{about}\n"
+    )
+}
+
+/// A Markdown table; `|` and line breaks inside cells are made harmless.
+fn table<const N: usize>(names: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let mut text = format!("\n| {} |\n|{}\n", names.join(" | "), "---|".repeat(N));
+    for row in rows {
+        let cells = row.map(|cell| cell.replace('|', "\\|").replace('\n', " "));
+        put!(text, "| {} |\n", cells.join(" | "));
+    }
+    text
+}
+
+fn code(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!("`{text}`")
+    }
+}
+
+fn list(items: &[String]) -> String {
+    let mut text = String::new();
+    for item in items {
+        put!(text, "- {item}\n");
+    }
+    text
+}
+
+// --- rules -------------------------------------------------------------------------
+
+#[test]
+fn rules() {
+    let set = RuleSet::load(&[]).unwrap();
+    let mut text = head(
+        "Rules",
+        "The built-in rules, most severe first, as `lineage-sensor rules list` has them. They are \
+         Sigma rules; their conditions and examples are in the files named below. Fields that \
+         rules can use: [alerts.md](alerts.md#fields-for-rules).",
+    );
+    text += &table(
+        ["Rule", "Level", "ATT&CK", "What it is"],
+        set.list().iter().map(|rule| {
+            [
+                format!("[`{}`](#{})", rule.name, rule.name),
+                rule.level.as_str().to_owned(),
+                rule.techniques.join(", "),
+                rule.title.clone(),
+            ]
+        }),
+    );
+    for rule in set.list() {
+        text += &rule_section(rule);
+    }
+    page("rules.md", &text);
+}
+
+#[test]
+fn readme_lists_every_rule() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let rules = RuleSet::load(&[]).unwrap();
+    for rule in rules.list() {
+        let (level, name, title) = (rule.level.as_str(), &rule.name, &rule.title);
+        let row = format!(
+            "| {level} | `{name}` | {} | {title} |\n",
+            rule.techniques.join(", ")
+        );
+        assert!(readme.contains(&row), "README.md lacks: {row}");
+    }
+    let listed = readme.matches("| critical | `").count()
+        + readme.matches("| high | `").count()
+        + readme.matches("| medium | `").count();
+    assert_eq!(listed, rules.list().len());
+}
+
+fn rule_section(rule: &Rule) -> String {
+    let file = rule
+        .file
+        .strip_prefix("builtin:")
+        .expect("only built-in rules are loaded");
+    let mut text = format!(
+        "\n## {}\n\n{}. Level {}; {}; id `{}`; [sensor/rules/{file}](../sensor/rules/{file}).\n",
+        rule.name,
+        rule.title,
+        rule.level.as_str(),
+        rule.techniques.join(", "),
+        rule.id,
+    );
+    if let Some(row) = &rule.catalogue {
+        text = text.replacen("; id ", &format!("; catalogue {row}; id "), 1);
+    }
+    put!(text, "\n{}\n", rule.description.trim());
+    if rule.waits() {
+        let needs: Vec<_> = rule.needs.iter().map(|need| need.name()).collect();
+        put!(
+            text,
+            "\nWaits up to {} s for: {}.\n",
+            detect::MAX_WAIT_NS / 1_000_000_000,
+            needs.join(", ")
+        );
+    }
+    put!(text, "\n**When it fires.** {}\n", rule.triage.trim());
+    put!(
+        text,
+        "\n**Known benign causes**\n\n{}",
+        list(&rule.falsepositives)
+    );
+    let (firing, silent) = examples(file);
+    put!(
+        text,
+        "\n**Examples that fire** (a test runs each)\n\n{}",
+        list(&firing)
+    );
+    put!(text, "\n**Examples that stay silent**\n\n{}", list(&silent));
+    text
+}
+
+/// Notes of the firing and the silent examples in a rule file.
+fn examples(file: &str) -> (Vec<String>, Vec<String>) {
+    let text = fs::read_to_string(root().join("sensor/rules").join(file))
+        .expect("each built-in rule is a file there");
+    let rule: Value = yaml_serde::from_str(&text).expect("`rules check` passes it");
+    let notes = |kind: &str| -> Vec<String> {
+        let examples = rule["examples"][kind]
+            .as_array()
+            .expect("it has examples of both kinds");
+        let note = |example: &Value| {
+            example["note"]
+                .as_str()
+                .expect("each example has a note")
+                .to_owned()
+        };
+        examples.iter().map(note).collect()
+    };
+    (notes("firing"), notes("silent"))
+}
+
+// --- configuration -----------------------------------------------------------------
+
+#[test]
+fn configuration() {
+    let default = Config::default();
+    let mut text = head(
+        "Configuration",
+        &format!(
+            "Defaults, then the file, then the environment, then the command line: the later wins. \
+             The file is `{}` or what `--config` names; it may be missing, every key is optional, \
+             an unknown key is an error. It is read at start only. `lineage-sensor config check \
+             FILE` checks a file, `lineage-sensor config show` prints what is in force and where \
+             each value came from.",
+            sensor::config::DEFAULT_FILE
+        ),
+    );
+    text += &table(
+        ["Key", "Default", "Must be", "Variable"],
+        KEYS.iter().map(|key| {
+            [
+                code(key.path),
+                code(&(key.get)(&default).yaml()),
+                (key.expected)(),
+                code(&key.variable()),
+            ]
+        }),
+    );
+    put!(
+        text,
+        "\nIn variables, elements of a list are separated by commas. A variable that begins with \
+         `{PREFIX}` and names no key is an error. `NO_COLOR` turns colours off. Options of `run` \
+         that set keys: `--output` (`output.format`), `--scope` (`scope`), `--rules DIR` (adds to \
+         `rules.directories`).\n\n## The annotated default file\n\nAs in \
+         [deploy/etc/config.yaml](../deploy/etc/config.yaml).\n\n```yaml\n{}```\n",
+        fs::read_to_string(root().join("deploy/etc/config.yaml")).unwrap()
+    );
+    page("configuration.md", &text);
+}
+
+// --- metrics -----------------------------------------------------------------------
+
+struct Zeroes;
+
+impl KernelCounters for Zeroes {
+    fn read(&self) -> Result<KernelReading, Box<dyn Error + Send + Sync>> {
+        Ok(KernelReading {
+            counters: Counter::ALL.iter().map(|&counter| (counter, 0)).collect(),
+            recursion_misses: 0,
+        })
+    }
+}
+
+struct Nowhere;
+
+impl Deliver for Nowhere {
+    fn deliver(&mut self, _: &Alert) -> Result<(), DeliverError> {
+        Ok(())
+    }
+}
+
+/// Words for labels whose values are no fixed list.
+const OPEN: &[(&str, &str, &str)] = &[
+    ("alerts_total", "rule", "id of a rule, or `overflow`"),
+    ("build_info", "kernel", "release of the kernel"),
+    ("build_info", "version", "version of the sensor"),
+    ("degraded", "reason", "a sentence of the sensor's own"),
+];
+
+/// A page with every family on it, and every value of the labels that are fixed lists.
+fn scrape() -> String {
+    let core = Arc::new(CoreStats::default());
+    core.set_self_test(1);
+    let build = Build {
+        version: "0",
+        kernel: "0",
+    };
+    let metrics = Metrics::new(core, build, || 1).expect("names of metrics are unique");
+    metrics.watch_kernel(Arc::new(Zeroes));
+    let mut sinks = Sinks::new(|_| ());
+    sinks
+        .add("stdout", Level::Medium, Nowhere)
+        .expect("a thread can be started");
+    metrics.watch_sinks(sinks.stats());
+    let rungs = |hook: &str| Rung::ALL.map(|rung| (hook.to_owned(), rung.name().to_owned()));
+    metrics.set_hooks(Hook::names().flat_map(rungs).collect());
+    metrics.set_degraded(vec!["0".to_owned()]);
+    let levels = ["informational", "low", "medium", "high", "critical"];
+    let kinds = ServiceKind::ALL.iter().map(|kind| kind.name());
+    for kind in kinds.chain(["none"]) {
+        for level in levels {
+            metrics.expect_alerts("0", level.parse().expect("all are levels"), kind);
+        }
+    }
+    for error in [DecodeError::Short, DecodeError::Kind(0), DecodeError::Spans] {
+        metrics.count_decode_error(error.name());
+    }
+    metrics.render().expect("an own registry encodes")
+}
+
+#[test]
+fn metrics() {
+    let scrape = scrape();
+    let families: Vec<_> = scrape
+        .split("# HELP ")
+        .filter(|part| !part.is_empty())
+        .collect();
+    let mut text = head(
+        "Metrics",
+        "What `GET /metrics` answers, in Prometheus text form. Everything counts from the start of \
+         the sensor. Labels are fixed lists or rule ids, never pids, paths or arguments.",
+    );
+    text += &table(
+        ["Metric", "Type", "Labels", "What it says"],
+        families.iter().map(|family| family_row(family)),
+    );
+    put!(
+        text,
+        "\n`alerts_total` has at most {} series; further rules count as `{}`. The \
+         built-in rules have theirs from the start, other rules from their first alert.\n",
+        sensor::metrics::ALERT_SERIES,
+        sensor::metrics::OVERFLOW
+    );
+    page("metrics.md", &text);
+}
+
+/// One family, from behind `# HELP ` to the next.
+fn family_row(family: &str) -> [String; 4] {
+    let mut lines = family.lines();
+    let (name, help) = lines
+        .next()
+        .expect("HELP has a name and a text")
+        .split_once(' ')
+        .expect("HELP has a name and a text");
+    let kind = lines
+        .next()
+        .expect("TYPE follows HELP")
+        .rsplit(' ')
+        .next()
+        .expect("TYPE follows HELP");
+    let short = name.strip_prefix("lineage_sensor_").expect("all begin so");
+    let mut labels: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for series in lines {
+        let inside = series
+            .split_once('{')
+            .and_then(|(_, rest)| rest.split_once('}'));
+        for pair in inside.map_or("", |(inside, _)| inside).split(',') {
+            if let Some((label, value)) = pair.split_once('=').filter(|pair| pair.0 != "le") {
+                labels
+                    .entry(label)
+                    .or_default()
+                    .insert(value.trim_matches('"'));
+            }
+        }
+    }
+    let described = labels.iter().map(|(label, values)| {
+        let open = OPEN.iter().find(|open| (open.0, open.1) == (short, *label));
+        let values = match open {
+            Some((_, _, words)) => (*words).to_owned(),
+            None => values
+                .iter()
+                .copied()
+                .map(code)
+                .collect::<Vec<_>>()
+                .join(" "),
+        };
+        format!("{}: {values}", code(label))
+    });
+    let labels: Vec<_> = described.collect();
+    [
+        code(name),
+        kind.to_owned(),
+        labels.join("; "),
+        help.to_owned(),
+    ]
+}
+
+// --- alerts ------------------------------------------------------------------------
+
+#[test]
+fn alerts() {
+    let schema: Value = serde_json::from_str(alert::SCHEMA).unwrap();
+    let mut text = head(
+        "Alerts",
+        "Fields of the JSON form of an alert, from \
+         [sensor/schema/alert.schema.json](../sensor/schema/alert.schema.json) (JSON Schema, draft \
+         2020-12), with an [example](../sensor/schema/alert.example.json); after that, the fields \
+         that rules can use.\n\n## Fields of an alert\n",
+    );
+    put!(text, "{}\n", schema["description"].as_str().unwrap());
+    let mut rows = Vec::new();
+    properties(&schema, &schema, "", &mut rows);
+    text += "\n`[]` marks a list. A field that is not always there is marked *optional*, within \
+             the object it belongs to.\n";
+    text += &table(["Field", "Form", "What it says"], rows);
+    text += "\n## Fields for rules\n\nWhat a Sigma rule of category `process_creation` can name. A \
+             field without a value is absent: only `null` and `exists: false` match it. Values of \
+             `rule.matched` in alerts are these.\n";
+    text += &table(
+        ["Field", "Form", "What it says"],
+        FIELDS.iter().map(|field| {
+            let fact = field
+                .fact
+                .map_or_else(String::new, |fact| format!(" (needs `{}`)", fact.name()));
+            [
+                code(field.name),
+                field.kind.name().to_owned(),
+                format!("{}{fact}", field.about),
+            ]
+        }),
+    );
+    let variables: Vec<_> = ENVIRONMENT.iter().map(|name| format!("`{name}`")).collect();
+    put!(
+        text,
+        "\n`{}NAME`: {}. These are kept, of the services' processes only: {}.\n",
+        detect::ENV,
+        detect::ENV_ABOUT.to_lowercase(),
+        variables.join(" ")
+    );
+    page("alerts.md", &text);
+}
+
+/// Rows of the properties of an object, depth first.
+fn properties(schema: &Value, object: &Value, prefix: &str, rows: &mut Vec<[String; 3]>) {
+    let required = object["required"].as_array().cloned().unwrap_or_default();
+    for (name, property) in object["properties"]
+        .as_object()
+        .expect("only objects are walked")
+    {
+        let resolved = resolve(schema, property);
+        let description = property["description"].as_str();
+        let description = description.or(resolved["description"].as_str());
+        let optional = if required.contains(&name.as_str().into()) {
+            ""
+        } else {
+            "*optional* "
+        };
+        let path = format!("{prefix}{name}");
+        let items = resolve(schema, &resolved["items"]);
+        let brackets = if resolved["items"].is_null() {
+            ""
+        } else {
+            "[]"
+        };
+        rows.push([
+            code(&format!("{path}{brackets}")),
+            format!("{optional}{}", form(schema, resolved)),
+            description.unwrap_or_default().to_owned(),
+        ]);
+        for inner in [resolved, items] {
+            if inner["properties"].is_object() {
+                properties(schema, inner, &format!("{path}{brackets}."), rows);
+            }
+        }
+    }
+}
+
+/// What a `$ref` leads to; anything else itself.
+fn resolve<'s>(schema: &'s Value, value: &'s Value) -> &'s Value {
+    let target = value["$ref"].as_str().and_then(|to| to.strip_prefix('#'));
+    target.map_or(value, |pointer| {
+        schema
+            .pointer(pointer)
+            .expect("a reference leads somewhere")
+    })
+}
+
+/// Type, or the values there are.
+fn form(schema: &Value, property: &Value) -> String {
+    if let Some(values) = property["enum"].as_array() {
+        let values: Vec<_> = values.iter().map(|value| code(&plain(value))).collect();
+        return values.join(" ");
+    }
+    if !property["const"].is_null() {
+        return format!("always {}", code(&plain(&property["const"])));
+    }
+    match property["type"].as_str() {
+        Some("array") => {
+            let items = resolve(schema, &property["items"]);
+            format!("list of {}", form(schema, items))
+        }
+        Some(other) => other.to_owned(),
+        None => String::new(),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -47,10 +47,19 @@ async fn sense(args: &RunArgs, effective: &Effective) -> Result<(), Failure> {
     let (query_tx, query_rx) = mpsc::channel::<Query>(QUERIES);
     // Sockets first, hooks last: what fails early leaves nothing attached.
     let surroundings = Surroundings::open(effective, query_tx).await?;
+    let result = observe(args, effective, query_rx, &surroundings).await;
+    surroundings.close(DRAIN).await;
+    result
+}
+
+/// From the first hook attached to the last one detached.
+async fn observe(
+    args: &RunArgs,
+    effective: &Effective,
+    queries: mpsc::Receiver<Query>,
+    surroundings: &Surroundings,
+) -> Result<(), Failure> {
     let started = Started::new(args, effective)?;
     surroundings.observe(&started);
-    let watch = Watch::new(started, query_rx, &surroundings)?;
-    watch.run().await?;
-    surroundings.close(DRAIN).await;
-    Ok(())
+    Watch::new(started, queries, surroundings)?.run().await
 }

@@ -107,6 +107,14 @@ impl Engine {
         }
     }
 
+    /// Names and levels of the rules that come with the sensor.
+    pub fn shipped_rules(&self) -> impl Iterator<Item = (&str, Level)> {
+        let rules = self.detector.rules().list().iter();
+        rules
+            .filter(|rule| rule.is_shipped())
+            .map(|rule| (rule.name.as_str(), level(rule.level)))
+    }
+
     /// Numbers for the metrics.
     #[must_use]
     pub fn stats(&self) -> Stats {

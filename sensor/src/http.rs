@@ -53,7 +53,7 @@ const FAREWELL: Duration = Duration::from_millis(500);
 
 /// The address could not be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("listen on {address} (http.listen)")]
+#[error("cannot listen on {address}: stop what has it, or set another http.listen")]
 pub struct BindError {
     address: SocketAddr,
     source: io::Error,

@@ -20,6 +20,7 @@ use crate::{
     event::Event,
     exit::{Exit, Failure},
     http::{self, Condition, Readiness},
+    lineage::ServiceKind,
     metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
     probe::Counters,
     ring::Read,
@@ -50,18 +51,21 @@ impl Surroundings {
         let readiness = Readiness::default();
         let capturing = readiness.condition("capture", "the hooks are not attached yet");
         let (stop, stopped) = watch::channel(false);
-        let mut servers = vec![control(config, queries, stopped.clone())?];
-        let mut http = None;
-        if config.http.enabled {
-            let server = http::Server::bind(config.http.listen)
-                .await
-                .map_err(|error| Failure::new(Exit::Usage, chain(&error)))?;
-            http = Some(server.address());
+        let sinks = sinks(config, &metrics)?;
+        metrics.watch_sinks(sinks.stats());
+        let http = if config.http.enabled {
+            Some(listen(config).await?)
+        } else {
+            None
+        };
+        // The socket is a file: nothing may fail between making it and serving it.
+        let control = control::Server::bind(&config.control.socket)?;
+        let mut servers = vec![tokio::spawn(control.serve(queries, end(stopped.clone())))];
+        let address = http.as_ref().map(http::Server::address);
+        if let Some(server) = http {
             let serve = server.serve(Arc::clone(&metrics), readiness, end(stopped));
             servers.push(tokio::spawn(serve));
         }
-        let sinks = sinks(config, &metrics)?;
-        metrics.watch_sinks(sinks.stats());
         let stats = Stats {
             core,
             metrics: Arc::clone(&metrics),
@@ -71,7 +75,7 @@ impl Surroundings {
             metrics,
             stats,
             capturing,
-            http,
+            http: address,
             stop,
             servers,
         })
@@ -93,6 +97,11 @@ impl Surroundings {
             self.stats.read(read);
         }
         self.stats.tree(&started.engine.stats());
+        for (rule, level) in started.engine.shipped_rules() {
+            for kind in ServiceKind::ALL {
+                self.metrics.expect_alerts(rule, level, kind.name());
+            }
+        }
     }
 
     /// Capture has begun.
@@ -179,13 +188,9 @@ fn metrics(core: &Arc<CoreStats>) -> Result<Metrics, Failure> {
         .map_err(|error| Failure::new(Exit::Internal, format_args!("set up metrics: {error}")))
 }
 
-fn control(
-    config: &Config,
-    queries: mpsc::Sender<Query>,
-    stopped: watch::Receiver<bool>,
-) -> Result<JoinHandle<()>, Failure> {
-    let server = control::Server::bind(&config.control.socket)?;
-    Ok(tokio::spawn(server.serve(queries, end(stopped))))
+async fn listen(config: &Config) -> Result<http::Server, Failure> {
+    let server = http::Server::bind(config.http.listen).await;
+    server.map_err(|error| Failure::new(Exit::Usage, chain(&error)))
 }
 
 fn sinks(config: &Config, metrics: &Arc<Metrics>) -> Result<Sinks, Failure> {

@@ -83,6 +83,12 @@ impl Rule {
         })
     }
 
+    /// `true` for a rule that comes with the sensor.
+    #[must_use]
+    pub fn is_shipped(&self) -> bool {
+        self.file.starts_with(super::source::BUILTIN)
+    }
+
     /// `true` when the rule waits for a fact.
     #[must_use]
     pub fn waits(&self) -> bool {

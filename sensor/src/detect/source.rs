@@ -48,6 +48,9 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Begins the name of a file that comes with the sensor.
+pub(super) const BUILTIN: &str = "builtin:";
+
 macro_rules! shipped {
     ($($name:literal),+ $(,)?) => {
         &[$(($name, include_str!(concat!("../../rules/", $name)))),+]
@@ -71,7 +74,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
 /// The shipped rules.
 pub(super) fn shipped() -> impl Iterator<Item = Source> {
     SHIPPED.iter().map(|&(name, text)| Source {
-        file: format!("builtin:{name}"),
+        file: format!("{BUILTIN}{name}"),
         text: text.to_owned(),
     })
 }

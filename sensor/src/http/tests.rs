@@ -137,7 +137,7 @@ async fn a_taken_address_is_named() {
     let error = anyhow::Error::from(Server::bind(server.address).await.unwrap_err());
     let text = format!("{error:#}");
     assert!(
-        text.starts_with(&format!("listen on {} (http.listen): ", server.address)),
+        text.starts_with(&format!("cannot listen on {}: stop what has it, or set another http.listen: ", server.address)),
         "{text}"
     );
 }

@@ -36,5 +36,6 @@ mod fixtures;
 mod host;
 mod hostile;
 mod lifecycle;
+mod loss;
 mod server;
 mod startup;

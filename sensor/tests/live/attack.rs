@@ -60,7 +60,9 @@ fn a_page_runs_id(case: Case) {
     );
 
     // dash may run its last command in its own place.
-    let recon = sensor.alert("recon_tool_under_service", |alert| alert.args() == ["id"]);
+    let recon = sensor.alert("recon_tool_under_service", |alert| {
+        alert.concerns(visit.worker) && alert.args() == ["id"]
+    });
     let id = link(tool("id"), &["id"]).part("descendant");
     let mut expected = vec![site.master(), site.worker(visit.worker)];
     if recon.pid() == shell.pid() {
@@ -87,7 +89,7 @@ fn a_page_runs_a_program_without_a_shell(case: Case) {
     let (mut sensor, site) = observed(&scene, case);
     let visit = site.spawn("tools/whoami.php", &[b"whoami"]);
     let alert = sensor.alert("recon_tool_under_service", |alert| {
-        alert.args() == ["whoami"]
+        alert.concerns(visit.worker) && alert.args() == ["whoami"]
     });
     let whoami = link(tool("whoami"), &["whoami"])
         .pid(visit.spawned())

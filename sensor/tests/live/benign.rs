@@ -108,19 +108,27 @@ fn apachectl_and_piped_logs_are_silent() {
     );
 }
 
-/// The program that forked the daemon may take its time to end, so that for a while two
-/// processes could be the master.
+/// On a busy machine the program that forks the daemon takes its time to end, so that for a
+/// while two processes could be the master; and the log writers that it starts while it
+/// reads its configuration for the first time are ended before their exec.
 #[test]
 fn piped_logs_of_a_lingering_daemon_are_silent() {
     const LINGER: &str = "
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 static pid_t first;
+static void linger(pid_t pid) {
+    if (pid == first && !strcmp(program_invocation_short_name, \"apache2\")) usleep(500000);
+}
 __attribute__((constructor)) static void begin(void) { first = getpid(); }
-__attribute__((destructor)) static void end(void) {
-    if (getpid() == first && !strcmp(program_invocation_short_name, \"apache2\")) usleep(500000);
+__attribute__((destructor)) static void end(void) { linger(getpid()); }
+int execv(const char *path, char *const args[]) {
+    int (*next)(const char *, char *const[]) = dlsym(RTLD_NEXT, \"execv\");
+    linger(getppid());
+    return next(path, args);
 }
 ";
     let name = "piped_logs_of_a_lingering_daemon_are_silent";

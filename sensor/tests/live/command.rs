@@ -102,8 +102,10 @@ fn health_and_metrics_are_served() {
         http::get(sensor.port, "/etc/passwd").expect("ask").status,
         404
     );
-    site.spawn("id.php", &[b"id"]);
-    sensor.alert("recon_tool_under_service", |_| true);
+    let visit = site.spawn("id.php", &[b"id"]);
+    sensor.alert("recon_tool_under_service", |alert| {
+        alert.concerns(visit.worker)
+    });
 
     let metrics = sensor.metrics();
     for line in metrics

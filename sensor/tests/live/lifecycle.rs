@@ -11,6 +11,7 @@ use std::{
 use rustix::process::Signal;
 
 use crate::fixture::{
+    process,
     scene::{self, Case, Scene},
     sensor::{self, Rung, Sensor},
     wait,
@@ -18,7 +19,9 @@ use crate::fixture::{
 
 /// Kernel ids of programs, maps and links that a process holds, from its descriptors.
 fn held(pid: u32, what: &str) -> BTreeSet<u32> {
-    let infos = fs::read_dir(format!("/proc/{pid}/fdinfo")).expect("list descriptors");
+    let infos = fs::read_dir(format!("/proc/{pid}/fdinfo"))
+        .into_iter()
+        .flatten();
     let texts = infos.filter_map(|info| fs::read_to_string(info.ok()?.path()).ok());
     texts
         .filter_map(|text| {
@@ -163,19 +166,19 @@ fn run(scene: &Scene, args: &[&str]) -> Command {
     command
 }
 
-/// Nothing of a refused run may stay: neither in the kernel nor in the directory.
+/// Nothing of a refused run may stay: neither in the kernel nor in the directory. What
+/// other processes have loaded since is theirs.
 #[track_caller]
 fn leaves_nothing(scene: &Scene, before: &BTreeSet<u32>) {
     assert!(!scene.path().join("control.sock").exists());
-    let names = || {
-        aya::programs::loaded_programs()
-            .filter_map(Result::ok)
-            .filter(|program| !before.contains(&program.id()))
-            .filter_map(|program| program.name_as_str().map(str::to_owned))
-            .collect::<Vec<_>>()
+    let left = || -> BTreeSet<u32> {
+        let new: BTreeSet<u32> = loaded_programs().difference(before).copied().collect();
+        let pids = process::all_pids().into_iter();
+        let owned: BTreeSet<u32> = pids.flat_map(|pid| held(pid, "prog_id:")).collect();
+        new.difference(&owned).copied().collect()
     };
-    let gone = wait::poll(wait::PATIENCE, || names().is_empty().then_some(()));
-    assert!(gone.is_some(), "left in the kernel: {:?}", names());
+    let gone = wait::poll(wait::PATIENCE, || left().is_empty().then_some(()));
+    assert!(gone.is_some(), "left in the kernel: {:?}", left());
 }
 
 #[test]

@@ -38,7 +38,9 @@ fn apache_runs_id(apache: &Apache, mut sensor: Sensor, observed: bool) {
     site::page(&page, "system('id; :');");
     let visit = site::visit(apache.port, "gallery/id.php");
     assert!(visit.output.contains("(www-data)"), "{visit:?}");
-    let alert = sensor.alert("recon_tool_under_service", |alert| alert.args() == ["id"]);
+    let alert = sensor.alert("recon_tool_under_service", |alert| {
+        alert.concerns(visit.worker) && alert.args() == ["id"]
+    });
 
     let image = link(tool("apache2"), &apache.argv);
     let master = image.clone().pid(apache.master().pid).part("master");
@@ -102,7 +104,9 @@ fn java_runs_programs(scene: &Scene, shop: &Shop, mut sensor: Sensor, observed: 
     let java = if observed { java } else { java.scanned() };
 
     assert!(shop.get("/id").body.contains("uid="));
-    let alert = sensor.alert("recon_tool_under_service", |alert| alert.args() == ["id"]);
+    let alert = sensor.alert("recon_tool_under_service", |alert| {
+        alert.concerns(shop.process().pid) && alert.args() == ["id"]
+    });
     let id = link(tool("id"), &["id"])
         .part("descendant")
         .chain(&[helper(), tool("id")]);

@@ -38,7 +38,9 @@ fn a_running_site_is_known(case: Case) {
             );
         }
         let visit = site.shell("shop/id.php", "id; :");
-        let alert = sensor.alert("recon_tool_under_service", |alert| alert.args() == ["id"]);
+        let alert = sensor.alert("recon_tool_under_service", |alert| {
+            alert.concerns(visit.worker) && alert.args() == ["id"]
+        });
         alert.assert_lineage(&[
             site.master().titled("php-fpm: master process"),
             site.worker(visit.worker).titled("php-fpm: "),
@@ -151,7 +153,9 @@ fn a_daemon_started_later_is_known(case: Case) {
     let mut sensor = Sensor::start(case.rung);
     let site = Site::start(&scene, Start::Daemon, Pool::OnDemand);
     let visit = site.spawn("id.php", &[b"id"]);
-    let alert = sensor.alert("recon_tool_under_service", |alert| alert.args() == ["id"]);
+    let alert = sensor.alert("recon_tool_under_service", |alert| {
+        alert.concerns(visit.worker) && alert.args() == ["id"]
+    });
     alert.assert_lineage(&[
         site.php_fpm().part("master").chain(&[&site.php.program]),
         site.php_fpm()
@@ -192,7 +196,9 @@ fn a_pool_that_forks_during_start_up_is_known(case: Case) {
     assert_same_tree(&sensor, &[site.php.master(), site.nginx.master()]);
 
     let visit = site.spawn("id.php", &[b"id"]);
-    let alert = sensor.alert("recon_tool_under_service", |alert| alert.args() == ["id"]);
+    let alert = sensor.alert("recon_tool_under_service", |alert| {
+        alert.concerns(visit.worker) && alert.args() == ["id"]
+    });
     alert.assert_lineage(&[
         site.master().titled("php-fpm: master process"),
         // Made after the sensor was ready, as a fork of the master it had found.

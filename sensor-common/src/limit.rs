@@ -5,13 +5,15 @@
 pub const RING_BYTES: u32 = 16 << 20;
 /// Entries of the lineage map: live members of all services together.
 pub const LINEAGE_ENTRIES: u32 = 262_144;
-/// Live services. A host with more recognised server roots than this is not one host.
-pub const SERVICE_ENTRIES: u32 = 4_096;
+/// Live services. No host has as many servers; it is this large because anybody may run
+/// a program named like one, and must not keep a real server from being followed.
+pub const SERVICE_ENTRIES: u32 = 16_384;
 /// Executable names recognised in the kernel.
 pub const NAME_ENTRIES: u32 = 256;
-/// Processes per gate page: one byte each, `pid_max / GATE_PAGE` pages.
+/// Processes per gate page: one byte each.
 pub const GATE_PAGE: usize = 32_768;
-/// Pages of the gate when `pid_max` has its highest value, 2^22.
+/// Pages of the gate: 4 MiB, for the highest `pid_max` there is (2^22), since it can be
+/// raised at any time.
 pub const GATE_PAGES_MAX: u32 = 128;
 
 /// argv bytes kept from the front. Covers every shell one-liner of the catalogue.
@@ -31,10 +33,12 @@ pub const PATH: usize = 4_096;
 /// Components and mounts walked for one path. The leaf is kept, the root end is
 /// lost and marked: the verifier wants a bound.
 pub const PATH_STEPS: u32 = 64;
-/// One path component, `NAME_MAX`.
-pub const COMPONENT: usize = 255;
+/// One path component with its NUL: `NAME_MAX` + 1.
+pub const COMPONENT: usize = 256;
 /// kernfs levels walked for a cgroup path. Kubernetes nests about 5.
 pub const CGROUP_STEPS: u32 = 16;
+/// Bytes of a cgroup path: the rest of the payload belongs to argv and paths.
+pub const CGROUP: usize = 1_024;
 
 /// Capacity of the variable part of a record; a power of two because the verifier
 /// bounds the write cursor by masking it.
@@ -46,3 +50,8 @@ pub const PAYLOAD_SLACK: usize = 0x1000;
 pub const NAME: usize = 16;
 /// Longest executable file name looked at; a longer one is no server we know.
 pub const NAME_READ: usize = 32;
+
+// All strings together stay below the capacity, so that the masked cursor never wraps.
+const _: () = assert!(
+    ARGS_HEAD + ARGS_TAIL + FILENAME + INTERP + 2 * PATH + CGROUP + ENV_HEAD + ENV_TAIL < PAYLOAD
+);

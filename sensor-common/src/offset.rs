@@ -116,7 +116,6 @@ offsets! {
     sb_magic = required "super_block"."s_magic",
     files_fdt = required "files_struct"."fdt",
     fdtable_fd = required "fdtable"."fd",
-    fdtable_max = required "fdtable"."max_fds",
     css_set_dfl_cgrp = required "css_set"."dfl_cgrp",
     cgroup_kn = required "cgroup"."kn",
     kernfs_id = required "kernfs_node"."id",

@@ -32,7 +32,7 @@ fn next_seq() -> u64 {
 }
 
 /// Header of a record of `len` bytes about `process`. Takes a sequence number: call
-/// it once, right before the record is written.
+/// it once for each record.
 #[inline(always)]
 pub(crate) fn header(
     kind: RecordKind,

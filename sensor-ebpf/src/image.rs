@@ -122,7 +122,7 @@ fn stdio<L: Load>(record: &mut Exec, task: Object) {
         descriptor(slots, 1),
         descriptor(slots, 2),
     ];
-    if record.stdio[0].mode == FdRaw::UNREADABLE {
+    if record.stdio.iter().any(|fd| fd.mode == FdRaw::UNREADABLE) {
         record.header.faults |= fault::STDIO;
     }
 }

@@ -108,7 +108,12 @@ pub(crate) fn enter_root(id: ProcessId, name: u32) -> bool {
         count(Counter::MapFull);
         return false;
     }
-    enter(id, id, 0)
+    let entered = enter(id, id, 0);
+    if !entered {
+        // A service without its root would never end; nothing else can be done.
+        let _gone = LINEAGE_SERVICES.remove(id);
+    }
+    entered
 }
 
 /// Removes whatever entry `tgid` has; `true` for the one caller that removed it.
@@ -207,12 +212,7 @@ impl NameBuf {
         let Self { name, key, len } = self;
         let len = core::ptr::from_mut(len);
         stem_lengths(
-            // SAFETY: a live array element; beyond the end there is nothing to read.
-            |index| {
-                name.get(index).map_or(0, |byte| unsafe {
-                    core::ptr::from_ref(byte).read_volatile()
-                })
-            },
+            |index| name.get(index).map_or(0, peek),
             // SAFETY: a live field.
             |found| unsafe { len.write_volatile(found as u64) },
         );
@@ -226,4 +226,11 @@ impl NameBuf {
         // SAFETY: `size` is below the size of `key`.
         unsafe { bpf_probe_read_kernel(target, size, name.as_ptr().cast()) == 0 }
     }
+}
+
+/// Reads a byte of a live array from memory, whatever the compiler knows about it.
+#[inline(always)]
+fn peek(byte: &u8) -> u8 {
+    // SAFETY: a reference is valid for reads.
+    unsafe { core::ptr::from_ref(byte).read_volatile() }
 }

@@ -22,8 +22,7 @@ pub(crate) static LINEAGE_RING: RingBuf = RingBuf::with_byte_size(limit::RING_BY
 pub(crate) static LINEAGE_TASKS: HashMap<u32, Lineage> =
     HashMap::with_max_entries(limit::LINEAGE_ENTRIES, 0);
 
-/// One byte per tgid, so that non-members cost no hash look-up. The agent sets the
-/// number of pages from `pid_max`.
+/// One byte per tgid, so that non-members cost no hash look-up.
 #[map]
 pub(crate) static LINEAGE_GATE: Array<GatePage> = Array::with_max_entries(limit::GATE_PAGES_MAX, 0);
 

@@ -4,7 +4,7 @@
 //! no BTF-typed pointer allows. User space reverses the components.
 
 use sensor_common::{
-    limit::{CGROUP_STEPS, PATH, PATH_STEPS},
+    limit::{CGROUP, CGROUP_STEPS, COMPONENT, PATH, PATH_STEPS},
     record::fault,
 };
 
@@ -13,11 +13,6 @@ use crate::{
     offset::off,
     scratch::{Scratch, Writer},
 };
-
-/// cgroup paths are short; the rest of the payload belongs to argv and paths.
-const CGROUP_BYTES: usize = 1_024;
-/// Longest component with its NUL.
-const LONGEST: usize = 256;
 
 /// Appends the path of `dentry` on the mount `vfsmount`, up to the root of the mount
 /// namespace. Returns [`fault`] bits: `cut` when the root end is missing.
@@ -33,7 +28,7 @@ pub(crate) fn append(scratch: *mut Scratch, dentry: u64, vfsmount: u64, cut: u32
     let mut root = probe::<Object>(mount.wrapping_add(off!(vfsmount_root))).0;
     for _ in 0..PATH_STEPS {
         // struct dentry { ...; struct dentry *d_parent; struct qstr d_name; ... }
-        // One read for both: they have been neighbours since 2.6.38.
+        // One read for both: neighbours since 2.6.38, which the agent checks in BTF.
         let ([parent, hash_len, name], _) =
             probe::<[u64; 3]>(dentry.wrapping_add(off!(dentry_parent)));
         if dentry == root {
@@ -54,7 +49,7 @@ pub(crate) fn append(scratch: *mut Scratch, dentry: u64, vfsmount: u64, cut: u32
         if dentry as u64 == parent {
             return faults;
         }
-        if writer.len().wrapping_sub(first) > PATH - LONGEST {
+        if writer.len().wrapping_sub(first) > PATH - COMPONENT {
             break;
         }
         dentry = parent as Object;
@@ -74,10 +69,10 @@ pub(crate) fn append_kernfs(scratch: *mut Scratch, node: u64) -> u32 {
             return 0;
         }
         let name = probe::<Object>(node.wrapping_add(off!(kernfs_name))).0;
-        if !writer.kernel_str(name, LONGEST as u32) {
+        if !writer.kernel_str(name, COMPONENT as u32) {
             return fault::PATH;
         }
-        if writer.len().wrapping_sub(first) > CGROUP_BYTES - LONGEST {
+        if writer.len().wrapping_sub(first) > CGROUP - COMPONENT {
             break;
         }
         node = parent;

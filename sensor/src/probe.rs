@@ -239,8 +239,8 @@ impl Attached {
     }
 
     /// The processes that exist now, after records were lost. The kernel's own marks do
-    /// not depend on the ring; what a full map or a missed run left out, the iterator
-    /// marks.
+    /// not depend on the ring; servers that a full map turned away are marked now, and
+    /// what a missed run left out, the iterator marks.
     ///
     /// # Errors
     /// When the iterator fails.
@@ -249,6 +249,8 @@ impl Attached {
             .ebpf
             .as_mut()
             .ok_or(ProbeError::Object("attached hook"))?;
+        let first = seed::rows(ebpf)?;
+        seed::mark_missed(&first, &mut self.tasks, &mut self.services)?;
         Survey::new(ebpf)
     }
 }

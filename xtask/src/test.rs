@@ -16,14 +16,16 @@ use crate::{
 };
 
 /// Real servers, a load generator, and the tools that check what deploy/ holds.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 11] = [
     "apache2",
     "cron",
     "curl",
     "default-jdk-headless",
+    "gcc",
     "libapache2-mod-php",
     "nginx-light",
     "php-fpm",
+    "python3",
     "systemd",
     "wrk",
 ];

@@ -1,4 +1,4 @@
-//! The commands that need no kernel: `config check`, `config show` and `tree`.
+//! The commands that answer and end: `config`, `rules`, `tree`, `doctor`.
 //!
 //! Each returns what standard output shall say.
 

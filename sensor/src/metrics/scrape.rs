@@ -136,7 +136,7 @@ impl Page {
     }
 
     fn kernel(&mut self, core: &CoreStats, reading: Option<KernelReading>, readable: Option<bool>) {
-        let mut lost = vec![([LIFECYCLE, "gap"], core.missing.load(Relaxed))];
+        let mut lost = Vec::new();
         let (mut records, mut stale) = (Vec::new(), Vec::new());
         if let Some(reading) = reading {
             lost.push(([LIFECYCLE, "recursion"], reading.recursion_misses));
@@ -154,10 +154,15 @@ impl Page {
         }
         self.counters(
             "events_lost_total",
-            "Events lost or incomplete, by ring and reason. gap: missing sequence numbers, which \
-             include what ring_full counts.",
+            "Events lost or incomplete, by ring and reason.",
             ["ring", "reason"],
             lost,
+        );
+        self.counters(
+            "sequence_missing_total",
+            "Sequence numbers missing in a ring: comes to what ring_full counts.",
+            ["ring"],
+            vec![([LIFECYCLE], core.missing.load(Relaxed))],
         );
         self.counters(
             "kernel_records_total",

@@ -1,32 +1,17 @@
 //! Resolving the offset table from BTF.
 
-use std::str::FromStr;
-
 use sensor_common::offset::{ABSENT, Offsets, Spec};
 
 use super::ProbeError;
 use crate::btf::Btf;
 
-/// Replaces an offset found in BTF: `NAME=BYTES`.
+/// Replaces an offset found in BTF.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
     /// Name of the offset, a field of [`Offsets`].
     pub name: String,
     /// Bytes.
     pub value: u64,
-}
-
-impl FromStr for Override {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (name, value) = text.split_once('=').ok_or("expected NAME=BYTES")?;
-        let value = value.parse().map_err(|error| format!("{value}: {error}"))?;
-        Ok(Self {
-            name: name.to_owned(),
-            value,
-        })
-    }
 }
 
 /// Finds every offset; a missing required one is an error that names it.
@@ -50,6 +35,12 @@ pub(super) fn resolve(btf: &Btf<'_>, overrides: &[Override]) -> Result<Offsets, 
                 ABSENT
             })
     });
+    // The path walk reads both at once.
+    if offsets.dentry_name != offsets.dentry_parent.wrapping_add(8) {
+        missing = missing.or(Offsets::SPECS
+            .iter()
+            .find(|spec| spec.name == "dentry_name"));
+    }
     match missing {
         None => Ok(offsets),
         Some(spec) => Err(ProbeError::Member {

@@ -7,7 +7,11 @@
 //! parent that died in between hides nobody. When a round adds nothing, every later
 //! fork of a member is marked by the kernel itself.
 
-use std::{collections::HashMap, io::Read as _, mem::offset_of};
+use std::{
+    collections::{HashMap, HashSet},
+    io::Read as _,
+    mem::offset_of,
+};
 
 use aya::{
     Btf, Ebpf, Pod,
@@ -282,6 +286,39 @@ fn service_cgroup(process: ProcessId) -> Option<BString> {
         part == b"user.slice" || part.starts_with(b"user@") || part.starts_with(b"session-")
     });
     (path != "/" && !path.is_empty() && !login).then_some(path)
+}
+
+/// Makes roots of recognised processes that are no members: the service map was full
+/// when they came. Which server they are, if any, the engine finds out.
+pub(super) fn mark_missed(
+    rows: &[Row],
+    tasks: &mut Tasks<MapData, u32, Lineage>,
+    services: &mut Tasks<MapData, ProcessId, ServiceState>,
+) -> Result<(), ProbeError> {
+    let servers: HashSet<ProcessId> = rows
+        .iter()
+        .filter(|row| row.recognised)
+        .map(|row| row.process)
+        .collect();
+    let missed = rows
+        .iter()
+        .filter(|row| row.recognised && row.membership.is_none());
+    for row in missed.filter(|row| !servers.contains(&row.parent)) {
+        let root = Membership {
+            root: row.process,
+            depth: 0,
+        };
+        if !insert(
+            "LINEAGE_SERVICES",
+            services,
+            row.process,
+            ServiceState::default(),
+        )? {
+            return Ok(());
+        }
+        enter(tasks, row.process, root)?;
+    }
+    Ok(())
 }
 
 /// Writes a lineage entry. The gate is set by the iterator's next pass: the kernel

@@ -32,6 +32,7 @@ macro_rules! on_each_rung {
 mod attack;
 mod benign;
 mod command;
+mod daemon;
 mod fixtures;
 mod host;
 mod hostile;

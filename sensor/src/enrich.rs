@@ -134,7 +134,7 @@ fn known(path: &Path) -> Option<KnownShell> {
     Some(KnownShell {
         path: path.as_os_str().as_encoded_bytes().into(),
         file: FileId {
-            dev: rustix::fs::major(metadata.dev()) << 20 | rustix::fs::minor(metadata.dev()),
+            dev: scan::kernel_dev(metadata.dev()),
             ino: metadata.ino(),
         },
         size: metadata.len(),

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Target of the line that says `ready`: written whatever the level is.
-pub const READY: &str = "ready";
+pub const READY: &str = "lineage_sensor";
 /// Target of everything the kernel programs log: their crate's name.
 const KERNEL: &str = "sensor_ebpf";
 

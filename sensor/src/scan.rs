@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Clock ticks per second of `/proc` times (`USER_HZ`, the same on every machine).
-const TICK_NS: u64 = 10_000_000;
+pub const TICK_NS: u64 = 10_000_000;
 /// Bytes of argv or environment read at most: the kernel allows more, nobody needs it.
 const READ_MAX: u64 = 1 << 20;
 /// What the kernel appends to the target of a link whose file has no name any more.
@@ -100,7 +100,8 @@ fn image(dir: &Path) -> Option<Image> {
 }
 
 /// `st_dev` in the kernel's own encoding.
-fn kernel_dev(dev: u64) -> u32 {
+#[must_use]
+pub fn kernel_dev(dev: u64) -> u32 {
     rustix::fs::major(dev) << 20 | rustix::fs::minor(dev)
 }
 

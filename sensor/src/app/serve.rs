@@ -18,7 +18,7 @@ use crate::{
     config::{self, Config, Effective, Format},
     control::{self, Query},
     event::Event,
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, chain},
     http::{self, Condition, Readiness},
     lineage::ServiceKind,
     metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
@@ -238,17 +238,6 @@ const fn level(level: config::Level) -> Level {
 async fn end(mut stopped: watch::Receiver<bool>) {
     // The sender gone means the same.
     drop(stopped.wait_for(|stop| *stop).await);
-}
-
-/// An error with its causes.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }
 
 impl KernelCounters for Counters {

@@ -140,7 +140,5 @@ pub fn tree_command(args: &TreeArgs) -> Result<String, Failure> {
     if !args.json {
         return Ok(render::tree(&reply));
     }
-    let text = serde_json::to_string_pretty(&reply);
-    text.map(|text| text + "\n")
-        .map_err(|error| Failure::new(Exit::Internal, error))
+    to_json(&reply)
 }

@@ -6,7 +6,7 @@ use aya::{EbpfError, maps::MapError};
 use procfs::process::Process;
 use thiserror::Error;
 
-use crate::{btf::BtfError, scan};
+use crate::{btf::BtfError, exit, scan};
 
 /// The kernel side could not start or go on. Nothing stays attached.
 #[derive(Debug, Error)]
@@ -134,19 +134,7 @@ impl ProbeError {
 /// An error with its causes on one line. A verifier log is cut to its last words.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     const LONGEST: usize = 400;
-    let mut text = String::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let part = error.to_string();
-        if !text.contains(&part) {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(&part);
-        }
-        next = error.source();
-    }
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = exit::chain(error);
     let start = text
         .char_indices()
         .rev()

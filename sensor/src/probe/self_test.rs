@@ -13,7 +13,7 @@ use std::{
 use super::{Probe, ProbeError};
 use crate::{
     clock,
-    event::{Event, Exec, Fork, Program},
+    event::{Credentials, Event, Exec, Fork, Image, Program},
     ring::Read,
     scan,
 };
@@ -24,8 +24,6 @@ pub const HELPER_ARG: &str = "__self-test-helper";
 const DEADLINE: Duration = Duration::from_secs(2);
 /// Pause between looks at the ring: the helper's records force no wake-up.
 const PAUSE: Duration = Duration::from_millis(1);
-/// A clock tick, the unit of start times in `/proc`.
-const TICK_NS: u64 = 10_000_000;
 /// Inode number of the initial cgroup namespace (`include/uapi/linux/nsfs.h`).
 const INITIAL_CGROUP_NS: u32 = 0xefff_fffb;
 
@@ -72,7 +70,7 @@ impl Probe {
             .map_err(|error| ProbeError::SelfTest(format!("read /proc/{pid}/stat: {error}")))?;
         same(
             "start time, in clock ticks",
-            &(exec.process.start_ns / TICK_NS),
+            &(exec.process.start_ns / scan::TICK_NS),
             &stat.starttime,
         )?;
         let expected = scan::program(exec.process, now)
@@ -145,50 +143,14 @@ impl Drop for Helper {
 
 /// Compares what the kernel recorded with what `/proc` says.
 fn programs(kernel: &Program, proc: &Program) -> Result<(), ProbeError> {
-    same("uid", &kernel.cred.uid, &proc.cred.uid)?;
-    same("gid", &kernel.cred.gid, &proc.cred.gid)?;
-    same("euid", &kernel.cred.euid, &proc.cred.euid)?;
-    same("egid", &kernel.cred.egid, &proc.cred.egid)?;
-    same("login uid", &kernel.cred.login_uid, &proc.cred.login_uid)?;
-    same(
-        "inode of the executable",
-        &kernel.image.file.ino,
-        &proc.image.file.ino,
-    )?;
-    same(
-        "size of the executable",
-        &kernel.image.size,
-        &proc.image.size,
-    )?;
-    same(
-        "links of the executable",
-        &kernel.image.nlink,
-        &proc.image.nlink,
-    )?;
-    same(
-        "mode of the executable",
-        &kernel.image.mode,
-        &proc.image.mode,
-    )?;
-    same(
-        "owner of the executable",
-        &kernel.image.owner,
-        &proc.image.owner,
-    )?;
-    same(
-        "path of the executable",
-        &kernel.image.path,
-        &proc.image.path,
-    )?;
+    credentials(kernel.cred, proc.cred)?;
+    image(&kernel.image, &proc.image)?;
     same("argv", &kernel.args, &proc.args)?;
     same("working directory", &kernel.cwd, &proc.cwd)?;
     same("mount namespace", &kernel.ns.mount, &proc.ns.mount)?;
     same("pid namespace", &kernel.ns.pid, &proc.ns.pid)?;
-    same(
-        "pid in its namespace",
-        &kernel.ns.inner_pid,
-        &proc.ns.inner_pid,
-    )?;
+    let inner = (kernel.ns.inner_pid, proc.ns.inner_pid);
+    same("pid in its namespace", &inner.0, &inner.1)?;
     same("descriptors", &kernel.stdio, &proc.stdio)?;
     // Without a mount of cgroup v2 there is nothing to compare with.
     if proc.cgroup.id != 0 {
@@ -198,6 +160,25 @@ fn programs(kernel: &Program, proc: &Program) -> Result<(), ProbeError> {
         same("cgroup path", &kernel.cgroup.path, &proc.cgroup.path)?;
     }
     Ok(())
+}
+
+fn credentials(kernel: Credentials, proc: Credentials) -> Result<(), ProbeError> {
+    same("uid", &kernel.uid, &proc.uid)?;
+    same("gid", &kernel.gid, &proc.gid)?;
+    same("euid", &kernel.euid, &proc.euid)?;
+    same("egid", &kernel.egid, &proc.egid)?;
+    same("login uid", &kernel.login_uid, &proc.login_uid)
+}
+
+fn image(kernel: &Image, proc: &Image) -> Result<(), ProbeError> {
+    let inode = (kernel.file.ino, proc.file.ino);
+    same("inode of the executable", &inode.0, &inode.1)?;
+    same("size of the executable", &kernel.size, &proc.size)?;
+    same("links of the executable", &kernel.nlink, &proc.nlink)?;
+    same("mode of the executable", &kernel.mode, &proc.mode)?;
+    same("owner of the executable", &kernel.owner, &proc.owner)?;
+    same("group of the executable", &kernel.group, &proc.group)?;
+    same("path of the executable", &kernel.path, &proc.path)
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(

@@ -102,6 +102,8 @@ impl Tree {
         self.table.confirm(id);
         if self.scan_saw(exec) {
             self.undo_scan(id);
+        } else if let Some(node) = self.table.get_mut(id) {
+            node.heirs.restart();
         }
         self.table.get(id).and_then(|node| node.program.clone())
     }
@@ -132,11 +134,8 @@ impl Tree {
         {
             self.table.pop_program(id);
         }
-        if let Some(parent) = creator
-            .filter(|_| counted)
-            .and_then(|id| self.table.get_mut(id))
-        {
-            parent.heirs.add(id);
+        if counted {
+            self.table.add_heir(id);
         }
         if let Some(node) = self.table.get_mut(id) {
             node.program = node.chain.programs().last().cloned().or(program);
@@ -152,12 +151,8 @@ impl Tree {
             return;
         };
         node.uid = program.cred.uid;
-        let counted = node.chain.programs().is_empty() && node.provenance != Provenance::Lost;
-        let creator = node.creator.filter(|_| counted);
-        if let Some(parent) = creator.and_then(|creator| self.table.get_mut(creator)) {
-            parent.heirs.remove(id);
-        }
         self.table.push_program(id, Arc::clone(program));
+        self.lose_heir(id, program.time_ns);
     }
 
     fn exec_member(&mut self, exec: &Exec, effects: &mut Effects) {

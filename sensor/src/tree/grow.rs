@@ -86,9 +86,9 @@ impl Tree {
         let Some(parent) = self.table.get_mut(creator) else {
             return;
         };
-        parent.heirs.add(child);
         let program = parent.program.clone();
         let (home, nested) = inherited(parent);
+        self.table.add_heir(child);
         if let Some(node) = self.table.get_mut(child) {
             node.program = program;
         }
@@ -102,20 +102,16 @@ impl Tree {
             return;
         };
         let forked_only = before.chain.programs().is_empty();
-        let was_heir = forked_only && before.provenance != Provenance::Lost;
-        let supposed = before.creator.filter(|_| was_heir);
+        let before_is_live = before.end.is_none();
         if !creator_known || !self.table.set_creator(child, fork.creator, 0) {
             return;
         }
-        if let Some(parent) = supposed.and_then(|id| self.table.get_mut(id)) {
-            parent.heirs.remove(child);
+        if forked_only && before_is_live {
+            self.table.add_heir(child);
         }
-        let Some(parent) = self.table.get_mut(fork.creator) else {
+        let Some(parent) = self.table.get(fork.creator) else {
             return;
         };
-        if forked_only {
-            parent.heirs.add(child);
-        }
         let (home, nested) = inherited(parent);
         let program = parent.program.clone();
         let Some(node) = self.table.get_mut(child) else {
@@ -281,6 +277,7 @@ impl Tree {
         if exit.status == ExitStatus::Code(0) {
             self.succeed(id, exit.stamp.time_ns);
         }
+        self.lose_heir(id, exit.stamp.time_ns);
         // What only forked and left no child is nobody's ancestor and was no subject:
         // nothing can ask for it. Servers that fork for each request make many.
         let idle = self
@@ -289,6 +286,18 @@ impl Tree {
             .is_some_and(|node| node.chain.programs().is_empty());
         if idle && self.table.service(id).is_none() {
             self.table.remove(id);
+        }
+    }
+
+    /// An exec or exit leaves one heir less. The program that forks a daemon does not wait
+    /// for its log writers to exec: who takes over may be plain only after its exit.
+    pub(super) fn lose_heir(&mut self, id: ProcessId, time_ns: u64) {
+        let Some(creator) = self.table.drop_heir(id) else {
+            return;
+        };
+        let exited = self.table.get(creator).and_then(|node| node.end);
+        if exited.is_some_and(|end| end.status == Some(ExitStatus::Code(0))) {
+            self.succeed(creator, time_ns);
         }
     }
 

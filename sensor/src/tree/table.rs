@@ -118,7 +118,7 @@ impl Table {
             return;
         };
         parent.children += 1;
-        parent.heirs.add(id);
+        node.claim = Some(parent.heirs.add(id));
         node.creator = Some(creator);
         node.depth = parent.depth.saturating_add(1);
         node.program.clone_from(&parent.program);
@@ -147,6 +147,10 @@ impl Table {
             return false;
         };
         parent.children += 1;
+        self.drop_heir(id);
+        let Some(parent) = self.nodes.get(&creator) else {
+            return false;
+        };
         let depth = parent.depth.saturating_add(elided).saturating_add(1);
         self.refresh(creator);
         let old = self.nodes.get_mut(&id).and_then(|node| {
@@ -156,6 +160,32 @@ impl Table {
         });
         self.release(old, 0);
         true
+    }
+
+    /// Counts a process that has not exec'ed among the heirs of its creator.
+    pub(super) fn add_heir(&mut self, id: ProcessId) {
+        let creator = self
+            .nodes
+            .get(&id)
+            .filter(|node| node.claim.is_none())
+            .and_then(|node| node.creator);
+        let Some(parent) = creator.and_then(|creator| self.nodes.get_mut(&creator)) else {
+            return;
+        };
+        let claim = parent.heirs.add(id);
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.claim = Some(claim);
+        }
+    }
+
+    /// A process has exec'ed or exited, or has another creator: it is no heir. Gives the
+    /// creator if it was one.
+    pub(super) fn drop_heir(&mut self, id: ProcessId) -> Option<ProcessId> {
+        let node = self.nodes.get_mut(&id)?;
+        let claim = node.claim.take()?;
+        let creator = node.creator?;
+        self.nodes.get_mut(&creator)?.heirs.remove(id, claim);
+        Some(creator)
     }
 
     /// `creator` has one child less in the table.

@@ -163,8 +163,7 @@ fn a_killed_or_late_or_busy_master_has_no_heir() {
         let master = world.server(60, "/usr/sbin/apache2");
         let worker = world.fork(master, 61);
         for pid in 1..children {
-            let other = world.fork(master, 61 + pid);
-            world.exit(other, CODE);
+            world.fork(master, 61 + pid);
         }
         world.now += wait * SECOND;
         world.exit(master, status);
@@ -203,4 +202,68 @@ fn java_starting_java_is_no_re_exec() {
     let subject = world.exec1(child, "/opt/jdk/bin/java", "java -classpath /tmp/x Payload");
     assert!(!subject.own_image);
     assert_eq!(world.part(child), Part::Descendant);
+}
+
+#[test]
+fn a_log_writer_that_ends_before_its_exec_is_no_heir() {
+    for status in [ExitStatus::Signal(15), CODE] {
+        for first_to_exit in [true, false] {
+            let mut world = World::new();
+            let launcher = world.server(60, "/usr/sbin/apache2");
+            let writer = world.fork(launcher, 61);
+            if first_to_exit {
+                world.exit(writer, status);
+            }
+            let daemon = world.fork(launcher, 62);
+            world.exit(launcher, CODE);
+            if !first_to_exit {
+                assert_eq!(world.part(daemon), Part::Worker);
+                world.exit(writer, status);
+            }
+            assert_eq!(world.part(daemon), Part::Master);
+            let logger = world.fork(daemon, 63);
+            let subject = world.exec1(logger, "/usr/bin/dash", "sh -c rotatelogs");
+            assert_eq!(subject.origin, Part::Master);
+        }
+    }
+}
+
+#[test]
+fn a_log_writer_that_execs_after_the_launcher_has_gone_frees_the_handover() {
+    for (status, wait, part) in [
+        (CODE, 0, Part::Master),
+        (CODE, 31, Part::Worker),
+        (ExitStatus::Signal(9), 0, Part::Worker),
+        (ExitStatus::Code(1), 0, Part::Worker),
+    ] {
+        let mut world = World::new();
+        let launcher = world.server(60, "/usr/sbin/apache2");
+        let writer = world.fork(launcher, 61);
+        let daemon = world.fork(launcher, 62);
+        world.exit(launcher, status);
+        world.now += wait * SECOND;
+        let subject = world.exec1(writer, "/usr/bin/rotatelogs", "rotatelogs");
+        assert_eq!(subject.origin, Part::Master);
+        assert_eq!(world.part(daemon), part, "{status:?} {wait}");
+    }
+}
+
+#[test]
+fn old_workers_are_no_heirs_of_a_daemon_that_re_executes_itself() {
+    let mut world = World::new();
+    let launcher = world.server(60, "/usr/sbin/php-fpm8.2");
+    let first = world.fork(launcher, 61);
+    world.exit(launcher, CODE);
+    let old = world.fork(first, 62);
+    assert!(
+        world
+            .exec1(first, "/usr/sbin/php-fpm8.2", "php-fpm")
+            .own_image
+    );
+    let second = world.fork(first, 63);
+    world.exit(first, CODE);
+    assert_eq!(world.part(second), Part::Master);
+    assert_eq!(world.part(old), Part::Worker);
+    world.exit(old, CODE);
+    assert_eq!(world.part(second), Part::Master);
 }

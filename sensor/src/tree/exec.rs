@@ -279,9 +279,10 @@ impl Tree {
                 if master.branch(branch.service)?.part != Part::Master {
                     return None;
                 }
-                // A binary upgrade keeps the master's uid; workers have dropped it.
-                let same_uid = master.uid == program.cred.uid;
-                Some(if same_uid { Part::Master } else { Part::Worker })
+                // A binary upgrade keeps the master's uid, root; workers have dropped it.
+                // Where the master is not root, nothing tells them apart.
+                let upgrade = master.uid == 0 && program.cred.uid == 0;
+                Some(if upgrade { Part::Master } else { Part::Worker })
             }
             Part::Worker | Part::Descendant => None,
         }
@@ -292,12 +293,12 @@ impl Tree {
     /// A helper forked by a master and a worker that replaces itself look alike. Only
     /// Apache's master starts helpers (piped logs), as root, which its workers are not;
     /// in every other case the branch counts as a worker's, lest one hides as a helper.
+    /// Helpers are forked: a master that replaces itself, be it by a new file under its
+    /// own path which others can write, excuses nothing that comes after.
     fn origin(&self, node: &Node, branch: &Branch, program: &Program) -> Part {
         match branch.part {
             Part::Both => return Part::Both,
-            // A daemonised master has exec'ed nothing itself, and none goes on to.
-            Part::Master if node.chain.programs().is_empty() => return Part::Worker,
-            Part::Master => return Part::Master,
+            Part::Master => return Part::Worker,
             Part::Worker | Part::Descendant => {}
         }
         let Some(creator) = node.creator else {

@@ -188,6 +188,48 @@ fn an_heir_that_replaces_itself_is_judged_as_a_worker() {
 }
 
 #[test]
+fn a_master_that_replaces_itself_excuses_nothing() {
+    for path in ["/usr/sbin/apache2", "/usr/sbin/php-fpm8.2"] {
+        let mut world = World::new();
+        let master = world.server(60, path);
+        let subject = world.exec1(master, "/usr/bin/dash", "sh");
+        assert_eq!((subject.origin, subject.depth), (Part::Worker, 1));
+        let child = world.fork(master, 61);
+        let subject = world.exec1(child, "/usr/bin/id", "id");
+        assert_eq!((subject.origin, subject.depth), (Part::Worker, 2));
+        // Nor does its return.
+        assert!(!world.exec1(master, path, path).own_image);
+        let child = world.fork(master, 62);
+        assert_eq!(
+            world.exec1(child, "/usr/bin/dash", "sh").origin,
+            Part::Worker
+        );
+    }
+}
+
+#[test]
+fn a_worker_of_a_master_that_is_not_root_never_becomes_master() {
+    for (uid, exec_uid, part) in [
+        (0, 0, Part::Master),
+        (0, 33, Part::Worker),
+        (1000, 1000, Part::Worker),
+    ] {
+        let mut world = World::new();
+        let master = world.stranger(60);
+        world.setuid(master, uid);
+        world.exec(master, "/usr/sbin/php-fpm8.2", "php-fpm");
+        let worker = world.fork(master, 61);
+        world.setuid(worker, exec_uid);
+        let subject = world.exec1(worker, "/usr/sbin/php-fpm8.2", "php-fpm");
+        assert!(subject.own_image);
+        assert_eq!((world.part(worker), subject.origin), (part, part));
+        let child = world.fork(worker, 62);
+        let subject = world.exec1(child, "/usr/bin/dash", "sh");
+        assert_eq!(subject.origin, Part::Worker);
+    }
+}
+
+#[test]
 fn java_starting_java_is_no_re_exec() {
     let mut world = World::new();
     let java = world.stranger(70);

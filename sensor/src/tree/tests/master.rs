@@ -230,6 +230,29 @@ fn a_worker_of_a_master_that_is_not_root_never_becomes_master() {
 }
 
 #[test]
+fn a_replaced_binary_others_can_write_does_not_silence_its_service() {
+    let mut world = World::new();
+    let (master, _) = world.fpm();
+    for round in 1..3 {
+        let mut exec = world.exec_event(master, "/usr/sbin/php-fpm8.2", "php-fpm -F");
+        let mut replaced = (*exec.program).clone();
+        replaced.image.file.ino += round;
+        replaced.image.mode = 0o100_775;
+        exec.program = Arc::new(replaced);
+        let subjects = world.apply(&Event::Exec(exec));
+        assert_eq!(subjects.len(), 1);
+        assert_eq!(subjects[0].origin, Part::Worker);
+        let worker = world.fork(master, 110);
+        world.setuid(worker, 33);
+        let child = world.fork(worker, 111);
+        let subject = world.exec1(child, "/usr/bin/dash", "sh -c id");
+        assert_eq!(subject.origin, Part::Worker);
+        assert!(!subject.own_image);
+        assert_eq!(subject.service.map(|service| service.id), Some(master));
+    }
+}
+
+#[test]
 fn java_starting_java_is_no_re_exec() {
     let mut world = World::new();
     let java = world.stranger(70);

@@ -46,12 +46,24 @@ pub(super) struct Table {
     program_bytes: usize,
     /// Root services whose last member is gone, not yet told to the kernel side.
     ended: Vec<ProcessId>,
+    /// Root services that may have lost their last live member since they were asked for.
+    idle: BTreeSet<ProcessId>,
 }
 
 impl Table {
     /// Root services whose last member has gone since the last call.
     pub(super) fn take_ended(&mut self) -> Vec<ProcessId> {
         std::mem::take(&mut self.ended)
+    }
+
+    /// Root services that may have lost their last live member since the last call.
+    pub(super) fn take_idle(&mut self) -> BTreeSet<ProcessId> {
+        std::mem::take(&mut self.idle)
+    }
+
+    /// To be given by the next [`Self::take_idle`].
+    pub(super) fn put_idle(&mut self, service: ProcessId) {
+        self.idle.insert(service);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -248,6 +260,7 @@ impl Table {
         let (members, within, nested) = (entry.members, entry.within, entry.nested);
         if members == 0 {
             self.services.remove(&service);
+            self.idle.remove(&service);
             if over {
                 self.ended.push(service);
             }
@@ -327,6 +340,9 @@ impl Table {
                 } else {
                     entry.live.saturating_sub(1)
                 };
+                if entry.live == 0 && entry.within.is_none() {
+                    self.idle.insert(branch.service);
+                }
             }
         }
     }

@@ -61,7 +61,10 @@ impl Tree {
         // Younger first: children before their creators.
         members.sort_unstable_by(|a, b| b.cmp(a));
         for &(id, _) in members.iter().take(budget) {
-            self.table.remove(id);
+            // A member with children outside the service stays, and its root with it.
+            if !self.table.is_needed_root(id) {
+                self.table.remove(id);
+            }
         }
         for &(_, service) in members.iter().skip(budget) {
             self.table.put_idle(service);

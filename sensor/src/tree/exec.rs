@@ -329,7 +329,7 @@ impl Tree {
         self.table.part(creator, service) == Some(Part::Master)
             || node.creator.is_some_and(|master| {
                 self.table.part(master, service) == Some(Part::Master)
-                    && self.heir_of(master, program.time_ns) == Some(creator)
+                    && self.may_succeed(master, creator, program.time_ns)
             })
     }
 

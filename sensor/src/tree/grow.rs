@@ -330,20 +330,46 @@ impl Tree {
 
     /// The process that takes over if `master` exits at `time_ns`.
     pub(super) fn heir_of(&self, master: ProcessId, time_ns: u64) -> Option<ProcessId> {
-        let node = self.table.get(master)?;
-        let program = node.program.as_ref()?;
+        if !self.may_daemonise(master, time_ns) {
+            return None;
+        }
+        let heir = self.table.get(master)?.heirs.only()?;
+        let child = self.table.get(heir)?;
+        (child.is_live() && child.chain.programs().is_empty() && child.creator == Some(master))
+            .then_some(heir)
+    }
+
+    /// `child` may turn out to be the heir of `master`: a daemon is forked last, while
+    /// the log writers forked before it may still have to exec.
+    pub(super) fn may_succeed(&self, master: ProcessId, child: ProcessId, time_ns: u64) -> bool {
+        let (Some(above), Some(node)) = (self.table.get(master), self.table.get(child)) else {
+            return false;
+        };
+        let by_itself = above
+            .end
+            .is_none_or(|end| end.status == Some(ExitStatus::Code(0)));
+        by_itself
+            && node.claim.is_some()
+            && node.creator == Some(master)
+            && above.heirs.is_youngest(child)
+            && self.may_daemonise(master, time_ns)
+    }
+
+    /// It is not too long ago that `master` began.
+    fn may_daemonise(&self, master: ProcessId, time_ns: u64) -> bool {
+        let Some(program) = self
+            .table
+            .get(master)
+            .and_then(|node| node.program.as_ref())
+        else {
+            return false;
+        };
         let began = match program.source {
             Source::Exec => program.time_ns,
             // The exec was not seen; it was not before the birth.
             Source::Scan => master.start_ns,
         };
-        if time_ns.saturating_sub(began) > DAEMONISE_NS {
-            return None;
-        }
-        let heir = node.heirs.only()?;
-        let child = self.table.get(heir)?;
-        (child.is_live() && child.chain.programs().is_empty() && child.creator == Some(master))
-            .then_some(heir)
+        time_ns.saturating_sub(began) <= DAEMONISE_NS
     }
 }
 

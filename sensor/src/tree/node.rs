@@ -99,6 +99,8 @@ pub(super) struct Heirs {
     image: u32,
     start_ns: u64,
     tgid: u32,
+    /// Start of the youngest ever added.
+    youngest_ns: u64,
 }
 
 /// That a child counts among the heirs of its creator: under which image it was forked.
@@ -110,6 +112,7 @@ impl Heirs {
     pub(super) fn add(&mut self, child: ProcessId) -> Claim {
         self.count = self.count.saturating_add(1);
         self.toggle(child);
+        self.youngest_ns = self.youngest_ns.max(child.start_ns);
         Claim(self.image)
     }
 
@@ -132,6 +135,11 @@ impl Heirs {
     fn toggle(&mut self, child: ProcessId) {
         self.start_ns ^= child.start_ns;
         self.tgid ^= child.tgid;
+    }
+
+    /// `child`, one of them, was forked last.
+    pub(super) fn is_youngest(&self, child: ProcessId) -> bool {
+        self.count > 0 && child.start_ns == self.youngest_ns
     }
 
     /// The one child left that never exec'ed.

@@ -332,3 +332,32 @@ fn old_workers_are_no_heirs_of_a_daemon_that_re_executes_itself() {
     world.exit(old, CODE);
     assert_eq!(world.part(second), Part::Master);
 }
+
+#[test]
+fn the_last_child_of_a_lingering_launcher_may_start_log_writers() {
+    let mut world = World::new();
+    let launcher = world.server(60, "/usr/sbin/apache2");
+    let pending = world.fork(launcher, 61);
+    let daemon = world.fork(launcher, 62);
+    let logger = world.fork(daemon, 63);
+    let subject = world.exec1(logger, "/usr/bin/dash", "sh -c rotatelogs");
+    assert_eq!(subject.origin, Part::Master);
+    // Not the child of another, nor of one that has dropped root.
+    let child = world.fork(pending, 64);
+    assert_eq!(
+        world.exec1(child, "/usr/bin/dash", "sh").origin,
+        Part::Worker
+    );
+    let child = world.fork(daemon, 65);
+    world.setuid(child, 33);
+    assert_eq!(
+        world.exec1(child, "/usr/bin/dash", "sh").origin,
+        Part::Worker
+    );
+    world.exit(launcher, ExitStatus::Signal(9));
+    let child = world.fork(daemon, 66);
+    assert_eq!(
+        world.exec1(child, "/usr/bin/dash", "sh").origin,
+        Part::Worker
+    );
+}

@@ -24,10 +24,12 @@ const SERVICE_LOOK: usize = 4_096;
 
 impl Tree {
     /// Removes what exited longer ago than the grace period and has no descendant
-    /// left, at most `Limits::expire_batch` of it. Services that ended with it or since
-    /// the last call come back as retired: the kernel side can forget them.
+    /// left, and services of which nothing lives, at most `Limits::expire_batch` of both.
+    /// Services that ended with it or since the last call come back as retired: the
+    /// kernel side can forget them.
     pub fn expire(&mut self, now_ns: u64) -> Effects {
-        for _ in 0..self.limits.expire_batch {
+        let left = self.end_services(self.limits.expire_batch);
+        for _ in 0..left {
             match self.table.oldest_dead() {
                 Some((since, id)) if since.saturating_add(self.limits.grace_ns) <= now_ns => {
                     self.table.remove(id);
@@ -39,6 +41,52 @@ impl Tree {
             retired: self.table.take_ended(),
             ..Effects::default()
         }
+    }
+
+    /// Removes services whose root has exited and that have no live member, at most `budget`
+    /// processes; gives what is left of it. Anyone can start programs named like a server:
+    /// they must not stay for the grace period.
+    fn end_services(&mut self, budget: usize) -> usize {
+        let mut over = self.table.take_idle();
+        over.retain(|&root| self.is_over(root));
+        if over.is_empty() {
+            return budget;
+        }
+        let mut members: Vec<(ProcessId, ProcessId)> = self
+            .table
+            .nodes()
+            .filter_map(|(id, node)| Some((id, node.home?.service)))
+            .filter(|(_, service)| over.contains(service))
+            .collect();
+        // Younger first: children before their creators.
+        members.sort_unstable_by(|a, b| b.cmp(a));
+        for &(id, _) in members.iter().take(budget) {
+            // A member with children outside the service stays, and its root with it.
+            if !self.table.is_needed_root(id) {
+                self.table.remove(id);
+            }
+        }
+        for &(_, service) in members.iter().skip(budget) {
+            self.table.put_idle(service);
+        }
+        budget.saturating_sub(members.len())
+    }
+
+    /// Nothing of the service lives. After a loss that is not certain, nor is it of a root
+    /// that a scan did not find.
+    fn is_over(&self, root: ProcessId) -> bool {
+        let exited = self
+            .table
+            .get(root)
+            .and_then(|node| node.end)
+            .is_some_and(|end| end.status.is_some());
+        exited
+            && self.table.service(root).is_some_and(|entry| {
+                entry.live == 0
+                    && entry.within.is_none()
+                    && !entry.shed
+                    && entry.lost_before == self.lost
+            })
     }
 
     /// Brings the tables back within their bounds.

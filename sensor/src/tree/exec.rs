@@ -102,6 +102,8 @@ impl Tree {
         self.table.confirm(id);
         if self.scan_saw(exec) {
             self.undo_scan(id);
+        } else if let Some(node) = self.table.get_mut(id) {
+            node.heirs.restart();
         }
         self.table.get(id).and_then(|node| node.program.clone())
     }
@@ -132,11 +134,8 @@ impl Tree {
         {
             self.table.pop_program(id);
         }
-        if let Some(parent) = creator
-            .filter(|_| counted)
-            .and_then(|id| self.table.get_mut(id))
-        {
-            parent.heirs.add(id);
+        if counted {
+            self.table.add_heir(id);
         }
         if let Some(node) = self.table.get_mut(id) {
             node.program = node.chain.programs().last().cloned().or(program);
@@ -152,12 +151,8 @@ impl Tree {
             return;
         };
         node.uid = program.cred.uid;
-        let counted = node.chain.programs().is_empty() && node.provenance != Provenance::Lost;
-        let creator = node.creator.filter(|_| counted);
-        if let Some(parent) = creator.and_then(|creator| self.table.get_mut(creator)) {
-            parent.heirs.remove(id);
-        }
         self.table.push_program(id, Arc::clone(program));
+        self.lose_heir(id, program.time_ns);
     }
 
     fn exec_member(&mut self, exec: &Exec, effects: &mut Effects) {
@@ -284,9 +279,10 @@ impl Tree {
                 if master.branch(branch.service)?.part != Part::Master {
                     return None;
                 }
-                // A binary upgrade keeps the master's uid; workers have dropped it.
-                let same_uid = master.uid == program.cred.uid;
-                Some(if same_uid { Part::Master } else { Part::Worker })
+                // A binary upgrade keeps the master's uid, root; workers have dropped it.
+                // Where the master is not root, nothing tells them apart.
+                let upgrade = master.uid == 0 && program.cred.uid == 0;
+                Some(if upgrade { Part::Master } else { Part::Worker })
             }
             Part::Worker | Part::Descendant => None,
         }
@@ -297,12 +293,12 @@ impl Tree {
     /// A helper forked by a master and a worker that replaces itself look alike. Only
     /// Apache's master starts helpers (piped logs), as root, which its workers are not;
     /// in every other case the branch counts as a worker's, lest one hides as a helper.
+    /// Helpers are forked: a master that replaces itself, be it by a new file under its
+    /// own path which others can write, excuses nothing that comes after.
     fn origin(&self, node: &Node, branch: &Branch, program: &Program) -> Part {
         match branch.part {
             Part::Both => return Part::Both,
-            // A daemonised master has exec'ed nothing itself, and none goes on to.
-            Part::Master if node.chain.programs().is_empty() => return Part::Worker,
-            Part::Master => return Part::Master,
+            Part::Master => return Part::Worker,
             Part::Worker | Part::Descendant => {}
         }
         let Some(creator) = node.creator else {
@@ -333,7 +329,7 @@ impl Tree {
         self.table.part(creator, service) == Some(Part::Master)
             || node.creator.is_some_and(|master| {
                 self.table.part(master, service) == Some(Part::Master)
-                    && self.heir_of(master, program.time_ns) == Some(creator)
+                    && self.may_succeed(master, creator, program.time_ns)
             })
     }
 

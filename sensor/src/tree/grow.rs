@@ -86,9 +86,9 @@ impl Tree {
         let Some(parent) = self.table.get_mut(creator) else {
             return;
         };
-        parent.heirs.add(child);
         let program = parent.program.clone();
         let (home, nested) = inherited(parent);
+        self.table.add_heir(child);
         if let Some(node) = self.table.get_mut(child) {
             node.program = program;
         }
@@ -102,20 +102,16 @@ impl Tree {
             return;
         };
         let forked_only = before.chain.programs().is_empty();
-        let was_heir = forked_only && before.provenance != Provenance::Lost;
-        let supposed = before.creator.filter(|_| was_heir);
+        let before_is_live = before.end.is_none();
         if !creator_known || !self.table.set_creator(child, fork.creator, 0) {
             return;
         }
-        if let Some(parent) = supposed.and_then(|id| self.table.get_mut(id)) {
-            parent.heirs.remove(child);
+        if forked_only && before_is_live {
+            self.table.add_heir(child);
         }
-        let Some(parent) = self.table.get_mut(fork.creator) else {
+        let Some(parent) = self.table.get(fork.creator) else {
             return;
         };
-        if forked_only {
-            parent.heirs.add(child);
-        }
         let (home, nested) = inherited(parent);
         let program = parent.program.clone();
         let Some(node) = self.table.get_mut(child) else {
@@ -281,6 +277,7 @@ impl Tree {
         if exit.status == ExitStatus::Code(0) {
             self.succeed(id, exit.stamp.time_ns);
         }
+        self.lose_heir(id, exit.stamp.time_ns);
         // What only forked and left no child is nobody's ancestor and was no subject:
         // nothing can ask for it. Servers that fork for each request make many.
         let idle = self
@@ -289,6 +286,18 @@ impl Tree {
             .is_some_and(|node| node.chain.programs().is_empty());
         if idle && self.table.service(id).is_none() {
             self.table.remove(id);
+        }
+    }
+
+    /// An exec or exit leaves one heir less. The program that forks a daemon does not wait
+    /// for its log writers to exec: who takes over may be plain only after its exit.
+    pub(super) fn lose_heir(&mut self, id: ProcessId, time_ns: u64) {
+        let Some(creator) = self.table.drop_heir(id) else {
+            return;
+        };
+        let exited = self.table.get(creator).and_then(|node| node.end);
+        if exited.is_some_and(|end| end.status == Some(ExitStatus::Code(0))) {
+            self.succeed(creator, time_ns);
         }
     }
 
@@ -321,20 +330,46 @@ impl Tree {
 
     /// The process that takes over if `master` exits at `time_ns`.
     pub(super) fn heir_of(&self, master: ProcessId, time_ns: u64) -> Option<ProcessId> {
-        let node = self.table.get(master)?;
-        let program = node.program.as_ref()?;
+        if !self.may_daemonise(master, time_ns) {
+            return None;
+        }
+        let heir = self.table.get(master)?.heirs.only()?;
+        let child = self.table.get(heir)?;
+        (child.is_live() && child.chain.programs().is_empty() && child.creator == Some(master))
+            .then_some(heir)
+    }
+
+    /// `child` may turn out to be the heir of `master`: a daemon is forked last, while
+    /// the log writers forked before it may still have to exec.
+    pub(super) fn may_succeed(&self, master: ProcessId, child: ProcessId, time_ns: u64) -> bool {
+        let (Some(above), Some(node)) = (self.table.get(master), self.table.get(child)) else {
+            return false;
+        };
+        let by_itself = above
+            .end
+            .is_none_or(|end| end.status == Some(ExitStatus::Code(0)));
+        by_itself
+            && node.claim.is_some()
+            && node.creator == Some(master)
+            && above.heirs.is_youngest(child)
+            && self.may_daemonise(master, time_ns)
+    }
+
+    /// It is not too long ago that `master` began.
+    fn may_daemonise(&self, master: ProcessId, time_ns: u64) -> bool {
+        let Some(program) = self
+            .table
+            .get(master)
+            .and_then(|node| node.program.as_ref())
+        else {
+            return false;
+        };
         let began = match program.source {
             Source::Exec => program.time_ns,
             // The exec was not seen; it was not before the birth.
             Source::Scan => master.start_ns,
         };
-        if time_ns.saturating_sub(began) > DAEMONISE_NS {
-            return None;
-        }
-        let heir = node.heirs.only()?;
-        let child = self.table.get(heir)?;
-        (child.is_live() && child.chain.programs().is_empty() && child.creator == Some(master))
-            .then_some(heir)
+        time_ns.saturating_sub(began) <= DAEMONISE_NS
     }
 }
 

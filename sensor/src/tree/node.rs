@@ -87,28 +87,49 @@ impl Chain {
     }
 }
 
-/// Children that were forked and have not exec'ed: how many, and which when it is one.
+/// Live children that were forked since the last exec and have not exec'ed: how many, and
+/// which when it is one.
 ///
 /// The exclusive or of their ids is the id itself when one is left, so that the heir of
 /// a daemonising master is known without a list of children.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Heirs {
     count: u32,
+    /// Execs of the parent: children of an earlier image do not count.
+    image: u32,
     start_ns: u64,
     tgid: u32,
+    /// Start of the youngest ever added.
+    youngest_ns: u64,
 }
+
+/// That a child counts among the heirs of its creator: under which image it was forked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Claim(u32);
 
 impl Heirs {
     /// A child was forked.
-    pub(super) fn add(&mut self, child: ProcessId) {
+    pub(super) fn add(&mut self, child: ProcessId) -> Claim {
         self.count = self.count.saturating_add(1);
         self.toggle(child);
+        self.youngest_ns = self.youngest_ns.max(child.start_ns);
+        Claim(self.image)
     }
 
-    /// A child has exec'ed: it is a helper and cannot be the heir.
-    pub(super) fn remove(&mut self, child: ProcessId) {
-        self.count = self.count.saturating_sub(1);
-        self.toggle(child);
+    /// A child has exec'ed or exited: it is no heir.
+    pub(super) fn remove(&mut self, child: ProcessId, claim: Claim) {
+        if claim == Claim(self.image) {
+            self.count = self.count.saturating_sub(1);
+            self.toggle(child);
+        }
+    }
+
+    /// The parent itself has exec'ed: only children to come can take over from it.
+    pub(super) fn restart(&mut self) {
+        *self = Self {
+            image: self.image.wrapping_add(1),
+            ..Self::default()
+        };
     }
 
     fn toggle(&mut self, child: ProcessId) {
@@ -116,7 +137,12 @@ impl Heirs {
         self.tgid ^= child.tgid;
     }
 
-    /// The one child ever forked that never exec'ed.
+    /// `child`, one of them, was forked last.
+    pub(super) fn is_youngest(&self, child: ProcessId) -> bool {
+        self.count > 0 && child.start_ns == self.youngest_ns
+    }
+
+    /// The one child left that never exec'ed.
     pub(super) fn only(&self) -> Option<ProcessId> {
         (self.count == 1).then(|| ProcessId::new(self.tgid, self.start_ns))
     }
@@ -148,6 +174,8 @@ pub(super) struct Node {
     /// Nodes of the table created by this one.
     pub(super) children: u32,
     pub(super) heirs: Heirs,
+    /// While it counts among the heirs of its creator.
+    pub(super) claim: Option<Claim>,
     /// Standing in the root service.
     pub(super) home: Option<Branch>,
     /// Standing in nested services, outermost first.
@@ -177,6 +205,7 @@ impl Node {
             phantom: false,
             children: 0,
             heirs: Heirs::default(),
+            claim: None,
             home: None,
             nested: Vec::new(),
             depth: 0,

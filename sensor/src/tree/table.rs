@@ -46,12 +46,24 @@ pub(super) struct Table {
     program_bytes: usize,
     /// Root services whose last member is gone, not yet told to the kernel side.
     ended: Vec<ProcessId>,
+    /// Root services that may have lost their last live member since they were asked for.
+    idle: BTreeSet<ProcessId>,
 }
 
 impl Table {
     /// Root services whose last member has gone since the last call.
     pub(super) fn take_ended(&mut self) -> Vec<ProcessId> {
         std::mem::take(&mut self.ended)
+    }
+
+    /// Root services that may have lost their last live member since the last call.
+    pub(super) fn take_idle(&mut self) -> BTreeSet<ProcessId> {
+        std::mem::take(&mut self.idle)
+    }
+
+    /// To be given by the next [`Self::take_idle`].
+    pub(super) fn put_idle(&mut self, service: ProcessId) {
+        self.idle.insert(service);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -118,7 +130,7 @@ impl Table {
             return;
         };
         parent.children += 1;
-        parent.heirs.add(id);
+        node.claim = Some(parent.heirs.add(id));
         node.creator = Some(creator);
         node.depth = parent.depth.saturating_add(1);
         node.program.clone_from(&parent.program);
@@ -147,6 +159,10 @@ impl Table {
             return false;
         };
         parent.children += 1;
+        self.drop_heir(id);
+        let Some(parent) = self.nodes.get(&creator) else {
+            return false;
+        };
         let depth = parent.depth.saturating_add(elided).saturating_add(1);
         self.refresh(creator);
         let old = self.nodes.get_mut(&id).and_then(|node| {
@@ -156,6 +172,32 @@ impl Table {
         });
         self.release(old, 0);
         true
+    }
+
+    /// Counts a process that has not exec'ed among the heirs of its creator.
+    pub(super) fn add_heir(&mut self, id: ProcessId) {
+        let creator = self
+            .nodes
+            .get(&id)
+            .filter(|node| node.claim.is_none())
+            .and_then(|node| node.creator);
+        let Some(parent) = creator.and_then(|creator| self.nodes.get_mut(&creator)) else {
+            return;
+        };
+        let claim = parent.heirs.add(id);
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.claim = Some(claim);
+        }
+    }
+
+    /// A process has exec'ed or exited, or has another creator: it is no heir. Gives the
+    /// creator if it was one.
+    pub(super) fn drop_heir(&mut self, id: ProcessId) -> Option<ProcessId> {
+        let node = self.nodes.get_mut(&id)?;
+        let claim = node.claim.take()?;
+        let creator = node.creator?;
+        self.nodes.get_mut(&creator)?.heirs.remove(id, claim);
+        Some(creator)
     }
 
     /// `creator` has one child less in the table.
@@ -218,6 +260,7 @@ impl Table {
         let (members, within, nested) = (entry.members, entry.within, entry.nested);
         if members == 0 {
             self.services.remove(&service);
+            self.idle.remove(&service);
             if over {
                 self.ended.push(service);
             }
@@ -297,6 +340,9 @@ impl Table {
                 } else {
                     entry.live.saturating_sub(1)
                 };
+                if entry.live == 0 && entry.within.is_none() {
+                    self.idle.insert(branch.service);
+                }
             }
         }
     }

@@ -187,6 +187,66 @@ fn expiry_is_bounded_per_call() {
 }
 
 #[test]
+fn a_service_of_which_nothing_lives_ends_at_once() {
+    let mut world = World::new();
+    let (kept, _) = world.fpm();
+    let mut gone = Vec::new();
+    for pid in 200..203 {
+        let root = world.server(pid, "/tmp/nginx");
+        let child = world.fork(root, pid + 10);
+        world.exec(child, "/usr/bin/dash", "sh");
+        world.exit(root, ExitStatus::Code(0));
+        // Its descendant lives, and knows where it comes from.
+        let effects = world.tree.expire(world.now);
+        assert!(!effects.retired.contains(&root));
+        assert_eq!(lineage_pids(&world.tree, child), [pid, pid + 10]);
+        world.exit(child, ExitStatus::Signal(9));
+        gone.push(root);
+    }
+    let (last, before) = (gone.pop(), world.tree.table.len());
+    assert_eq!(before, 4);
+    assert_eq!(world.tree.expire(world.now).retired, last.as_slice());
+    assert_eq!(world.tree.table.len(), 2);
+    assert_eq!(world.part(kept), Part::Master);
+}
+
+#[test]
+fn a_service_that_lost_records_or_its_root_keeps_its_grace() {
+    let mut world = World::new();
+    let root = world.server(60, "/usr/sbin/nginx");
+    world.apply(&Event::Lost(Lost {
+        cpu: 0,
+        count: 1,
+        time_ns: world.now,
+    }));
+    world.exit(root, ExitStatus::Code(0));
+    assert!(world.tree.expire(world.now).retired.is_empty());
+    let later = world.now + 61 * SECOND;
+    assert_eq!(world.tree.expire(later).retired, [root]);
+}
+
+#[test]
+fn ending_services_is_bounded_per_call() {
+    let limits = Limits {
+        expire_batch: 10,
+        ..Limits::default()
+    };
+    let mut world = World::with(limits, Scope::Services);
+    let root = world.server(60, "/usr/sbin/nginx");
+    for pid in 100..124 {
+        let child = world.fork(root, pid);
+        world.exec(child, "/usr/bin/true", "true");
+        world.exit(child, ExitStatus::Code(0));
+    }
+    world.exit(root, ExitStatus::Code(0));
+    for left in [15, 5, 0] {
+        let ended = world.tree.expire(world.now).retired;
+        assert_eq!(world.tree.table.len(), left);
+        assert_eq!(ended.contains(&root), left == 0);
+    }
+}
+
+#[test]
 fn the_view_is_ordered_and_shows_the_exited_only_above_the_living() {
     let mut world = World::new();
     let (_, worker) = world.fpm();

@@ -174,7 +174,7 @@ pub const FIELDS: &[Field] = &[
     Field::new(
         "Exec.Program",
         List,
-        "What runs, by name without version: the program (busybox applets and ld.so seen through) and the #! script",
+        "What runs, by name without version: the program (applets of an installed busybox and ld.so seen through) and the #! script",
         programs,
     ),
     Field::new(
@@ -287,7 +287,7 @@ pub const FIELDS: &[Field] = &[
     Field::new(
         "Masquerade.Loader",
         Bool,
-        "A dynamic loader was told to run a shell",
+        "A dynamic loader was told to run a program, or its arguments were cut",
         |v| flag(masquerade::is_loader(v.subject)),
     ),
 ];

@@ -276,6 +276,14 @@ pub(super) fn script(program: &Program) -> Option<Cow<'_, [u8]>> {
     Some(Cow::Owned(path))
 }
 
+/// `true` when the script was named relative to a directory whose beginning is missing.
+pub(super) fn is_script_cut(program: &Program) -> bool {
+    program.faults.has(fault::CWD_CUT)
+        && program
+            .script()
+            .is_some_and(|script| !script.starts_with(b"/"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,6 +29,20 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// `text` as one word of a line: escaped, and quoted when it could be taken for several
+/// words, for none, or for what a drawing puts between words.
+pub(crate) fn word(text: &str) -> String {
+    let shown = escape(text);
+    let parts = |character: char| {
+        character.is_whitespace() || matches!(character, '\'' | '"' | '→' | '└' | '├' | '│')
+    };
+    if shown.is_empty() || shown.contains(parts) {
+        format!("'{}'", shown.replace('\'', "'\\''"))
+    } else {
+        shown.into_owned()
+    }
+}
+
 /// Characters that do something else than being read: controls (C0, DEL, C1), line and
 /// paragraph separators, all of Unicode's category Cf (bidirectional controls, zero
 /// width, tags), and what is drawn as nothing or as a blank without being one.
@@ -92,6 +106,25 @@ mod tests {
             "\\x1b[31m\\n\\t\\x7f\\u{9b}"
         );
         assert_eq!(escape("txt.\u{202e}php"), "txt.\\u{202e}php");
+    }
+
+    #[test]
+    fn a_word_stays_one() {
+        for (text, shown) in [
+            ("/usr/bin/id", "/usr/bin/id"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("a\u{3000}b", "'a\u{3000}b'"),
+            ("it's", "'it'\\''s'"),
+            (
+                "/srv/p  [root]  exited 0 → /nginx",
+                "'/srv/p  [root]  exited 0 → /nginx'",
+            ),
+            ("a→b", "'a→b'"),
+            ("a\nb", "a\\nb"),
+        ] {
+            assert_eq!(word(text), shown);
+        }
     }
 
     #[test]

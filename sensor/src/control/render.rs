@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::printable::escape;
+use crate::printable::{escape, word};
 
 /// Characters of a command line that are drawn; JSON has all of it.
 const LINE_MAX: usize = 200;
@@ -60,7 +60,7 @@ fn describe(process: &Value) -> String {
         if executable.is_empty() {
             "?".into()
         } else {
-            executable.clone()
+            word(&executable)
         },
     ];
     let args: Vec<&str> = list(process, "args")
@@ -84,16 +84,6 @@ fn describe(process: &Value) -> String {
         shown.extend([" [", &provenance, "]"]);
     }
     shown
-}
-
-/// An argument as one word: quoted when it could be taken for several or for none.
-fn word(arg: &str) -> String {
-    let shown = escape(arg);
-    if shown.is_empty() || shown.contains([' ', '\'', '"']) {
-        format!("'{}'", shown.replace('\'', "'\\''"))
-    } else {
-        shown.into_owned()
-    }
 }
 
 fn line(out: &mut String, above: &[bool], mark: &str, text: &str) {

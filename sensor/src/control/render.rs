@@ -79,6 +79,9 @@ fn describe(process: &Value) -> String {
         shown.truncate(cut);
         shown.push_str("...");
     }
+    if process.get("exited").and_then(Value::as_bool) == Some(true) {
+        shown.push_str(" (exited)");
+    }
     let provenance = text(process, "provenance");
     if !provenance.is_empty() && provenance != "observed" {
         shown.extend([" [", &provenance, "]"]);
@@ -184,6 +187,18 @@ php-fpm app php8.2-fpm.service
 
 nginx
 └─ ? ?
+";
+        assert_eq!(tree(&reply), expected);
+    }
+
+    #[test]
+    fn the_exited_and_forged_columns_show() {
+        let process = json!({"pid": 12, "part": "descendant", "exited": true,
+            "executable": "/srv/p  [scanned] → 'x'", "args": ["p"], "provenance": "observed"});
+        let reply = json!({"services": [{"kind": "nginx", "processes": [process]}]});
+        let expected = "\
+nginx
+└─ 12 descendant '/srv/p  [scanned] → '\''x'\''' (as p) (exited)
 ";
         assert_eq!(tree(&reply), expected);
     }

@@ -105,7 +105,7 @@ pub fn check(directory: Option<&Path>) -> CheckReport {
 }
 
 /// Fields of a rule that will never have a value.
-fn unserved(candidate: &Candidate) -> Vec<Problem> {
+pub(super) fn unserved(candidate: &Candidate) -> Vec<Problem> {
     let Candidate { rule, sigma, .. } = candidate;
     let mut problems = Vec::new();
     for name in analysis::fields(sigma) {

@@ -53,11 +53,18 @@ impl fmt::Display for CheckReport {
         } = self;
         write!(
             f,
-            "{rules} rules, {examples} examples, {} skipped, {} errors",
+            "{}, {}, {} skipped, {}",
+            count(*rules, "rule"),
+            count(*examples, "example"),
             skipped.len(),
-            self.errors()
+            count(self.errors(), "error")
         )
     }
+}
+
+/// `1 rule`, `2 rules`.
+pub(super) fn count(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Checks the rules under `directory` against one another and the shipped ones;
@@ -212,7 +219,7 @@ examples:
         let (_directory, report) = checked(&[("good.yml", GOOD)]);
         assert_eq!(
             report.to_string(),
-            "1 rules, 2 examples, 0 skipped, 0 errors"
+            "1 rule, 2 examples, 0 skipped, 0 errors"
         );
     }
 

@@ -321,8 +321,8 @@ impl fmt::Display for RuleSet {
         }
         write!(
             f,
-            "{} rules, {} skipped",
-            self.rules.len(),
+            "{}, {} skipped",
+            check::count(self.rules.len(), "rule"),
             self.skipped.len()
         )
     }

@@ -198,7 +198,7 @@ nginx
         let reply = json!({"services": [{"kind": "nginx", "processes": [process]}]});
         let expected = "\
 nginx
-└─ 12 descendant '/srv/p  [scanned] → '\''x'\''' (as p) (exited)
+└─ 12 descendant '/srv/p  [scanned] → '\\''x'\\''' (as p) (exited)
 ";
         assert_eq!(tree(&reply), expected);
     }

@@ -182,12 +182,12 @@ pub struct DoctorArgs {
 /// `rules ...`
 #[derive(Debug, Subcommand)]
 pub enum RulesCommand {
-    /// Check every rule in a directory and name each fault by file
+    /// Check every rule in a directory, or the built-in ones, and name each fault by file
     #[command(after_help = help::RULES_CHECK)]
     Check {
-        /// Directory of Sigma rules (*.yml, *.yaml)
+        /// Directory of Sigma rules (*.yml, *.yaml) [default: the built-in rules]
         #[arg(value_name = "DIR")]
-        directory: PathBuf,
+        directory: Option<PathBuf>,
     },
     /// List the rules that `run` would load
     #[command(after_help = help::RULES_LIST)]

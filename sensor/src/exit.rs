@@ -23,8 +23,6 @@ pub enum Exit {
     Unavailable = 69,
     /// A defect of the program itself (`EX_SOFTWARE`).
     Internal = 70,
-    /// Somebody tampered with the sensor.
-    Tampered = 75,
     /// Privilege is missing (`EX_NOPERM`).
     Privilege = 77,
 }

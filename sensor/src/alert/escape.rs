@@ -18,6 +18,8 @@ use std::{borrow::Cow, fmt::Write as _};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
+use crate::printable::hides;
+
 /// The mark of what was left out.
 pub(super) const ELISION: &str = "[...]";
 
@@ -61,7 +63,7 @@ pub(super) fn texts<'a>(
 /// See the module. Borrowed when nothing had to change.
 pub(super) fn escape(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = str::from_utf8(bytes)
-        && !text.chars().any(hidden)
+        && !text.chars().any(hides)
         && !misleading_backslash(text)
     {
         return Cow::Borrowed(text);
@@ -101,7 +103,7 @@ impl Escaped {
             '\r' => self.code(format_args!("\\r")),
             '\t' => self.code(format_args!("\\t")),
             '\0'..='\x1f' | '\x7f' => self.code(format_args!("\\x{:02x}", u32::from(character))),
-            _ if hidden(character) => self.code(format_args!("\\u{{{:x}}}", u32::from(character))),
+            _ if hides(character) => self.code(format_args!("\\u{{{:x}}}", u32::from(character))),
             _ => {
                 self.settle(follows(character));
                 self.text.push(character);
@@ -135,18 +137,6 @@ fn misleading_backslash(text: &str) -> bool {
     text.as_bytes()
         .windows(2)
         .any(|pair| pair[0] == b'\\' && follows(char::from(pair[1])))
-}
-
-/// Characters that do something else than being read: controls, bidi controls, line and
-/// paragraph separators, zero-width and other invisible characters, tags.
-fn hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
-            | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-        )
 }
 
 /// Bytes that `text` takes in the JSON line, quotes apart.
@@ -246,6 +236,7 @@ mod tests {
             ("gpj.\u{202e}exe".as_bytes(), "gpj.\\u{202e}exe"),
             ("\u{9b}2J\u{200b}".as_bytes(), "\\u{9b}2J\\u{200b}"),
             (b"<b>&", "<b>&"),
+            ("a\u{a0}b\u{2800}".as_bytes(), "a\\u{a0}b\\u{2800}"),
         ] {
             assert_eq!(escape(bytes), shown);
             assert_eq!(unescape(shown), bytes);
@@ -279,7 +270,7 @@ mod tests {
         ) {
             let Text { shown, b64 } = text(&bytes);
             prop_assert_eq!(&unescape(&shown), &bytes);
-            prop_assert!(!shown.chars().any(hidden));
+            prop_assert!(!shown.chars().any(hides));
             prop_assert_eq!(b64.is_some(), shown.as_bytes() != bytes);
             if let Some(twin) = b64 {
                 prop_assert_eq!(STANDARD.decode(twin).unwrap(), bytes);

@@ -2,6 +2,8 @@
 //!
 //! Each returns what standard output shall say.
 
+use std::{fs, io::ErrorKind, path::Path};
+
 use serde_json::{Value, json};
 
 use super::{ConfigArgs, ConfigCommand, DoctorArgs, RulesCommand, TreeArgs};
@@ -61,11 +63,14 @@ pub fn doctor_command(args: &DoctorArgs) -> Result<(String, Exit), Failure> {
 /// `rules check`, whose exit code tells whether anything is wrong, and `rules list`.
 ///
 /// # Errors
-/// [`Exit::Usage`] when the configuration or a rule to be listed is refused.
+/// [`Exit::Usage`] when the configuration or a rule to be listed is refused, or the
+/// directory to be checked cannot be read.
 pub fn rules_command(command: &RulesCommand) -> Result<(String, Exit), Failure> {
     match command {
         RulesCommand::Check { directory } => {
-            let report = detect::check(Some(directory));
+            let directory = directory.as_deref();
+            directory.map_or(Ok(()), readable)?;
+            let report = detect::check(directory);
             let exit = if report.errors() > 0 {
                 Exit::Usage
             } else {
@@ -84,6 +89,24 @@ pub fn rules_command(command: &RulesCommand) -> Result<(String, Exit), Failure> 
             Ok((text, Exit::Ok))
         }
     }
+}
+
+/// Refuses a directory of rules that cannot be read at all.
+fn readable(directory: &Path) -> Result<(), Failure> {
+    let Err(error) = fs::read_dir(directory) else {
+        return Ok(());
+    };
+    let remedy = match error.kind() {
+        ErrorKind::NotFound => "give a directory that exists, or none to check the built-in rules",
+        ErrorKind::NotADirectory => "give the directory that holds the file",
+        ErrorKind::PermissionDenied => "run as a user who may read it",
+        _ => "give another directory, or none to check the built-in rules",
+    };
+    let directory = directory.display();
+    Err(Failure::new(
+        Exit::Usage,
+        format_args!("read rules in {directory}: {error}; {remedy}"),
+    ))
 }
 
 /// A rule of `rules list --json`.
@@ -141,4 +164,42 @@ pub fn tree_command(args: &TreeArgs) -> Result<String, Failure> {
         return Ok(render::tree(&reply));
     }
     to_json(&reply)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(directory: Option<&Path>) -> Result<(String, Exit), Failure> {
+        rules_command(&RulesCommand::Check {
+            directory: directory.map(Path::to_owned),
+        })
+    }
+
+    #[test]
+    fn without_a_directory_the_shipped_rules_are_checked() {
+        let (text, exit) = check(None).unwrap();
+        assert_eq!(exit, Exit::Ok);
+        assert!(text.ends_with(" 0 skipped, 0 errors\n"), "{text}");
+        assert!(!text.starts_with("0 rules"), "{text}");
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_read_has_a_remedy() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("rule.yml");
+        fs::write(&file, "").unwrap();
+        for (path, remedy) in [
+            (
+                &directory.path().join("absent"),
+                "or none to check the built-in rules",
+            ),
+            (&file, "give the directory that holds the file"),
+        ] {
+            let failure = check(Some(path)).unwrap_err();
+            assert_eq!(failure.code, Exit::Usage);
+            assert!(failure.message.contains(remedy), "{failure}");
+        }
+        assert_eq!(check(Some(directory.path())).unwrap().1, Exit::Usage);
+    }
 }

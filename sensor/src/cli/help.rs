@@ -16,8 +16,7 @@ Examples:
 
 Exit codes:
   0 success, 64 bad usage or configuration, 69 the kernel lacks something required (or no
-  sensor is running, for `tree`), 70 a defect in the sensor, 75 the sensor was tampered
-  with, 77 privilege is missing";
+  sensor is running, for `tree`), 70 a defect in the sensor, 77 privilege is missing";
 
 pub(super) const RUN_LONG: &str = "\
 Watches this machine and writes alerts to standard output until it is stopped with Ctrl-C \
@@ -63,6 +62,7 @@ Examples:
 
 pub(super) const RULES_CHECK: &str = "\
 Examples:
+  lineage-sensor rules check
   lineage-sensor rules check /etc/lineage-sensor/rules.d";
 
 pub(super) const RULES_LIST: &str = "\

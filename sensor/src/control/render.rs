@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::printable::escape;
+use crate::printable::{escape, word};
 
 /// Characters of a command line that are drawn; JSON has all of it.
 const LINE_MAX: usize = 200;
@@ -60,7 +60,7 @@ fn describe(process: &Value) -> String {
         if executable.is_empty() {
             "?".into()
         } else {
-            executable.clone()
+            word(&executable)
         },
     ];
     let args: Vec<&str> = list(process, "args")
@@ -79,21 +79,14 @@ fn describe(process: &Value) -> String {
         shown.truncate(cut);
         shown.push_str("...");
     }
+    if process.get("exited").and_then(Value::as_bool) == Some(true) {
+        shown.push_str(" (exited)");
+    }
     let provenance = text(process, "provenance");
     if !provenance.is_empty() && provenance != "observed" {
         shown.extend([" [", &provenance, "]"]);
     }
     shown
-}
-
-/// An argument as one word: quoted when it could be taken for several or for none.
-fn word(arg: &str) -> String {
-    let shown = escape(arg);
-    if shown.is_empty() || shown.contains([' ', '\'', '"']) {
-        format!("'{}'", shown.replace('\'', "'\\''"))
-    } else {
-        shown.into_owned()
-    }
 }
 
 fn line(out: &mut String, above: &[bool], mark: &str, text: &str) {
@@ -194,6 +187,18 @@ php-fpm app php8.2-fpm.service
 
 nginx
 └─ ? ?
+";
+        assert_eq!(tree(&reply), expected);
+    }
+
+    #[test]
+    fn the_exited_and_forged_columns_show() {
+        let process = json!({"pid": 12, "part": "descendant", "exited": true,
+            "executable": "/srv/p  [scanned] → 'x'", "args": ["p"], "provenance": "observed"});
+        let reply = json!({"services": [{"kind": "nginx", "processes": [process]}]});
+        let expected = "\
+nginx
+└─ 12 descendant '/srv/p  [scanned] → '\\''x'\\''' (as p) (exited)
 ";
         assert_eq!(tree(&reply), expected);
     }

@@ -53,11 +53,18 @@ impl fmt::Display for CheckReport {
         } = self;
         write!(
             f,
-            "{rules} rules, {examples} examples, {} skipped, {} errors",
+            "{}, {}, {} skipped, {}",
+            count(*rules, "rule"),
+            count(*examples, "example"),
             skipped.len(),
-            self.errors()
+            count(self.errors(), "error")
         )
     }
+}
+
+/// `1 rule`, `2 rules`.
+pub(super) fn count(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Checks the rules under `directory` against one another and the shipped ones;
@@ -105,7 +112,7 @@ pub fn check(directory: Option<&Path>) -> CheckReport {
 }
 
 /// Fields of a rule that will never have a value.
-fn unserved(candidate: &Candidate) -> Vec<Problem> {
+pub(super) fn unserved(candidate: &Candidate) -> Vec<Problem> {
     let Candidate { rule, sigma, .. } = candidate;
     let mut problems = Vec::new();
     for name in analysis::fields(sigma) {
@@ -212,7 +219,7 @@ examples:
         let (_directory, report) = checked(&[("good.yml", GOOD)]);
         assert_eq!(
             report.to_string(),
-            "1 rules, 2 examples, 0 skipped, 0 errors"
+            "1 rule, 2 examples, 0 skipped, 0 errors"
         );
     }
 

@@ -58,6 +58,8 @@ pub(super) struct Example {
     pub(super) script: Option<String>,
     /// `/` by default.
     pub(super) cwd: Option<String>,
+    /// The beginning of `cwd` is missing.
+    pub(super) cwd_cut: bool,
     pub(super) uid: u32,
     pub(super) env: BTreeMap<String, String>,
     /// Words of [`Fd::name`] for 0, 1, 2.
@@ -78,6 +80,8 @@ pub(super) struct File {
     pub(super) links: Option<u32>,
     pub(super) unlinked: bool,
     pub(super) memfd: bool,
+    /// The beginning of the path is missing.
+    pub(super) cut: bool,
     pub(super) upper: Option<bool>,
     /// The same file as this shell of [`shells`].
     pub(super) same_file: Option<String>,

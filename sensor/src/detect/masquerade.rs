@@ -1,12 +1,12 @@
 //! Programs that pretend to be another: a shell under a foreign name, a foreign
-//! program under a server's name, a shell run through the dynamic loader.
+//! program under a server's name, a program run through the dynamic loader.
 //!
 //! Judged by file identity (device and inode, owner, directory, content hash); argv[0]
 //! can only accuse, never excuse.
 
 use bstr::{BString, ByteSlice};
 
-use super::program;
+use super::program::{self, is_installed};
 use crate::{
     event::{FileId, Image},
     lineage::Subject,
@@ -63,17 +63,6 @@ const SERVERS: &[&str] = &[
     "varnishd",
 ];
 
-/// Where packages and administrators install programs.
-const SYSTEM: &[&str] = &[
-    "/usr/",
-    "/bin/",
-    "/sbin/",
-    "/opt/",
-    "/lib",
-    "/nix/store/",
-    "/snap/",
-];
-
 /// Likeness of the subject's executable to the shells in `shells`.
 pub(super) fn likeness(image: &Image, shells: &[KnownShell]) -> Likeness {
     if program::is_shell(image.name()) {
@@ -81,11 +70,11 @@ pub(super) fn likeness(image: &Image, shells: &[KnownShell]) -> Likeness {
     }
     let mut best = Likeness::None;
     for shell in shells.iter().filter(|shell| is_meant(shell)) {
-        // busybox is also installed as hard links named after its applets.
-        if program::is_multicall(program::basename(&shell.path)) && is_installed(image) {
-            continue;
-        }
-        if program::is_multicall(image.name()) {
+        // busybox is also installed as hard links named after its applets, and a copy of
+        // it under its own name is no masquerade. Another shell under that name is.
+        if program::is_multicall(program::basename(&shell.path))
+            && (is_installed(image) || program::is_multicall(image.name()))
+        {
             continue;
         }
         if shell.file == image.file {
@@ -120,12 +109,12 @@ pub(super) fn is_server(subject: &Subject) -> bool {
     claimed.is_some_and(|claimed| is_server_name(claimed) && !stands_for(file, claimed))
 }
 
-/// `true` when a dynamic loader was told to run a shell.
+/// `true` when a dynamic loader was told to run a program, or may have been: nobody but
+/// who hides starts one so, and what the program is cannot be told from its name.
 pub(super) fn is_loader(subject: &Subject) -> bool {
     let program = &subject.exec.program;
     program::is_loader(program.image.name())
-        && program::loaded(&program.args.head).is_some()
-        && program::is_shell(program::name(program))
+        && program::load(program::Argv::of(program)) != program::Load::Nothing
 }
 
 fn is_server_name(name: &[u8]) -> bool {
@@ -145,16 +134,6 @@ fn claim(title: &[u8]) -> &[u8] {
 fn stands_for(file: &[u8], claimed: &[u8]) -> bool {
     let apache = |name: &[u8]| name.starts_with(b"apache") || name.starts_with(b"httpd");
     file.starts_with(claimed) || (apache(file) && apache(claimed))
-}
-
-/// Owned by root, in a directory where only root installs.
-fn is_installed(image: &Image) -> bool {
-    image.owner == 0
-        && !image.unlinked
-        && image.mode & 0o002 == 0
-        && SYSTEM
-            .iter()
-            .any(|directory| image.path.starts_with(directory.as_bytes()))
 }
 
 #[cfg(test)]
@@ -204,6 +183,10 @@ mod tests {
             (image("/bin/ls", 8, 900_000, 0), Likeness::None),
             (image("/bin/busybox", 8, 900_000, 0), Likeness::None),
             (image("/tmp/ls", 8, 900_000, 33), Likeness::File),
+            (image("/tmp/busybox", 8, 900_000, 33), Likeness::None),
+            (image("/tmp/busybox", 7, 125_000, 33), Likeness::File),
+            (image("/srv/toybox", 99, 125_000, 33), Likeness::Size),
+            (image("/usr/bin/busybox", 99, 125_000, 0), Likeness::Size),
             (image("/usr/bin/tmux", 9, 500_000, 0), Likeness::None),
         ] {
             assert_eq!(likeness(&image, &shells), expected, "{image:?}");

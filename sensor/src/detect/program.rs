@@ -2,15 +2,15 @@
 //! dynamic loader looked through.
 //!
 //! Names come from the executable file as the kernel resolved it. argv is believed
-//! only where the file itself obeys it (busybox applets, the loader's argument), so a
-//! caller cannot talk a shell out of being one.
+//! only where the file itself obeys it (applets of an installed busybox, the loader's
+//! argument), so a caller cannot talk a shell out of being one.
 
 use std::borrow::Cow;
 
 use bstr::{BStr, BString, ByteSlice};
-use sensor_common::{limit, name};
+use sensor_common::{limit, name, record::fault};
 
-use crate::event::Program;
+use crate::event::{Image, Program};
 
 /// Shells by file name without version suffix, sorted.
 pub(super) const SHELLS: &[&str] = &[
@@ -113,58 +113,130 @@ pub(super) fn is_loader(name: &[u8]) -> bool {
         && name.contains_str(".so")
 }
 
-/// The program a loader was told to run, and where its argv starts; `None` when it
-/// only reports.
-pub(super) fn loaded(argv: &[BString]) -> Option<usize> {
+/// What a dynamic loader was told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Load {
+    /// To report, or nothing at all.
+    Nothing,
+    /// To run the program named by this argument.
+    Program(usize),
+    /// What it was told is in the part of argv that was cut away.
+    Cut,
+}
+
+/// What a loader with this argv was told to do.
+pub(super) fn load(argv: Argv<'_>) -> Load {
     let mut index = 1;
-    while let Some(arg) = argv.get(index) {
-        if arg == "--" {
+    while let Some(arg) = argv.whole(index) {
+        if arg == b"--" {
             index += 1;
             break;
         }
         if !arg.starts_with(b"--") {
             break;
         }
-        if LOADER_REPORTS.iter().any(|option| arg == option) {
-            return None;
+        if LOADER_REPORTS.iter().any(|option| arg == option.as_bytes()) {
+            return Load::Nothing;
         }
-        index += if LOADER_VALUES.iter().any(|option| arg == option) {
-            2
-        } else {
-            1
-        };
+        let valued = LOADER_VALUES.iter().any(|option| arg == option.as_bytes());
+        index += if valued { 2 } else { 1 };
     }
-    (index < argv.len()).then_some(index)
+    match (argv.whole(index), argv.cut) {
+        (Some(_), _) => Load::Program(index),
+        (None, true) => Load::Cut,
+        (None, false) => Load::Nothing,
+    }
+}
+
+/// The first arguments of a program, as far as they were captured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Argv<'p> {
+    args: &'p [BString],
+    /// More follow, and the last one here may lack its end.
+    cut: bool,
+}
+
+impl<'p> Argv<'p> {
+    pub(super) fn of(program: &'p Program) -> Self {
+        Self {
+            args: &program.args.head,
+            cut: program.args.truncated || program.faults.has(fault::ARGS | fault::ARGS_CUT),
+        }
+    }
+
+    /// An argument known in full.
+    fn whole(self, index: usize) -> Option<&'p [u8]> {
+        let arg = self.args.get(index)?;
+        (!self.cut || index + 1 < self.args.len()).then_some(arg.as_slice())
+    }
+
+    fn from(self, index: usize) -> Self {
+        let args = self.args.get(index..).unwrap_or_default();
+        Self { args, ..self }
+    }
+}
+
+/// Where packages and administrators install programs.
+const SYSTEM: &[&str] = &[
+    "/usr/",
+    "/bin/",
+    "/sbin/",
+    "/opt/",
+    "/lib",
+    "/nix/store/",
+    "/snap/",
+];
+
+/// Owned by root, in a directory where only root installs.
+pub(super) fn is_installed(image: &Image) -> bool {
+    image.owner == 0
+        && !image.unlinked
+        && image.mode & 0o002 == 0
+        && SYSTEM
+            .iter()
+            .any(|directory| image.path.starts_with(directory.as_bytes()))
 }
 
 /// Name of the program this exec runs: the stem of the executable's file name, or the
-/// applet a multi-call binary is asked for, or what a loader is told to load.
+/// applet an installed multi-call binary is asked for, or what a loader is told to load.
+///
+/// Any file may be called busybox, so one that is not installed is never looked through,
+/// nor is one of which only the loader's argument tells.
 pub(super) fn name(program: &Program) -> &BStr {
-    let mut argv = program.args.head.as_slice();
+    let mut argv = Argv::of(program);
     let mut file: &[u8] = program.image.name();
-    for _ in 0..STEPS {
-        if is_loader(file) {
-            let Some(index) = loaded(argv) else { break };
-            argv = argv.get(index..).unwrap_or_default();
-            file = argv.first().map_or(file, |path| basename(path));
-        } else if is_multicall(file) {
-            let Some((applet, rest)) = applet(argv) else {
+    if is_loader(file) {
+        for _ in 0..STEPS {
+            if !is_loader(file) {
+                break;
+            }
+            let Load::Program(index) = load(argv) else {
                 break;
             };
-            if !is_multicall(applet) {
-                return applet.as_bstr();
-            }
-            argv = rest;
-        } else {
-            break;
+            argv = argv.from(index);
+            file = argv.whole(0).map_or(file, basename);
         }
+        return stem(file).as_bstr();
+    }
+    if !is_multicall(file) || !is_installed(&program.image) {
+        return stem(file).as_bstr();
+    }
+    for _ in 0..STEPS {
+        let Some((applet, rest)) = applet(argv) else {
+            break;
+        };
+        if !is_multicall(applet) {
+            return applet.as_bstr();
+        }
+        argv = rest;
     }
     stem(file).as_bstr()
 }
 
-/// The applet a multi-call binary will run, with its argv. `None`: itself.
-fn applet(argv: &[BString]) -> Option<(&[u8], &[BString])> {
-    let name = basename(argv.first()?);
+/// The applet a multi-call binary will run, with its argv. `None`: itself, or a name that
+/// was cut.
+fn applet(argv: Argv<'_>) -> Option<(&[u8], Argv<'_>)> {
+    let name = basename(argv.whole(0)?);
     let name = name.strip_prefix(b"-").unwrap_or(name);
     if !MULTICALL
         .iter()
@@ -172,8 +244,8 @@ fn applet(argv: &[BString]) -> Option<(&[u8], &[BString])> {
     {
         return Some((stem(name), argv));
     }
-    let rest = argv.get(1..)?;
-    let first = rest.first()?;
+    let rest = argv.from(1);
+    let first = rest.whole(0)?;
     if let Some(chosen) = first.strip_prefix(b"--coreutils-prog=") {
         return Some((chosen, rest));
     }
@@ -202,6 +274,14 @@ pub(super) fn script(program: &Program) -> Option<Cow<'_, [u8]>> {
     let mut path = vec![b'/'];
     path.extend(bstr::join("/", parts));
     Some(Cow::Owned(path))
+}
+
+/// `true` when the script was named relative to a directory whose beginning is missing.
+pub(super) fn is_script_cut(program: &Program) -> bool {
+    program.faults.has(fault::CWD_CUT)
+        && program
+            .script()
+            .is_some_and(|script| !script.starts_with(b"/"))
 }
 
 #[cfg(test)]
@@ -262,9 +342,11 @@ mod tests {
             ),
             (
                 "/lib/ld-musl-x86_64.so.1",
-                &["ld", "--", "/bin/busybox", "sh"],
-                "sh",
+                &["ld", "--", "/bin/busybox", "id"],
+                "busybox",
             ),
+            ("/tmp/busybox", &["convert"], "busybox"),
+            ("/srv/busybox-1.36", &["busybox", "id"], "busybox"),
             (
                 "/usr/lib/ld-linux-x86-64.so.2",
                 &["ld.so", "--verify", "/bin/sh"],
@@ -272,6 +354,44 @@ mod tests {
             ),
         ] {
             assert_eq!(name(&program(image, argv)), expected, "{image} {argv:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_cut_is_not_believed() {
+        for (image, argv, expected) in [
+            ("/bin/busybox", &["conver"][..], "busybox"),
+            ("/bin/busybox", &["busybox", "i"], "busybox"),
+            ("/bin/busybox", &["busybox", "id", "x"], "id"),
+            ("/bin/busybox", &["id", "x"], "id"),
+            ("/lib/ld-2.31.so", &["ld", "/usr/bin/conv"], "ld-2.31.so"),
+            ("/lib/ld-2.31.so", &["ld", "/bin/dash", "-c"], "dash"),
+        ] {
+            let mut program = program(image, argv);
+            program.args.truncated = true;
+            assert_eq!(name(&program), expected, "{image} {argv:?}");
+        }
+    }
+
+    #[test]
+    fn a_loader_loads_reports_or_was_cut() {
+        use Load::{Cut, Nothing, Program};
+        for (argv, truncated, expected) in [
+            (&["ld"][..], false, Nothing),
+            (&["ld", "/tmp/x"], false, Program(1)),
+            (&["ld", "--argv0", "--list", "/tmp/x"], false, Program(3)),
+            (&["ld", "--list", "/tmp/x"], false, Nothing),
+            (&["ld", "--library-path", "/a"], false, Nothing),
+            (&["ld", "--library-path", "/a"], true, Cut),
+            (&["ld", "--verify", "/tmp/x", "a"], true, Nothing),
+            (&["ld", "--list"], true, Cut),
+            (&["ld", "/tmp"], true, Cut),
+            (&["l"], true, Cut),
+            (&[], true, Cut),
+        ] {
+            let mut program = program("/lib/ld-2.31.so", argv);
+            program.args.truncated = truncated;
+            assert_eq!(load(Argv::of(&program)), expected, "{argv:?}");
         }
     }
 

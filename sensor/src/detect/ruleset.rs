@@ -10,7 +10,7 @@ use rsigma_parser::{LogSource, SigmaCollection, SigmaRule, Status};
 use serde_json::Value;
 
 use super::{
-    analysis,
+    analysis, check,
     rule::Rule,
     source::{self, Problem, Source},
     view::View,
@@ -212,6 +212,7 @@ pub struct RuleSet {
     rules: Vec<Arc<Rule>>,
     engines: HashMap<Option<Role>, Engines>,
     skipped: Vec<Skipped>,
+    unserved: Vec<Problem>,
 }
 
 impl RuleSet {
@@ -243,6 +244,8 @@ impl RuleSet {
             .sort_by(|a, b| a.rule.rank().cmp(&b.rule.rank()));
         let roles = [None, Some(Role::Edge), Some(Role::App)];
         let engines = roles.map(|role| (role, engines(&gathered.candidates, role)));
+        let unserved = gathered.candidates.iter().flat_map(check::unserved);
+        let unserved = unserved.collect();
         Self {
             engines: engines.into_iter().collect(),
             rules: gathered
@@ -251,6 +254,7 @@ impl RuleSet {
                 .map(|c| Arc::new(c.rule))
                 .collect(),
             skipped: gathered.skipped,
+            unserved,
         }
     }
 
@@ -264,6 +268,19 @@ impl RuleSet {
     #[must_use]
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped
+    }
+
+    /// One sentence for each thing that was loaded and does nothing, or not all its author
+    /// thinks: rules left out, and fields that never have a value. May hold text from
+    /// outside.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let skipped = self
+            .skipped
+            .iter()
+            .map(|Skipped { file, rule, reason }| format!("{file}: {rule}: skipped: {reason}"));
+        let unserved = self.unserved.iter().map(ToString::to_string);
+        skipped.chain(unserved).collect()
     }
 
     /// `true` when rules wait for a fact under this role; whether for every executable.
@@ -304,8 +321,8 @@ impl fmt::Display for RuleSet {
         }
         write!(
             f,
-            "{} rules, {} skipped",
-            self.rules.len(),
+            "{}, {} skipped",
+            check::count(self.rules.len(), "rule"),
             self.skipped.len()
         )
     }

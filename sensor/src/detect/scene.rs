@@ -5,10 +5,11 @@
 use std::sync::Arc;
 
 use bstr::BString;
+use sensor_common::record::fault;
 
 use super::example::{Example, File, Link, known};
 use crate::{
-    event::{Args, Credentials, Exec, Fd, FileId, Image, ProcessId, Program, Stamp},
+    event::{Args, Credentials, Exec, Faults, Fd, FileId, Image, ProcessId, Program, Stamp},
     lineage::{Ancestor, Lineage, Part, Provenance, Role, Service, ServiceKind, Subject},
 };
 
@@ -155,8 +156,17 @@ impl Example {
                 .map(|(k, v)| (k.as_str().into(), v.as_str().into()))
                 .collect(),
             stdio,
+            faults: self.faults(),
             ..Program::default()
         })
+    }
+}
+
+impl Example {
+    fn faults(&self) -> Faults {
+        let exe = if self.file.cut { fault::EXE_CUT } else { 0 };
+        let cwd = if self.cwd_cut { fault::CWD_CUT } else { 0 };
+        Faults(exe | cwd)
     }
 }
 

@@ -4,6 +4,7 @@
 
 use bstr::ByteSlice;
 use rsigma_eval::EventValue;
+use sensor_common::record::fault;
 
 use super::{
     field::{
@@ -82,6 +83,12 @@ pub const FIELDS: &[Field] = &[
         Text,
         "Path of the executable, as the kernel resolved it",
         |v| bytes(&image(v).path),
+    ),
+    Field::new(
+        "Image.Truncated",
+        Bool,
+        "The beginning of Image is missing: it lies too deep",
+        |v| flag(v.program().faults.has(fault::EXE_CUT)),
     ),
     Field::new(
         "CommandLine",
@@ -174,7 +181,7 @@ pub const FIELDS: &[Field] = &[
     Field::new(
         "Exec.Program",
         List,
-        "What runs, by name without version: the program (busybox applets and ld.so seen through) and the #! script",
+        "What runs, by name without version: the program (applets of an installed busybox and ld.so seen through) and the #! script",
         programs,
     ),
     Field::new(
@@ -200,6 +207,12 @@ pub const FIELDS: &[Field] = &[
         Text,
         "Absolute path of the #! script",
         script,
+    ),
+    Field::new(
+        "Exec.ScriptTruncated",
+        Bool,
+        "The beginning of Exec.Script is missing: the working directory lies too deep",
+        |v| flag(program::is_script_cut(v.program())),
     ),
     Field::new("Exec.Filename", Text, "Path given to exec, as typed", |v| {
         bytes(&v.program().filename)
@@ -247,6 +260,12 @@ pub const FIELDS: &[Field] = &[
             ))
         },
     ),
+    Field::new(
+        "File.WritableByOthers",
+        Bool,
+        "Every user may change the executable",
+        |v| flag(image(v).mode & 0o002 != 0),
+    ),
     Field::new("File.Owner", Number, "uid that owns the executable", |v| {
         number(image(v).owner)
     }),
@@ -287,7 +306,7 @@ pub const FIELDS: &[Field] = &[
     Field::new(
         "Masquerade.Loader",
         Bool,
-        "A dynamic loader was told to run a shell",
+        "A dynamic loader was told to run a program, or its arguments were cut",
         |v| flag(masquerade::is_loader(v.subject)),
     ),
 ];

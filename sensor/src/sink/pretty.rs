@@ -9,7 +9,10 @@ mod layout;
 use anstyle::{AnsiColor, Style};
 
 use self::layout::{Line, Page};
-use crate::alert::{Alert, Exit, Level, Relative};
+use crate::{
+    alert::{Alert, Exit, Level, Relative},
+    printable::word,
+};
 
 const PLAIN: Style = Style::new();
 const DIM: Style = Style::new().dimmed();
@@ -131,20 +134,20 @@ fn program(relative: &Relative) -> String {
     let current = relative
         .image
         .as_ref()
-        .map_or("?", |image| image.executable.as_str());
+        .map_or_else(|| "?".to_owned(), |image| word(&image.executable));
     let earlier = relative
         .chain
         .split_last()
         .map_or(&[][..], |(_, earlier)| earlier);
     let mut names = earlier
         .iter()
-        .map(|path| path.rsplit('/').next().unwrap_or(path).to_owned());
+        .map(|path| word(path.rsplit('/').next().unwrap_or(path)));
     let mut shown = names.next().into_iter().collect::<Vec<_>>();
     if relative.chain_elided > 0 {
         shown.push(format!("{} more", relative.chain_elided));
     }
     shown.extend(names);
-    shown.push(current.to_owned());
+    shown.push(current);
     shown.join(" → ")
 }
 
@@ -153,15 +156,10 @@ fn args_of(relative: &Relative) -> Option<&Vec<String>> {
 }
 
 fn argv(args: &[String]) -> String {
-    let plain = |arg: &String| !arg.is_empty() && !arg.contains([' ', '\'', '"']);
-    let quoted = args.iter().map(|arg| {
-        if plain(arg) {
-            arg.clone()
-        } else {
-            format!("'{arg}'")
-        }
-    });
-    quoted.collect::<Vec<_>>().join(" ")
+    args.iter()
+        .map(|arg| word(arg))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn ending(exit: &Exit) -> String {
@@ -188,7 +186,7 @@ fn remarks(alert: &Alert) -> Vec<(&'static str, String)> {
             "stdio",
             format!("{} {} {}", stdio.stdin, stdio.stdout, stdio.stderr),
         ),
-        ("env", alert.process.env_vars.join(" ")),
+        ("env", argv(&alert.process.env_vars)),
         ("ATT&CK", techniques.join(" ")),
         (
             "triage",
@@ -208,4 +206,26 @@ fn remarks(alert: &Alert) -> Vec<(&'static str, String)> {
     ];
     remarks.retain(|(_, text)| !text.is_empty());
     remarks
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::alert::sample::{program, sample};
+
+    #[test]
+    fn paths_and_arguments_forge_no_columns() {
+        let mut sample = sample();
+        let hostile = Arc::new(program(
+            "/srv/p  [root]  exited 0 → /nginx",
+            &["it's", "a  (scanned)", "→"],
+        ));
+        sample.subject.exec.program = Arc::clone(&hostile);
+        sample.subject.lineage.ancestors[2].program = Some(hostile);
+        let drawn = render(&sample.alert(), false, None);
+        let line = "900  dash → '/srv/p  [root]  exited 0 → /nginx'  'it'\\''s' 'a  (scanned)' '→'";
+        assert!(drawn.contains(line), "{drawn}");
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{detector, names, rules, subject};
+use super::{RuleSet, detector, names, rules, subject};
 use crate::lineage::Subject;
 
 const SHELL: &str = "
@@ -177,4 +177,23 @@ fn a_rule_is_told_from_another_whatever_its_title() {
     let mut detector = detector(rules(&[other, detection, other, detection]));
     let matches = detector.evaluate(Arc::new(subject(SHELL)), 0).matches;
     assert_eq!(names(&matches), ["r1", "r3"]);
+}
+
+#[test]
+fn what_was_loaded_in_vain_is_told() {
+    let set = rules(&[
+        "detection: {s: {Imgae: /x}, condition: s}",
+        "detection: {s: {Hashes|contains: x}, condition: s}",
+        "status: deprecated\ndetection: {s: {Image: /x}, condition: s}",
+        "detection: {s: {Image: /x, Env.HOME: /}, condition: s}",
+    ]);
+    assert_eq!(
+        set.warnings(),
+        [
+            "2.yml: r2: skipped: deprecated",
+            "0.yml: r0: no field `Imgae`; did you mean `Image`?",
+            "1.yml: r1: field `Hashes` has a value only for rules with `needs: [hash]`",
+        ]
+    );
+    assert_eq!(RuleSet::load(&[]).unwrap().warnings(), [""; 0]);
 }

@@ -52,6 +52,9 @@ impl Started {
         let config = &effective.config;
         let host_scope = config.scope == Scope::Host;
         let rules = effective_rules(effective)?;
+        for warning in rules.warnings() {
+            warn!("{warning}");
+        }
         let catalogue = Catalogue::new(&config.services.java.main_classes);
         let shells = enrich::installed_shells();
         let mut engine = engine(effective, rules, catalogue.clone());

@@ -170,12 +170,13 @@ impl Tree {
             }
         }
         let previous = self.enter(exec);
+        let launcher = self.is_launcher(id, previous.as_deref(), &exec.program);
         let own = self.transition(id, &exec.program);
         if exec.recognised {
             self.nest(id, &exec.program, effects);
         }
         self.report_adopted(id, exec.membership, effects);
-        if is_jspawnhelper(previous.as_deref(), &exec.program) {
+        if launcher {
             return;
         }
         let Some(node) = self.table.get(id) else {
@@ -189,6 +190,26 @@ impl Tree {
                 .subjects
                 .push(self.subject(exec, Some(branch), own, previous.clone()));
         }
+    }
+
+    /// A Java service, as which `id` stands before this exec, starts a child through its
+    /// launcher. In a mount namespace of its own a path says nothing: it must be that of
+    /// every service the process stands in.
+    fn is_launcher(&self, id: ProcessId, previous: Option<&Program>, new: &Program) -> bool {
+        let Some(node) = self.table.get(id) else {
+            return false;
+        };
+        let of_java = node.branches().any(|branch| {
+            branch.part != Part::Descendant
+                && self.kind_of_service(branch.service) == Some(ServiceKind::Java)
+        });
+        let at_home = node.branches().all(|branch| {
+            self.table
+                .service(branch.service)
+                .and_then(|entry| entry.image.as_ref())
+                .is_some_and(|image| image.ns.mount == new.ns.mount)
+        });
+        of_java && at_home && is_jspawnhelper(previous, new)
     }
 
     /// Host scope: an exec outside every service.

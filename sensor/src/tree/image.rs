@@ -56,7 +56,7 @@ fn is_protected(image: &Image) -> bool {
 }
 
 /// `new` is the launcher a JVM starts its children through: `lib/jspawnhelper` beside
-/// the `bin/java` that ran before, in the same mount namespace, only root can write it.
+/// the `bin/java` that ran before, in the same mount namespace, only root can write them.
 pub(super) fn is_jspawnhelper(previous: Option<&Program>, new: &Program) -> bool {
     let Some(java) = previous else { return false };
     let Some(home) = java.image.path.strip_suffix(b"bin/java") else {
@@ -69,6 +69,7 @@ pub(super) fn is_jspawnhelper(previous: Option<&Program>, new: &Program) -> bool
         && (rest.starts_with(b"lib/") || rest.starts_with(b"jre/lib/"))
         && new.image.name() == "jspawnhelper"
         && is_protected(&new.image)
+        && is_protected(&java.image)
         && java.ns.mount == new.ns.mount
 }
 

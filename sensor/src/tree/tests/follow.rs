@@ -211,6 +211,31 @@ fn the_real_jspawnhelper_is_transparent_and_an_impostor_is_not() {
 }
 
 #[test]
+fn jspawnhelper_is_reported_outside_the_java_service_or_its_mount_namespace() {
+    // A java tool below a shell is no service process.
+    let mut world = World::new();
+    let (_, worker) = world.fpm();
+    let tool = world.fork(worker, 102);
+    world.exec(tool, "/opt/jdk/bin/java", "java -version");
+    let child = world.fork(tool, 103);
+    let path = "/opt/jdk/lib/jspawnhelper";
+    assert_eq!(world.exec(child, path, path).len(), 1);
+
+    // A java in a namespace of its own, where the path may be anything.
+    let mut world = World::new();
+    let java = world.stranger(200);
+    world.exec(java, "/opt/jdk/bin/java", "java -jar jenkins.war");
+    let child = world.fork(java, 201);
+    for path in ["/opt/jdk/bin/java", path] {
+        let mut exec = world.exec_event(child, path, "java -jar jenkins.war");
+        let mut moved = (*exec.program).clone();
+        moved.ns.mount += 1;
+        exec.program = Arc::new(moved);
+        assert!(!world.apply(&Event::Exec(exec)).is_empty(), "{path}");
+    }
+}
+
+#[test]
 fn a_server_started_by_a_member_is_judged_in_both_services() {
     let mut world = World::new();
     let (master, worker) = world.fpm();

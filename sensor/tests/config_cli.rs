@@ -126,7 +126,6 @@ fn bad_usage_exits_64() {
         "run --output xml",
         "walk",
         "rules",
-        "rules check",
         "tree extra",
     ] {
         let output = run(line);

@@ -107,7 +107,7 @@ fn unreadable_kernel_counters_are_absent_and_said() {
     );
     assert!(!text.contains("ring_full\""), "{text}");
     assert!(
-        text.contains(r#"events_lost_total{reason="gap",ring="lifecycle"} 0"#),
+        text.contains(r#"sequence_missing_total{ring="lifecycle"} 0"#),
         "{text}"
     );
 }

@@ -15,7 +15,7 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    config::{Log, LogFormat},
+    config::{Log, LogFormat, LogLevel},
     exit::{Exit, Failure},
     printable::escape,
 };
@@ -65,7 +65,14 @@ where
 
 fn filter(log: Log) -> Result<EnvFilter, Failure> {
     let (level, kernel) = (name(&log.level), name(&log.kernel));
-    EnvFilter::try_new(format!("{level},{READY}=info,{KERNEL}={kernel}"))
+    // What libraries have to say below a warning is theirs.
+    let others = if matches!(log.level, LogLevel::Error) {
+        "error"
+    } else {
+        "warn"
+    };
+    let directives = format!("{others},sensor={level},{READY}=info,{KERNEL}={kernel}");
+    EnvFilter::try_new(directives)
         .map_err(|error| Failure::new(Exit::Internal, format_args!("log filter: {error}")))
 }
 
@@ -80,7 +87,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::config::{KernelLog, LogLevel};
+    use crate::config::KernelLog;
 
     #[derive(Clone, Default)]
     struct Sink(Arc<Mutex<Vec<u8>>>);

@@ -246,3 +246,26 @@ fn the_configuration_is_checked_and_shown() {
     ]));
     assert!(shown.contains("high") && shown.contains("9753"), "{shown}");
 }
+
+/// Messages of the kernel programs come when asked for, and only then.
+#[test]
+fn kernel_messages_come_when_asked_for() {
+    let Some(scene) = Scene::begin("kernel_messages_come_when_asked_for", site::NEEDS) else {
+        return;
+    };
+    for (level, expected) in [("off", false), ("debug", true)] {
+        let mut sensor = Sensor::launch_with(&[], &[("LINEAGE_SENSOR__LOG__KERNEL", level)]);
+        sensor.wait_ready();
+        let site = Site::start(&scene, Start::Foreground, Pool::Steady);
+        let root = format!("service root: tgid {}", site.php.master().pid);
+        let mark = sensor.mark();
+        site.fence(&mut sensor, mark);
+        let said = || sensor.log().contains(&root).then_some(());
+        if expected {
+            wait::until("the message of the exec program", said);
+        } else {
+            assert!(said().is_none(), "{}", sensor.log());
+        }
+        sensor.stop();
+    }
+}

@@ -1,6 +1,10 @@
 //! `--scope host`: every process is seen, and the user's own Sigma rules judge it.
 
-use std::process::Command;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::fixture::{
     php_fpm::{Pool, Start},
@@ -104,7 +108,86 @@ fn in_service_scope_it_sees_nothing_of_them(case: Case) {
     sensor.stop();
 }
 
+/// A file that was written after the image of a container was made lies in the upper
+/// layer of its overlay; one that came with the image in a lower one.
+fn layers_of_an_overlay_are_told_apart(case: Case) {
+    const RULE: &str = "title: Anything in the overlay
+id: 3d5c7b0a-4a0e-4a53-9a0f-0a7c3f5f9b22
+name: live_test_overlay
+status: test
+logsource:
+    product: linux
+    category: process_creation
+detection:
+    selection:
+        Image|contains: '/overlay-of-the-live-tests/'
+    condition: selection
+level: high
+";
+    let Some(scene) = Scene::begin(case.name, &[]) else {
+        return;
+    };
+    let rules = scene.path().join("rules");
+    scene::write(&rules.join("overlay.yml"), RULE);
+    let overlay = Overlay::mount(scene.path());
+    let mut sensor = Sensor::start_with(&[
+        "--rung",
+        case.rung.name(),
+        "--scope",
+        "host",
+        "--rules",
+        rules.to_str().expect("a temporary path is UTF-8"),
+    ]);
+    for (name, upper) in [("shipped", false), ("written", true)] {
+        let path = overlay.0.join(name);
+        succeed(Command::new(&path).args(["-c", ":"]));
+        let path = path.to_string_lossy();
+        let alert = sensor.alert("live_test_overlay", |alert| alert.executable() == path);
+        assert_eq!(
+            alert.json["process"]["file"]["overlay_upper"], upper,
+            "{alert}"
+        );
+    }
+    sensor.stop();
+}
+
+/// A mounted overlay with a shell in either layer.
+struct Overlay(PathBuf);
+
+impl Overlay {
+    fn mount(dir: &Path) -> Self {
+        let [lower, upper, work] = ["lower", "upper", "work"].map(|name| dir.join(name));
+        let merged = dir.join("overlay-of-the-live-tests");
+        for part in [&lower, &upper, &work, &merged] {
+            fs::create_dir(part).expect("make a directory");
+        }
+        fs::copy(tool("dash"), lower.join("shipped")).expect("copy a shell");
+        let layers = format!(
+            "lowerdir={},upperdir={},workdir={}",
+            lower.display(),
+            upper.display(),
+            work.display()
+        );
+        succeed(
+            Command::new("mount")
+                .args(["-t", "overlay", "overlay", "-o", &layers])
+                .arg(&merged),
+        );
+        let overlay = Self(merged);
+        fs::copy(tool("dash"), overlay.0.join("written")).expect("copy a shell");
+        overlay
+    }
+}
+
+impl Drop for Overlay {
+    fn drop(&mut self) {
+        // Lazily: a program that has just ended may still hold it.
+        let _status = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
 on_each_rung!(
+    layers_of_an_overlay_are_told_apart,
     a_users_rule_sees_processes_outside_every_service,
     in_service_scope_it_sees_nothing_of_them,
 );

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::node::{Branch, Node};
 use super::{Effects, Scope, Tree};
-use crate::event::{FileId, Membership, ProcessId, Program, Scanned, Snapshot};
+use crate::event::{Exec, FileId, Image, Membership, ProcessId, Program, Scanned, Snapshot, Stamp};
 use crate::lineage::{Part, Provenance, ServiceKind};
 use crate::service::{self, Verdict};
 
@@ -129,18 +129,13 @@ impl Tree {
             }
         }
         if let Some(program) = &row.program {
-            self.settle(id, program, row.recognised, effects);
+            self.settle(row, program, effects);
         }
     }
 
     /// Part of a scanned member: it never exec'ed if it runs its creator's file.
-    fn settle(
-        &mut self,
-        id: ProcessId,
-        program: &Arc<Program>,
-        recognised: bool,
-        effects: &mut Effects,
-    ) {
+    fn settle(&mut self, row: &Scanned, program: &Arc<Program>, effects: &mut Effects) {
+        let id = row.process;
         let Some(node) = self.table.get(id) else {
             return;
         };
@@ -163,28 +158,75 @@ impl Tree {
             }
             return;
         }
+        let previous = above.and_then(|above| above.program.clone());
         self.transition(id, program);
-        if recognised {
+        if row.recognised {
             self.nest(id, program, effects);
         }
+        self.judge_scanned(row, program, previous.as_ref(), effects);
     }
 
     /// A process known from events: the scan tells only of an exec whose record is lost.
     fn catch_up(&mut self, row: &Scanned, effects: &mut Effects) {
         let Some(program) = &row.program else { return };
-        let known = self
-            .table
-            .get(row.process)
-            .and_then(|node| node.program.as_ref());
+        let node = self.table.get(row.process);
+        let known = node.and_then(|node| node.program.as_ref());
+        // A shell that execs a shell shows in its arguments only. A service's own
+        // processes give themselves titles; those that have left it are not excused.
+        let left = node.is_some_and(|node| {
+            node.branches()
+                .any(|branch| branch.part == Part::Descendant)
+        });
         let missed = known.is_none_or(|known| {
-            known.time_ns < program.time_ns && known.image.file != program.image.file
+            known.time_ns < program.time_ns
+                && (is_another(&known.image, &program.image)
+                    || left && self.lost > 0 && known.args.head != program.args.head)
         });
         if missed {
+            let previous = known.cloned();
             self.transition(row.process, program);
             if row.recognised {
                 self.nest(row.process, program, effects);
             }
+            self.judge_scanned(row, program, previous.as_ref(), effects);
         }
+    }
+
+    /// After a loss, what runs outside the service's own image without an exec that was
+    /// seen is judged as if it had been: else a flood would hide the one that matters.
+    /// An exec whose record is still on its way is judged twice; that is the lesser evil.
+    fn judge_scanned(
+        &self,
+        row: &Scanned,
+        program: &Arc<Program>,
+        previous: Option<&Arc<Program>>,
+        effects: &mut Effects,
+    ) {
+        let Some(node) = self.table.get(row.process).filter(|_| self.lost > 0) else {
+            return;
+        };
+        let exec = Exec {
+            stamp: Stamp {
+                time_ns: program.time_ns,
+                ..Stamp::default()
+            },
+            process: row.process,
+            membership: row.membership,
+            recognised: row.recognised,
+            parent: row.parent,
+            program: Arc::clone(program),
+        };
+        // Of a service whose own image is not known, nobody can be said to have left it.
+        let left = node.branches().filter(|branch| {
+            branch.part == Part::Descendant
+                && self
+                    .table
+                    .service(branch.service)
+                    .is_some_and(|entry| entry.image.is_some())
+        });
+        effects
+            .subjects
+            .extend(left.map(|branch| self.subject(&exec, Some(branch), false, previous.cloned())));
     }
 
     fn scan_stranger(&mut self, row: &Scanned) {
@@ -236,4 +278,13 @@ fn parents_of_workers(rows: &[&Scanned]) -> HashSet<ProcessId> {
         })
         .map(|row| row.parent)
         .collect()
+}
+
+/// `true` for another file, even where device numbers differ by how they were read
+/// (btrfs and overlayfs show the scan another one than the kernel's records).
+fn is_another(known: &Image, scanned: &Image) -> bool {
+    known.file != scanned.file
+        && (known.path != scanned.path
+            || known.size != scanned.size
+            || known.owner != scanned.owner)
 }

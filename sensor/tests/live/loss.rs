@@ -1,7 +1,7 @@
 //! Loss is data: what the ring could not take is counted to the last record, said in
 //! the alerts, and does not hide what comes after.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use rustix::process::Signal;
 
@@ -50,8 +50,23 @@ fn a_flood_is_counted_and_hides_nothing_after_it(case: Case) {
 
     agent.signal(Signal::STOP);
     let padding = "x".repeat(2_900);
-    let line = format!("i=0; while [ $i -lt {STORM} ]; do /bin/true {padding}; i=$((i+1)); done");
+    let (over, go) = (
+        scene.writable("signals").join("over"),
+        scene.path().join("go"),
+    );
+    // The last exec of the storm is the one that matters: a shell that stays, but not
+    // for ever should the test fail.
+    let survivor = format!(
+        ": survivor; i=0; while [ $i -lt 600 ] && ! [ -e {} ]; do sleep 0.1; i=$((i+1)); done",
+        go.display()
+    );
+    let line = format!(
+        "(i=0; while [ $i -lt {STORM} ]; do /bin/true {padding}; i=$((i+1)); done; \
+         : > {}; exec sh -c '{survivor}') > /dev/null 2>&1 &",
+        over.display()
+    );
     site.shell("storm.php", &line);
+    wait::until("the end of the storm", || over.exists().then_some(()));
     agent.signal(Signal::CONT);
 
     wait::until("the ring is read empty and the loss is counted", || {
@@ -67,6 +82,17 @@ fn a_flood_is_counted_and_hides_nothing_after_it(case: Case) {
         let gap = sensor.metric("sequence_missing_total");
         (full > 0.0 && (gap - full).abs() < 0.5).then_some(())
     });
+
+    // What was lost is judged by what a scan shows to run.
+    let alert = sensor.alert("shell_under_app_worker", |alert| {
+        alert.args() == ["sh", "-c", &survivor]
+    });
+    assert_eq!(alert.lineage()[0].pid(), site.php.master().pid, "{alert}");
+    assert!(
+        alert.json["evidence"]["lost_events"].as_u64() > Some(0),
+        "{alert}"
+    );
+    fs::write(&go, "").expect("let the shell end");
 
     // The kernel's marks never depended on the ring: the next attack is seen, with its
     // lineage, and the alert says that something is missing.

@@ -293,3 +293,57 @@ fn what_a_scan_does_not_list_has_exited() {
     assert_eq!(world.tree.stats().live, 3);
     assert_eq!(world.part(worker), Part::Worker);
 }
+
+#[test]
+fn after_a_loss_what_a_scan_shows_to_run_is_judged_once_and_nothing_of_the_service_is() {
+    let mut world = World::new();
+    let (master, worker) = world.fpm();
+    let child = world.fork(worker, 102);
+    let shell = world.fork(worker, 104);
+    world.exec(shell, "/usr/bin/dash", "sh -c flood");
+    // The exec of a shell, a fork with its exec, and a shell's exec of a shell never
+    // reach the tree.
+    world.deaf = true;
+    world.exec(child, "/usr/bin/dash", "sh");
+    let grandchild = world.fork(child, 103);
+    world.exec(grandchild, "/usr/bin/id", "id");
+    world.exec(shell, "/usr/bin/dash", "sh -c spy");
+    world.deaf = false;
+    world.now += SECOND;
+    let rows = vec![
+        world.row(master, ProcessId::new(1, 0), "/usr/sbin/php-fpm8.2", 0),
+        world.row(worker, master, "/usr/sbin/php-fpm8.2", 33),
+        world.row(child, worker, "/usr/bin/dash", 33),
+        world.row(grandchild, child, "/usr/bin/id", 33),
+        world.row(shell, worker, "/usr/bin/dash", 33),
+    ];
+    let snapshot = Snapshot {
+        time_ns: world.now,
+        processes: rows,
+    };
+    // Without a loss a scan tells of nothing new.
+    let mut calm = World::new();
+    let (_, other) = calm.fpm();
+    let idle = calm.fork(other, 102);
+    let row = calm.row(idle, other, "/usr/bin/dash", 33);
+    let effects = calm.tree.seed(&Snapshot {
+        time_ns: calm.now,
+        processes: vec![row],
+    });
+    assert!(effects.subjects.is_empty());
+
+    drop(world.tree.apply(&Event::Lost(Lost {
+        cpu: 0,
+        count: 3,
+        time_ns: world.now,
+    })));
+    let judged = world.tree.seed(&snapshot).subjects;
+    let pids: Vec<u32> = judged.iter().map(|s| s.exec.process.tgid).collect();
+    assert_eq!(pids, [102, 104, 103]);
+    assert!(
+        judged
+            .iter()
+            .all(|s| s.origin == Part::Worker && s.lost_events == 3)
+    );
+    assert!(world.tree.seed(&snapshot).subjects.is_empty());
+}

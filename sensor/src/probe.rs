@@ -7,6 +7,7 @@ mod counter;
 mod error;
 mod family;
 mod hook;
+mod mark;
 mod offset;
 mod seed;
 mod self_test;
@@ -230,7 +231,7 @@ impl Attached {
     /// # Errors
     /// When the map refuses.
     pub fn adopt(&mut self, process: ProcessId, membership: Membership) -> Result<(), ProbeError> {
-        seed::enter(&mut self.tasks, process, membership).map(drop)
+        mark::enter(&mut self.tasks, process, membership).map(drop)
     }
 
     /// Detaches every hook; what is in the ring stays readable.
@@ -250,7 +251,7 @@ impl Attached {
             .as_mut()
             .ok_or(ProbeError::Object("attached hook"))?;
         let first = seed::rows(ebpf)?;
-        seed::mark_missed(&first, &mut self.tasks, &mut self.services)?;
+        mark::mark_missed(&first, &mut self.tasks, &mut self.services)?;
         Survey::new(ebpf)
     }
 }

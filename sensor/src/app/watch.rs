@@ -114,7 +114,11 @@ impl<'a> Watch<'a> {
                 biased;
                 () = self.signals.stop() => break,
                 Some(fact) = self.facts.recv() => self.step(Input::Fact(fact)),
-                Some(query) = self.queries.recv() => self.step(Input::Query(query)),
+                Some(query) = self.queries.recv() => {
+                    // Forks wake nobody: what has happened by now is part of the answer.
+                    more = self.take();
+                    self.step(Input::Query(query));
+                }
                 Some(snapshot) = self.snapshots.1.recv() => self.repair(snapshot),
                 _ = tick.tick() => {
                     self.tick();

@@ -7,24 +7,21 @@
 //! parent that died in between hides nobody. When a round adds nothing, every later
 //! fork of a member is marked by the kernel itself.
 
-use std::{
-    collections::{HashMap, HashSet},
-    io::Read as _,
-    mem::offset_of,
-};
+use std::{collections::HashMap, io::Read as _, mem::offset_of};
 
-use aya::{
-    Btf, Ebpf, Pod,
-    maps::{HashMap as Tasks, MapData, MapError},
-    programs::Iter,
-};
+use aya::{Btf, Ebpf, programs::Iter};
 use bstr::{BString, ByteSlice as _};
 use sensor_common::{
-    map::{Lineage, ProcessId, SensorState, ServiceState},
+    map::{ProcessId, SensorState, ServiceState},
     record::{TaskRow, row},
 };
 
-use super::{Probe, ProbeError, error::chain, family::Family};
+use super::{
+    Probe, ProbeError,
+    error::chain,
+    family::Family,
+    mark::{enter, insert},
+};
 use crate::{
     clock,
     event::{Membership, Program, Scanned, Snapshot},
@@ -35,8 +32,6 @@ use crate::{
 /// Rounds before seeding gives up: each adds at least one process, and a host that
 /// outruns this many has a fork bomb, not a server.
 const ROUNDS: u32 = 64;
-/// Tries for a map entry that another CPU holds.
-const BUSY: u32 = 1_000;
 /// Records kept while seeding. The ring holds fewer.
 const BACKLOG: usize = 1 << 19;
 /// Name of the iterator program.
@@ -286,86 +281,6 @@ fn service_cgroup(process: ProcessId) -> Option<BString> {
         part == b"user.slice" || part.starts_with(b"user@") || part.starts_with(b"session-")
     });
     (path != "/" && !path.is_empty() && !login).then_some(path)
-}
-
-/// Makes roots of recognised processes that are no members: the service map was full
-/// when they came. Which server they are, if any, the engine finds out.
-pub(super) fn mark_missed(
-    rows: &[Row],
-    tasks: &mut Tasks<MapData, u32, Lineage>,
-    services: &mut Tasks<MapData, ProcessId, ServiceState>,
-) -> Result<(), ProbeError> {
-    let servers: HashSet<ProcessId> = rows
-        .iter()
-        .filter(|row| row.recognised)
-        .map(|row| row.process)
-        .collect();
-    let missed = rows
-        .iter()
-        .filter(|row| row.recognised && row.membership.is_none());
-    for row in missed.filter(|row| !servers.contains(&row.parent)) {
-        let root = Membership {
-            root: row.process,
-            depth: 0,
-        };
-        if !insert(
-            "LINEAGE_SERVICES",
-            services,
-            row.process,
-            ServiceState::default(),
-        )? {
-            return Ok(());
-        }
-        enter(tasks, row.process, root)?;
-    }
-    Ok(())
-}
-
-/// Writes a lineage entry. The gate is set by the iterator's next pass: the kernel
-/// alone writes it, byte by byte. `false` when the map is full.
-pub(super) fn enter(
-    tasks: &mut Tasks<MapData, u32, Lineage>,
-    process: ProcessId,
-    membership: Membership,
-) -> Result<bool, ProbeError> {
-    let Membership { root, depth } = membership;
-    let lineage = Lineage {
-        start_ns: process.start_ns,
-        root,
-        depth,
-        pad: 0,
-    };
-    insert("LINEAGE_TASKS", tasks, process.tgid, lineage)
-}
-
-/// Inserts into a hash map that programs write at the same time; `false` when it is
-/// full.
-fn insert<K: Pod, V: Pod>(
-    name: &'static str,
-    map: &mut Tasks<MapData, K, V>,
-    key: K,
-    value: V,
-) -> Result<bool, ProbeError> {
-    for _ in 0..BUSY {
-        let error = match map.insert(key, value, 0) {
-            Ok(()) => return Ok(true),
-            Err(error) => error,
-        };
-        match errno(&error) {
-            // A program has the bucket at this moment.
-            Some(libc::EBUSY | libc::EAGAIN) => {}
-            Some(libc::E2BIG | libc::ENOMEM) => return Ok(false),
-            _ => return Err(ProbeError::map(name)(error)),
-        }
-    }
-    Ok(false)
-}
-
-fn errno(error: &MapError) -> Option<i32> {
-    match error {
-        MapError::SyscallError(error) => error.io_error.raw_os_error(),
-        _ => None,
-    }
 }
 
 /// Processes found after a loss; what they run is still to be read.

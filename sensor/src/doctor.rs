@@ -39,8 +39,25 @@ pub struct HookReport {
     pub hook: &'static str,
     /// Rung that `run` would use; `null` when none works.
     pub rung: Option<&'static str>,
-    /// Each rung: `works`, or why it does not.
+    /// Why that one.
+    pub reason: String,
+    /// Each rung, best first: `works`, or why it does not.
     pub rungs: Vec<RungReport>,
+}
+
+impl HookReport {
+    /// Chooses the best rung that works, as `run` does.
+    fn choose(&mut self) {
+        let best = self.rungs.iter().position(|rung| rung.result == "works");
+        self.rung = best
+            .and_then(|best| self.rungs.get(best))
+            .map(|rung| rung.rung);
+        self.reason = match best {
+            Some(0) => "the best rung works".to_owned(),
+            Some(_) => "the best rung that works".to_owned(),
+            None => "no rung works".to_owned(),
+        };
+    }
 }
 
 /// One way to attach a hook.
@@ -162,28 +179,25 @@ impl Report {
 
     fn trials(&mut self, trials: &[Trial]) {
         for trial in trials {
-            let works = trial.result.is_ok();
-            let result = trial
-                .result
-                .clone()
-                .map_or_else(|why| why, |()| "works".to_owned());
+            let result = match &trial.result {
+                Ok(()) => "works".to_owned(),
+                Err(why) => why.clone(),
+            };
             let rung = RungReport {
                 rung: trial.rung.name(),
                 result,
             };
-            let chosen = works.then(|| trial.rung.name());
             match self.hooks.iter_mut().find(|hook| hook.hook == trial.hook) {
-                Some(hook) => {
-                    hook.rung = hook.rung.or(chosen);
-                    hook.rungs.push(rung);
-                }
+                Some(hook) => hook.rungs.push(rung),
                 None => self.hooks.push(HookReport {
                     hook: trial.hook,
-                    rung: chosen,
+                    rung: None,
+                    reason: String::new(),
                     rungs: vec![rung],
                 }),
             }
         }
+        self.hooks.iter_mut().for_each(HookReport::choose);
     }
 
     /// What makes alerts poorer without keeping the sensor from running.
@@ -217,9 +231,10 @@ impl fmt::Display for Report {
         for hook in &self.hooks {
             writeln!(
                 f,
-                "hook         {} {}",
+                "hook         {} {}: {}",
                 hook.hook,
-                hook.rung.unwrap_or("does not attach")
+                hook.rung.unwrap_or("does not attach"),
+                hook.reason
             )?;
             for rung in &hook.rungs {
                 writeln!(f, "               {:8} {}", rung.rung, escape(&rung.result))?;

@@ -1,7 +1,7 @@
 //! The user-space agent of the lineage sensor.
 //!
-//! One direction: ring -> decode -> tree -> service -> detect -> alert -> sink. A module
-//! names only what stands to its left and `sensor_common`. See ARCHITECTURE.md.
+//! One direction: decode -> ring -> service -> tree -> detect -> alert -> engine -> sink.
+//! On this way a module names only what stands to its left. See ARCHITECTURE.md.
 #![deny(unsafe_code, reason = "only `ring` needs what has no safe wrapper")]
 
 pub mod alert;

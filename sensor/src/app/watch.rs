@@ -31,8 +31,9 @@ use crate::{
 
 /// How often the ring is looked at without a wake-up, and time passes for the engine.
 const TICK: Duration = Duration::from_millis(100);
-/// Records taken from the ring before others get a turn.
-const BATCH: usize = 4_096;
+/// Records taken from the ring before others get a turn. What they cause is handed on
+/// after each batch, so that it fits the queues of the sinks.
+const BATCH: usize = 256;
 /// How often losses are looked for that leave no gap in the stream, and the least time
 /// between two scans after losses.
 const LOOK: Duration = Duration::from_secs(1);
@@ -134,7 +135,9 @@ impl<'a> Watch<'a> {
         }
         info!("stopping: detaching, writing what is left");
         self.attached.detach();
-        while self.take() {}
+        while self.take() {
+            self.deliver();
+        }
         self.deliver();
         Ok(())
     }

@@ -182,23 +182,26 @@ impl Probe {
         // The older first, so that a server is known when one below it is looked at.
         recognised.sort_unstable_by_key(|row| row.process);
         for row in recognised {
-            family.close();
             let below = family.is_below_member(row.process);
-            match row.membership {
+            let marked = match row.membership {
                 Some(own) if own.root == row.process && below => {
                     self.services
                         .remove(&row.process)
                         .map_err(ProbeError::map("LINEAGE_SERVICES"))?;
                     family.give_back(row.process);
-                    progress = true;
+                    true
                 }
                 None if !below && !family.strangers.contains(&row.process) => {
-                    progress |= self.mark_root(row.process, family, server)?;
+                    self.mark_root(row.process, family, server)?
                 }
-                _ => {}
+                _ => false,
+            };
+            // The next row may stand below this one.
+            if marked {
+                family.close();
+                progress = true;
             }
         }
-        family.close();
         Ok(progress)
     }
 

@@ -112,9 +112,9 @@ enum Main<'a> {
     Hidden,
 }
 
-/// `true` unless the command line shows that this `java` is no server. A command line
-/// that shows neither counts as a server: a false alert can be silenced, a server
-/// nobody watches cannot.
+/// `true` when the command line names a server we know, or `extra` names. Another class
+/// or jar is no server; where neither can be seen (cut off, `@argfile`) it counts as one:
+/// a false alert can be silenced, a server nobody watches cannot.
 pub(super) fn is_server(args: &Args, faults: Faults, extra: &[String]) -> bool {
     let cut = args.truncated || faults.has(fault::ARGS | fault::ARGS_CUT);
     let words: Vec<&[u8]> = args.head.iter().map(|word| &word[..]).collect();

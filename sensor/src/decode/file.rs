@@ -143,11 +143,18 @@ mod tests {
             (b"", "x.php", "/x.php"),
             (b"", "", "/"),
         ] {
-            assert_eq!(
-                joined(components, text.as_bytes(), false),
-                expected,
-                "{text}"
-            );
+            let parts = Parts {
+                components,
+                text: text.as_bytes(),
+                ..Parts::default()
+            };
+            assert_eq!(parts.joined(), expected, "{text}");
+            let cut = Parts {
+                text_cut: true,
+                ..parts
+            };
+            let lost = !text.is_empty();
+            assert_eq!(cut.joined().starts_with(b"[...]"), lost, "{text}");
         }
     }
 }

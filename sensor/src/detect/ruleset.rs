@@ -242,7 +242,7 @@ impl RuleSet {
         gathered
             .candidates
             .sort_by(|a, b| a.rule.rank().cmp(&b.rule.rank()));
-        let roles = [None, Some(Role::Edge), Some(Role::App)];
+        let roles = Role::ALL.into_iter().map(Some).chain([None]);
         let engines = roles.map(|role| (role, engines(&gathered.candidates, role)));
         let unserved = gathered.candidates.iter().flat_map(check::unserved);
         let unserved = unserved.collect();

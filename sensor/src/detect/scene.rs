@@ -11,6 +11,7 @@ use super::example::{Example, File, Link, known};
 use crate::{
     event::{Args, Credentials, Faults, Fd, FileId, Image, ProcessId, Program, Stamp},
     lineage::{Act, Ancestor, Lineage, Part, Provenance, Role, Service, ServiceKind, Subject},
+    service,
 };
 
 impl Example {
@@ -66,15 +67,11 @@ impl Example {
             .iter()
             .find(|kind| kind.name() == word)
             .ok_or_else(|| format!("service `{word}`"))?;
-        let usual = if kind == ServiceKind::Nginx {
-            Role::Edge
-        } else {
-            Role::App
-        };
         let role = match self.role.as_deref() {
-            None => usual,
-            Some(word) => named(&[Role::Edge, Role::App], Role::name, word)
-                .ok_or_else(|| format!("role `{word}`"))?,
+            None => service::role(kind),
+            Some(word) => {
+                named(&Role::ALL, Role::name, word).ok_or_else(|| format!("role `{word}`"))?
+            }
         };
         Ok(Some(Service {
             id: process(0),
@@ -86,7 +83,7 @@ impl Example {
 
     fn origin(&self, service: Option<&Service>) -> Result<Part, String> {
         let usual = match service {
-            Some(service) if service.kind == ServiceKind::Java => "both",
+            Some(service) if !service::has_workers(service.kind) => "both",
             Some(_) => "worker",
             None => "descendant",
         };
@@ -221,9 +218,32 @@ const fn root(kind: Option<ServiceKind>) -> &'static str {
     match kind {
         Some(ServiceKind::Nginx) => "/usr/sbin/nginx",
         Some(ServiceKind::Apache) => "/usr/sbin/apache2",
+        Some(ServiceKind::Lighttpd) => "/usr/sbin/lighttpd",
+        Some(ServiceKind::Haproxy) => "/usr/sbin/haproxy",
         Some(ServiceKind::PhpFpm) => "/usr/sbin/php-fpm8.2",
+        Some(ServiceKind::PhpCgi) => "/usr/bin/php-cgi8.2",
+        Some(ServiceKind::Php) => "/usr/bin/php8.2",
+        Some(ServiceKind::Fcgiwrap) => "/usr/sbin/fcgiwrap",
         Some(ServiceKind::Java) => "/usr/lib/jvm/java-17-openjdk-amd64/bin/java",
-        Some(ServiceKind::Unknown) | None => "/usr/lib/systemd/systemd",
+        Some(ServiceKind::Uwsgi) => "/usr/bin/uwsgi-core",
+        Some(
+            ServiceKind::Gunicorn
+            | ServiceKind::Uvicorn
+            | ServiceKind::Hypercorn
+            | ServiceKind::Daphne
+            | ServiceKind::Waitress
+            | ServiceKind::Python,
+        ) => "/usr/bin/python3.11",
+        Some(ServiceKind::Node) => "/usr/bin/node",
+        Some(ServiceKind::Puma | ServiceKind::Unicorn | ServiceKind::Ruby) => "/usr/bin/ruby3.1",
+        Some(ServiceKind::Perl) => "/usr/bin/perl",
+        Some(ServiceKind::Postgres) => "/usr/lib/postgresql/15/bin/postgres",
+        Some(ServiceKind::Mysql) => "/usr/sbin/mariadbd",
+        Some(ServiceKind::Redis) => "/usr/bin/redis-server",
+        Some(ServiceKind::Mongodb) => "/usr/bin/mongod",
+        Some(ServiceKind::Gitea) => "/usr/local/bin/gitea",
+        Some(_) => "/usr/sbin/server",
+        None => "/usr/lib/systemd/systemd",
     }
 }
 

@@ -29,7 +29,10 @@ mod table;
 mod tests;
 mod view;
 
-pub(crate) use self::category::name as action_name;
+pub(crate) use self::{
+    category::name as action_name, filetype::extension as file_extension,
+    table::network::protocol as protocol_name,
+};
 pub use self::{
     category::Category,
     check::{CheckReport, check},

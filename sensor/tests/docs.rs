@@ -271,6 +271,11 @@ impl Deliver for Nowhere {
 /// Words for labels whose values are no fixed list.
 const OPEN: &[(&str, &str, &str)] = &[
     ("alerts_total", "rule", "id of a rule, or `overflow`"),
+    (
+        "alerts_total",
+        "service",
+        "kind of the service, `none`, or `overflow`",
+    ),
     ("build_info", "kernel", "release of the kernel"),
     ("build_info", "version", "version of the sensor"),
     ("degraded", "reason", "a sentence of the sensor's own"),
@@ -280,6 +285,7 @@ const OPEN: &[(&str, &str, &str)] = &[
 fn scrape() -> String {
     let core = Arc::new(CoreStats::default());
     core.set_self_test(1);
+    core.set_services(ServiceKind::ALL.iter().map(|&kind| (kind, 1)));
     let build = Build {
         version: "0",
         kernel: "0",
@@ -295,11 +301,8 @@ fn scrape() -> String {
     metrics.set_hooks(Hook::names().flat_map(rungs).collect());
     metrics.set_degraded(vec!["0".to_owned()]);
     let levels = ["informational", "low", "medium", "high", "critical"];
-    let kinds = ServiceKind::ALL.iter().map(|kind| kind.name());
-    for kind in kinds.chain(["none"]) {
-        for level in levels {
-            metrics.expect_alerts("0", level.parse().expect("all are levels"), kind);
-        }
+    for level in levels {
+        metrics.expect_alerts("0", level.parse().expect("all are levels"), "none");
     }
     for error in [DecodeError::Short, DecodeError::Kind(0), DecodeError::Spans] {
         metrics.count_decode_error(error.name());
@@ -325,10 +328,12 @@ fn metrics() {
     );
     put!(
         text,
-        "\n`alerts_total` has at most {} series; further rules count as `{}`. The \
-         built-in rules have theirs from the start, other rules from their first alert.\n",
+        "\n`alerts_total` has at most {} series; further rules and services count as `{}`. The \
+         built-in rules have theirs when a service of the kind begins, as far as {} reach; other \
+         rules from their first alert.\n",
         sensor::metrics::ALERT_SERIES,
-        sensor::metrics::OVERFLOW
+        sensor::metrics::OVERFLOW,
+        sensor::metrics::EXPECTED_SERIES
     );
     page("metrics.md", &text);
 }

@@ -299,8 +299,8 @@ examples:
             ("product: linux", "product: windows", "for product windows"),
             (
                 "category: process_creation",
-                "category: file_event",
-                "of category file_event",
+                "category: dns_query",
+                "of category dns_query",
             ),
             (
                 "category: process_creation",

@@ -95,7 +95,7 @@ pub(super) fn kinds(name: &[u8]) -> u32 {
 }
 
 /// The last extension, without its dot; as servers see it.
-pub(super) fn extension(name: &[u8]) -> Option<&[u8]> {
+pub(crate) fn extension(name: &[u8]) -> Option<&[u8]> {
     let name = bare(name);
     let dot = name.rfind_byte(b'.')?;
     name.get(dot + 1..)

@@ -248,10 +248,8 @@ impl RuleSet {
         gathered
             .candidates
             .sort_by(|a, b| a.rule.rank().cmp(&b.rule.rank()));
-        let roles = [None, Some(Role::Edge), Some(Role::App)];
-        let keys = Stream::ALL
-            .iter()
-            .flat_map(|&stream| roles.map(|role| (stream, role)));
+        let roles = Role::ALL.into_iter().map(Some).chain([None]);
+        let keys = roles.flat_map(|role| Stream::ALL.iter().map(move |&stream| (stream, role)));
         let engines = keys.map(|key| (key, engines(&gathered.candidates, key)));
         let unserved = gathered.candidates.iter().flat_map(check::unserved);
         let unserved = unserved.collect();

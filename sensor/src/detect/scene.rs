@@ -14,6 +14,7 @@ use crate::{
         Stamp,
     },
     lineage::{Act, Ancestor, Lineage, Part, Provenance, Role, Service, ServiceKind, Subject},
+    service,
 };
 
 mod act;
@@ -29,7 +30,7 @@ impl Example {
         let service = self.service()?;
         let kind = service.as_ref().map(|service| service.kind);
         let root = root(kind);
-        let (mut ancestors, origin) = (self.ancestors(root), self.origin(service.as_ref())?);
+        let (mut ancestors, origin) = (self.ancestors(root, kind), self.origin(service.as_ref())?);
         let now = (NOW_S - self.ago.min(NOW_S)) * NS;
         let act = act::act(self, now)?;
         if act != Act::Exec && self.image.is_empty() {
@@ -120,15 +121,11 @@ impl Example {
             .iter()
             .find(|kind| kind.name() == word)
             .ok_or_else(|| format!("service `{word}`"))?;
-        let usual = if kind == ServiceKind::Nginx {
-            Role::Edge
-        } else {
-            Role::App
-        };
         let role = match self.role.as_deref() {
-            None => usual,
-            Some(word) => named(&[Role::Edge, Role::App], Role::name, word)
-                .ok_or_else(|| format!("role `{word}`"))?,
+            None => service::role(kind),
+            Some(word) => {
+                named(&Role::ALL, Role::name, word).ok_or_else(|| format!("role `{word}`"))?
+            }
         };
         Ok(Some(Service {
             id: process(0),
@@ -140,7 +137,7 @@ impl Example {
 
     fn origin(&self, service: Option<&Service>) -> Result<Part, String> {
         let usual = match service {
-            Some(service) if service.kind == ServiceKind::Java => "both",
+            Some(service) if !service::has_workers(service.kind) => "both",
             Some(_) => "worker",
             None => "descendant",
         };
@@ -149,10 +146,10 @@ impl Example {
         named(&parts, Part::name, word).ok_or_else(|| format!("origin `{word}`"))
     }
 
-    fn ancestors(&self, root: &str) -> Vec<Ancestor> {
+    fn ancestors(&self, root: &str, kind: Option<ServiceKind>) -> Vec<Ancestor> {
         let usual = [Link::Image(root.to_owned()), Link::Image(root.to_owned())];
-        let java = root.ends_with("/java");
-        let master = self.origin.as_deref() == Some("master") || java;
+        let single = kind.is_some_and(|kind| !service::has_workers(kind));
+        let master = self.origin.as_deref() == Some("master") || single;
         let usual = usual.get(usize::from(master)..).unwrap_or_default();
         let links = if self.lineage.is_empty() {
             usual
@@ -172,6 +169,7 @@ impl Example {
             let program = link(image, argv);
             let mut chain: Vec<_> = before.iter().map(|image| link(image, &[])).collect();
             let part = match (image == root, ancestors.is_empty()) {
+                (true, true) if single => Part::Both,
                 (true, true) => Part::Master,
                 (true, false) => Part::Worker,
                 (false, _) => Part::Descendant,
@@ -289,9 +287,32 @@ const fn root(kind: Option<ServiceKind>) -> &'static str {
     match kind {
         Some(ServiceKind::Nginx) => "/usr/sbin/nginx",
         Some(ServiceKind::Apache) => "/usr/sbin/apache2",
+        Some(ServiceKind::Lighttpd) => "/usr/sbin/lighttpd",
+        Some(ServiceKind::Haproxy) => "/usr/sbin/haproxy",
         Some(ServiceKind::PhpFpm) => "/usr/sbin/php-fpm8.2",
+        Some(ServiceKind::PhpCgi) => "/usr/bin/php-cgi8.2",
+        Some(ServiceKind::Php) => "/usr/bin/php8.2",
+        Some(ServiceKind::Fcgiwrap) => "/usr/sbin/fcgiwrap",
         Some(ServiceKind::Java) => "/usr/lib/jvm/java-17-openjdk-amd64/bin/java",
-        Some(ServiceKind::Unknown) | None => "/usr/lib/systemd/systemd",
+        Some(ServiceKind::Uwsgi) => "/usr/bin/uwsgi-core",
+        Some(
+            ServiceKind::Gunicorn
+            | ServiceKind::Uvicorn
+            | ServiceKind::Hypercorn
+            | ServiceKind::Daphne
+            | ServiceKind::Waitress
+            | ServiceKind::Python,
+        ) => "/usr/bin/python3.11",
+        Some(ServiceKind::Node) => "/usr/bin/node",
+        Some(ServiceKind::Puma | ServiceKind::Unicorn | ServiceKind::Ruby) => "/usr/bin/ruby3.1",
+        Some(ServiceKind::Perl) => "/usr/bin/perl",
+        Some(ServiceKind::Postgres) => "/usr/lib/postgresql/15/bin/postgres",
+        Some(ServiceKind::Mysql) => "/usr/sbin/mariadbd",
+        Some(ServiceKind::Redis) => "/usr/bin/redis-server",
+        Some(ServiceKind::Mongodb) => "/usr/bin/mongod",
+        Some(ServiceKind::Gitea) => "/usr/local/bin/gitea",
+        Some(_) => "/usr/sbin/server",
+        None => "/usr/lib/systemd/systemd",
     }
 }
 

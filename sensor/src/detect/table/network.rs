@@ -42,7 +42,8 @@ fn is_private(ip: IpAddr) -> bool {
     }
 }
 
-const fn protocol(number: u32) -> Option<&'static str> {
+/// Word for an IP protocol.
+pub(crate) const fn protocol(number: u32) -> Option<&'static str> {
     match number {
         6 => Some("tcp"),
         17 => Some("udp"),

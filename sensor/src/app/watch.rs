@@ -242,6 +242,7 @@ impl<'a> Watch<'a> {
                 Output::Alert(alert) => self.surroundings.alert(alert),
                 Output::Started(service) => {
                     debug!("service {} at pid {}", service.kind.name(), service.id.tgid);
+                    self.surroundings.expect(&self.engine, service.kind);
                 }
                 Output::Retired(root) => {
                     if let Err(error) = self.attached.retire(root) {

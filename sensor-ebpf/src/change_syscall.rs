@@ -5,7 +5,7 @@
 //! from which they count.
 
 use aya_ebpf::{
-    helpers::generated::{bpf_get_current_task, bpf_probe_read_kernel, bpf_probe_read_user_str},
+    helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_user_str},
     macros::tracepoint,
     programs::TracePointContext,
 };
@@ -17,7 +17,7 @@ use sensor_common::{
 use crate::{
     change::{may_be_raised, renaming},
     class,
-    descriptor::file_of,
+    descriptor::{AT_FDCWD, base, file_of},
     file::{Actor, Draft, Slot, actor, is_watched, may_be_member},
     inode,
     load::{Load, Object, Probed},
@@ -27,9 +27,6 @@ use crate::{
     syscall::argument,
     written,
 };
-
-/// "From the working directory", `include/uapi/linux/fcntl.h`.
-pub(crate) const AT_FDCWD: i32 = -100;
 
 #[tracepoint]
 fn rename_enter(ctx: TracePointContext) -> u32 {
@@ -232,27 +229,6 @@ fn typed(address: u64, target: &mut [u8; TYPED]) -> (u32, bool) {
 fn from_watched(directory: i32) -> bool {
     let (dentry, _) = base(directory, false);
     is_watched(Probed::object(dentry as Object, off!(dentry_inode)))
-}
-
-/// Dentry and mount of the directory from which a path counts.
-#[inline(always)]
-fn base(directory: i32, absolute: bool) -> (u64, u64) {
-    // SAFETY: a helper without arguments.
-    let task = unsafe { bpf_get_current_task() } as Object;
-    let fs = Probed::object(task, off!(task_fs));
-    let path = if absolute {
-        fs.wrapping_add(off!(fs_root))
-    } else if directory == AT_FDCWD {
-        fs.wrapping_add(off!(fs_pwd))
-    } else if let Some(file) = file_of(directory as u32) {
-        file.wrapping_add(off!(file_path))
-    } else {
-        return (0, 0);
-    };
-    (
-        Probed::read(path, off!(path_dentry)),
-        Probed::read(path, off!(path_mnt)),
-    )
 }
 
 #[inline(always)]

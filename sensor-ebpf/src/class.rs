@@ -1,13 +1,17 @@
 //! Classes of files, by name: see `sensor_common::watch`.
 
 use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
-use sensor_common::watch::{self, State, TAIL, Walk};
+use sensor_common::{
+    limit::PAYLOAD_SLACK,
+    watch::{self, State, TAIL, Walk},
+};
 
 use crate::{
     file::Slot,
     load::{Object, peek, probe},
-    map::{LINEAGE_CLASS_BUF, LINEAGE_CLASSES},
+    map::{LINEAGE_CLASS_BUF, LINEAGE_CLASSES, LINEAGE_FILE_SCRATCH},
     offset::off,
+    scratch::Writer,
 };
 
 /// A name, and what is kept while its bytes are walked.
@@ -67,6 +71,18 @@ pub(crate) fn of_dentry(dentry: Object, slot: Slot) -> u32 {
     // struct qstr { u32 hash; u32 len; const unsigned char *name; }
     let ([hash_len, address], _) = probe::<[u64; 2]>(dentry.wrapping_add(off!(dentry_name)));
     of_name(address, hash_len >> 32, slot as u32)
+}
+
+/// Class bits of the last component of the kernel string `text`; `None` when it cannot be
+/// read.
+#[inline(always)]
+pub(crate) fn of_text(text: Object, slot: Slot) -> Option<u32> {
+    let scratch = LINEAGE_FILE_SCRATCH.get_ptr_mut(slot as u32)?;
+    let writer = Writer::new(scratch);
+    writer.kernel_str(text, PAYLOAD_SLACK as u32 - 1);
+    // The NUL is no part of the name.
+    let len = (writer.len() as u64).wrapping_sub(1);
+    (len < PAYLOAD_SLACK as u64).then(|| of_name(text as u64, len, slot as u32))
 }
 
 /// Class bits of the last component of the path of `len` bytes, NUL included, at `address`.

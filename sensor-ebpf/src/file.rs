@@ -38,10 +38,11 @@ pub(crate) enum Slot {
     Chmod,
     Begin,
     Finish,
+    Uring,
 }
 
 /// Number of [`Slot`]s.
-pub(crate) const SLOTS: u32 = 7;
+pub(crate) const SLOTS: u32 = 8;
 
 /// The process that acts.
 #[derive(Clone, Copy)]

@@ -10,6 +10,7 @@ pub(crate) type Object = *const u8;
 /// Types of which every bit pattern, all zeroes included, is a value.
 pub(crate) trait Plain: Copy {}
 
+impl Plain for u8 {}
 impl Plain for u16 {}
 impl Plain for u32 {}
 impl Plain for u64 {}

@@ -31,6 +31,7 @@ mod change;
 mod change_hook;
 mod change_syscall;
 mod class;
+mod connect;
 mod count;
 mod descriptor;
 mod exec;
@@ -49,7 +50,9 @@ mod payload;
 mod pending;
 mod scan;
 mod scratch;
+mod socket;
 mod syscall;
+mod uring;
 mod written;
 
 use core::panic::PanicInfo;

@@ -14,10 +14,10 @@ use super::{error::chain, tracefs};
 /// Where a program is attached.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum At {
-    /// BTF-typed raw tracepoint: Linux 5.5 with BTF.
-    BtfTracepoint(&'static str),
-    /// Raw tracepoint: Linux 4.17.
-    RawTracepoint(&'static str),
+    /// BTF-typed raw tracepoint, the first of these names: Linux 5.5 with BTF.
+    BtfTracepoint(&'static [&'static str]),
+    /// Raw tracepoint, the first of these names: Linux 4.17.
+    RawTracepoint(&'static [&'static str]),
     /// Entry of a kernel function, by trampoline.
     Function(&'static str),
     /// Exit of a kernel function, by trampoline.
@@ -58,8 +58,14 @@ pub(super) fn attach(ebpf: &mut Ebpf, btf: &Btf, points: &[Point]) -> Result<Vec
 fn attach_at(program: &mut Program, btf: &Btf, at: At) -> Result<Vec<Link>, String> {
     let loaded = program.fd().is_ok();
     let one = match at {
-        At::BtfTracepoint(name) => btf_tracepoint(program, btf, name, loaded),
-        At::RawTracepoint(name) => raw_tracepoint(program, name, loaded),
+        At::BtfTracepoint(names) => first(names, |name| {
+            let loaded = program.fd().is_ok();
+            btf_tracepoint(program, btf, name, loaded)
+        }),
+        At::RawTracepoint(names) => first(names, |name| {
+            let loaded = program.fd().is_ok();
+            raw_tracepoint(program, name, loaded)
+        }),
         At::Function(name) => function(program, btf, name, loaded),
         At::FunctionExit(name) => function_exit(program, btf, name, loaded),
         At::Lsm(name) => {
@@ -70,6 +76,21 @@ fn attach_at(program: &mut Program, btf: &Btf, at: At) -> Result<Vec<Link>, Stri
         At::Syscalls(names) => return syscalls(program, names, loaded),
     };
     one.map(|link| vec![link]).map_err(|error| chain(&error))
+}
+
+/// What works with the first of `names` that does; else what the first one answered.
+fn first(
+    names: &[&str],
+    mut attach: impl FnMut(&str) -> Result<Link, ProgramError>,
+) -> Result<Link, ProgramError> {
+    let mut refusal = None;
+    for name in names {
+        match attach(name) {
+            Ok(link) => return Ok(link),
+            Err(error) => refusal = refusal.or(Some(error)),
+        }
+    }
+    Err(refusal.unwrap_or(ProgramError::NotLoaded))
 }
 
 fn btf_tracepoint(

@@ -16,6 +16,8 @@ pub enum Family {
     Process,
     /// Files and connections.
     File,
+    /// `io_uring`: only where files are watched at system calls, which it is none of.
+    Uring,
 }
 
 /// An attached hook.
@@ -62,6 +64,7 @@ pub fn shortcoming(hook: &str, rung: Rung) -> Option<&'static str> {
             "paths are joined as typed, not resolved; 32-bit programs are not seen; \
                  io_uring is reported when it is asked for",
         ),
+        (_, URING) => Some("reported when it is asked for: it may fail"),
         (Rung::Lsm, "open") => None,
         (Rung::Lsm, _) => Some("reported before it is done: it may have failed"),
         _ => None,
@@ -103,8 +106,8 @@ macro_rules! tracepoint {
             name: $name,
             family: Family::Process,
             rungs: &[
-                (Rung::TpBtf, &[point($typed, At::BtfTracepoint($name))]),
-                (Rung::RawTp, &[point($raw, At::RawTracepoint($name))]),
+                (Rung::TpBtf, &[point($typed, At::BtfTracepoint(&[$name]))]),
+                (Rung::RawTp, &[point($raw, At::RawTracepoint(&[$name]))]),
             ],
         }
     };
@@ -282,7 +285,59 @@ const HOOKS: &[Spec] = &[
             ),
         ],
     },
+    Spec {
+        name: "connect",
+        family: Family::File,
+        rungs: &[
+            (
+                Rung::Fentry,
+                &[point("connect_fentry", At::FunctionExit("__sys_connect"))],
+            ),
+            (
+                Rung::Kprobe,
+                &[
+                    point("connect_leave_kprobe", At::Kretprobe("__sys_connect")),
+                    point("connect_enter_kprobe", At::Kprobe("__sys_connect")),
+                ],
+            ),
+            (
+                Rung::Lsm,
+                &[point("connect_lsm", At::Lsm("socket_connect"))],
+            ),
+            (
+                Rung::Syscall,
+                &[
+                    syscalls!("connect_exit", "sys_exit_connect"),
+                    syscalls!("connect_enter", "sys_enter_connect"),
+                ],
+            ),
+        ],
+    },
+    // Last: whether it is needed depends on the rungs of the others.
+    Spec {
+        name: URING,
+        family: Family::Uring,
+        rungs: &[
+            (
+                Rung::TpBtf,
+                &[point(
+                    "uring_tp_btf",
+                    At::BtfTracepoint(&["io_uring_submit_req", "io_uring_submit_sqe"]),
+                )],
+            ),
+            (
+                Rung::RawTp,
+                &[point(
+                    "uring_raw_tp",
+                    At::RawTracepoint(&["io_uring_submit_req", "io_uring_submit_sqe"]),
+                )],
+            ),
+        ],
+    },
 ];
+
+/// Requests to `io_uring`.
+const URING: &str = "io_uring";
 
 /// Rungs to use instead of the best.
 #[derive(Clone, Copy, Debug, Default)]
@@ -298,6 +353,8 @@ impl Forced {
         match family {
             Family::Process => self.process,
             Family::File => self.file,
+            // On the rung of the process hooks, where it has the same two.
+            Family::Uring => self.process,
         }
     }
 }
@@ -323,13 +380,20 @@ pub(super) fn attach_all(
     // Only needed while system calls' tracepoints are looked up.
     let _tracefs = tracefs::Mount::ensure();
     for spec in HOOKS {
+        let at_calls = |hook: &Hook| hook.rung == Rung::Syscall;
+        if spec.family == Family::Uring && !attachment.hooks.iter().any(at_calls) {
+            continue;
+        }
         let wanted = forced.of(spec.family);
         match attach_best(ebpf, btf, spec, wanted) {
             Ok((hook, links)) => {
                 attachment.hooks.push(hook);
                 attachment.links.extend(links);
             }
-            Err(reason) if spec.family == Family::Process || wanted.is_some() => {
+            Err(reason)
+                if spec.family == Family::Process
+                    || spec.family == Family::File && wanted.is_some() =>
+            {
                 let hook = spec.name;
                 return Err(ProbeError::Hook { hook, reason });
             }

@@ -159,12 +159,6 @@ impl Who {
         Self::at(format!("/proc/{}/stat", pid.as_raw_nonzero()))
     }
 
-    pub(crate) fn parent() -> io::Result<Self> {
-        let stat = fs::read_to_string("/proc/self/stat")?;
-        let parent = field(&stat, 3)?;
-        Self::at(format!("/proc/{parent}/stat"))
-    }
-
     fn at(stat: impl AsRef<Path>) -> io::Result<Self> {
         let stat = fs::read(stat)?;
         let stat = String::from_utf8_lossy(&stat);

@@ -199,11 +199,13 @@ const fn level(level: crate::detect::Level) -> Level {
     }
 }
 
-const fn time(event: &Event) -> u64 {
+fn time(event: &Event) -> u64 {
     match event {
         Event::Fork(fork) => fork.stamp.time_ns,
         Event::Exec(exec) => exec.stamp.time_ns,
         Event::Exit(exit) => exit.stamp.time_ns,
+        Event::File(file) => file.stamp.time_ns,
+        Event::Socket(socket) => socket.stamp.time_ns,
         Event::Lost(lost) => lost.time_ns,
     }
 }

@@ -1,21 +1,23 @@
 //! Ledger against events, field by field, both ways: what was done must have been seen,
 //! and what was seen must have been done.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod file;
+mod lifecycle;
 
 use anyhow::{Context as _, Result, bail};
-use sensor::event::{Event, Exec as Seen, ExitStatus, Fork as SeenFork, Membership, ProcessId};
-use sensor_common::limit::{ARGS_HEAD, ARGS_TAIL};
+use sensor::{
+    event::{Event, Membership, ProcessId},
+    probe::Rung,
+};
 use serde::Serialize;
 
 use crate::{
     harness::Run,
-    ledger::{self, Argv, Exec, Line, Who},
+    ledger::{Line, Who},
     program::Program,
+    rung,
 };
 
-/// Whether the sensor reports files yet: see `files` below.
-pub(crate) const FILES: bool = false;
 /// Nanoseconds of a clock tick, in which /proc gives start times.
 const TICK_NS: u64 = 10_000_000;
 /// Differences shown for one program.
@@ -26,8 +28,14 @@ const SHOWN: usize = 8;
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub(crate) enum Verdict {
     Pass,
-    Fail { detail: Vec<String> },
-    Skip { reason: String },
+    Fail {
+        detail: Vec<String>,
+    },
+    /// What kernel.md says cannot be seen on this rung.
+    NotVisible,
+    Skip {
+        reason: String,
+    },
 }
 
 impl Verdict {
@@ -63,6 +71,8 @@ pub(crate) fn subject(event: &Event) -> (ProcessId, Option<Membership>) {
         Event::Fork(fork) => (fork.child, fork.membership),
         Event::Exec(exec) => (exec.process, exec.membership),
         Event::Exit(exit) => (exit.process, exit.membership),
+        Event::File(file) => (file.process, file.membership),
+        Event::Socket(socket) => (socket.process, socket.membership),
         Event::Lost(_) => (ProcessId::new(0, 0), None),
     }
 }
@@ -74,15 +84,7 @@ fn who(process: ProcessId) -> Who {
     }
 }
 
-/// What was seen of a service, by process, in the order of the stream.
-#[derive(Default)]
-struct View<'a> {
-    forks: BTreeMap<Who, Vec<&'a SeenFork>>,
-    execs: BTreeMap<Who, Vec<&'a Seen>>,
-    exits: BTreeMap<Who, Vec<i32>>,
-}
-
-pub(crate) fn compare(program: &Program, run: &Run) -> Verdict {
+pub(crate) fn compare(program: &Program, rung: Rung, run: &Run) -> Verdict {
     if let Some(reason) = skipped(run) {
         return Verdict::skip(reason);
     }
@@ -90,13 +92,22 @@ pub(crate) fn compare(program: &Program, run: &Run) -> Verdict {
     if !run.ledger.iter().any(|line| matches!(line, Line::Done)) {
         differences.push("the program did not come to its end".to_owned());
     }
-    let view = View::new(run);
     let mut missing = 0;
-    view.lifecycle(run, &mut differences, &mut missing);
+    lifecycle::View::new(run).compare(run, &mut differences, &mut missing);
+    let mut invisible = false;
+    if program.files {
+        let unseen = file::compare(run, &mut differences);
+        invisible = !unseen.is_empty() && rung::is_blind(program.name, rung);
+        if !invisible {
+            differences.extend(unseen);
+        }
+    }
     if let Err(error) = losses(program, run, missing) {
         differences.push(format!("{error:#}"));
     }
-    if differences.is_empty() {
+    if differences.is_empty() && invisible {
+        Verdict::NotVisible
+    } else if differences.is_empty() {
         Verdict::Pass
     } else {
         Verdict::fail(differences)
@@ -121,163 +132,6 @@ fn losses(program: &Program, run: &Run, missing: u64) -> Result<()> {
         ("flood", 0) => bail!("nothing was lost: the flood is too small to tell anything"),
         ("flood", _) | (_, 0) => Ok(()),
         (_, missing) => bail!("{missing} records were lost"),
-    }
-}
-
-impl<'a> View<'a> {
-    fn new(run: &'a Run) -> Self {
-        let mut view = Self::default();
-        for event in &run.events {
-            let (process, membership) = subject(event);
-            if membership.is_none_or(|member| member.root.tgid != run.root) {
-                continue;
-            }
-            let who = who(process);
-            match event {
-                Event::Fork(fork) => view.forks.entry(who).or_default().push(fork),
-                Event::Exec(exec) => view.execs.entry(who).or_default().push(exec),
-                Event::Exit(exit) => {
-                    let status = match exit.status {
-                        ExitStatus::Code(code) => i32::from(code) << 8,
-                        ExitStatus::Signal(signal) => i32::from(signal),
-                    };
-                    view.exits.entry(who).or_default().push(status);
-                }
-                Event::Lost(_) => {}
-            }
-        }
-        view
-    }
-
-    /// Compares; `missing` counts what was done and not seen at all.
-    fn lifecycle(&self, run: &Run, differences: &mut Vec<String>, missing: &mut u64) {
-        let mut execs: BTreeMap<Who, Vec<&Exec>> = BTreeMap::new();
-        let mut known = BTreeSet::new();
-        let flooded = run.ring_full > 0;
-        let mut miss = |what: String, differences: &mut Vec<String>| {
-            *missing += 1;
-            if !flooded {
-                differences.push(format!("not seen: {what}"));
-            }
-        };
-        for line in &run.ledger {
-            match line {
-                Line::Fork {
-                    who,
-                    creator,
-                    parent,
-                } => {
-                    known.insert(*who);
-                    match self.forks.get(who).map(Vec::as_slice) {
-                        Some([seen]) => forks(*who, *creator, *parent, seen, differences),
-                        Some(seen) => differences.push(format!("{} forks of {who:?}", seen.len())),
-                        None => miss(format!("fork of {who:?}"), differences),
-                    }
-                }
-                Line::Exec(exec) => {
-                    known.insert(exec.who);
-                    execs.entry(exec.who).or_default().push(exec);
-                }
-                Line::Exit { who, status } => match self.exits.get(who).map(Vec::as_slice) {
-                    Some([seen]) => field("status", who, &(status & 0xff7f), seen, differences),
-                    Some(seen) => differences.push(format!("{} exits of {who:?}", seen.len())),
-                    None => miss(format!("exit of {who:?}"), differences),
-                },
-                Line::File(_) | Line::Skip { .. } | Line::Done => {}
-            }
-        }
-        for (who, done) in &execs {
-            let seen = self.execs.get(who).map_or(&[][..], Vec::as_slice);
-            for exec in done.iter().skip(seen.len()) {
-                miss(format!("exec of {who:?}: {}", exec.filename), differences);
-            }
-            for (done, seen) in done.iter().zip(seen) {
-                images(done, seen, differences);
-            }
-        }
-        self.invented(&known, &execs, flooded, differences);
-    }
-
-    /// What was seen and not done; and each process that was seen ends exactly once.
-    fn invented(
-        &self,
-        known: &BTreeSet<Who>,
-        execs: &BTreeMap<Who, Vec<&Exec>>,
-        flooded: bool,
-        differences: &mut Vec<String>,
-    ) {
-        for (who, seen) in &self.execs {
-            let done = execs.get(who).map_or(0, Vec::len);
-            for exec in seen.iter().skip(done) {
-                let path = &exec.program.image.path;
-                differences.push(format!("seen, not done: exec of {who:?}: {path}"));
-            }
-        }
-        for who in self.forks.keys().filter(|who| !known.contains(*who)) {
-            differences.push(format!("seen, not done: fork of {who:?}"));
-        }
-        for who in known.iter().filter(|_| !flooded) {
-            let exits = self.exits.get(who).map_or(0, Vec::len);
-            if exits != 1 {
-                differences.push(format!("{exits} exits of {who:?}"));
-            }
-        }
-    }
-}
-
-fn forks(child: Who, creator: Who, parent: Who, seen: &SeenFork, differences: &mut Vec<String>) {
-    field("creator", &child, &creator, &who(seen.creator), differences);
-    field("parent", &child, &parent, &who(seen.parent), differences);
-}
-
-/// An image the program knows and the one that was seen.
-fn images(done: &Exec, seen: &Seen, differences: &mut Vec<String>) {
-    let program = &seen.program;
-    let image = &program.image;
-    let subject = done.who;
-    let mut same = |name, done: &dyn std::fmt::Debug, seen: &dyn std::fmt::Debug| {
-        let (done, seen) = (format!("{done:?}"), format!("{seen:?}"));
-        field(name, &subject, &done, &seen, differences);
-    };
-    let file = ledger::FileId {
-        dev: image.file.dev,
-        ino: image.file.ino,
-    };
-    same("file", &done.file, &file);
-    same("links", &done.nlink, &u64::from(image.nlink));
-    same("argv", &done.argv, &argv(&program.args));
-    same("filename", &done.filename, &program.filename.to_string());
-    same("uid", &done.uid, &program.cred.uid);
-    if let Some(path) = &done.path {
-        same("path", path, &image.path.to_string());
-    }
-    if let Some(interp) = &done.interp {
-        same("interp", interp, &program.interp.to_string());
-    }
-    same("unlinked", &(done.nlink == 0), &image.unlinked);
-}
-
-/// argv as it was seen, in the ledger's numbers.
-fn argv(args: &sensor::event::Args) -> Argv {
-    let join = |parts: &[_]| -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for part in parts {
-            bytes.extend_from_slice(AsRef::<[u8]>::as_ref(part));
-            bytes.push(0);
-        }
-        bytes
-    };
-    let mut bytes = join(&args.head);
-    if args.truncated {
-        // The last of the head may be cut, the last of the tail is whole.
-        bytes.resize(ARGS_HEAD, 0);
-        let tail = join(&args.tail);
-        bytes.extend_from_slice(&tail[tail.len().saturating_sub(ARGS_TAIL)..]);
-    }
-    Argv {
-        total: args.total,
-        argc: u64::from(args.argc),
-        hash: ledger::fnv(&bytes),
     }
 }
 

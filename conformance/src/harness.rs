@@ -30,6 +30,7 @@ use crate::{
     compare::{self, Verdict},
     ledger::{Line, Who},
     program::{ALL, Program, SERVER},
+    rung,
 };
 
 /// Held while sensors of tests run: they would see each other's servers.
@@ -42,7 +43,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Only this rung (default: each)
-    #[arg(long, value_parser = crate::rung)]
+    #[arg(long, value_parser = crate::rung::parse)]
     rung: Option<Rung>,
     /// Only programs of this name; can be repeated
     #[arg(long, value_name = "NAME")]
@@ -102,10 +103,14 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
         .context("become a subreaper")?;
     let server = base.path().join(SERVER);
     fs::copy("/proc/self/exe", &server).context("copy this executable")?;
+    let (files, processes): (Vec<_>, Vec<_>) =
+        chosen.into_iter().partition(|program| program.files);
     let mut failed = false;
-    for rung in Rung::ALL {
-        if args.rung.is_none_or(|wanted| wanted == rung) {
-            failed |= !on_rung(rung, &chosen, &server)?;
+    for (rungs, programs) in [(rung::PROCESS, processes), (rung::FILE, files)] {
+        for rung in rungs {
+            if args.rung.is_none_or(|wanted| wanted == *rung) && !programs.is_empty() {
+                failed |= !on_rung(*rung, &programs, &server)?;
+            }
         }
     }
     Ok(if failed {
@@ -136,13 +141,9 @@ fn on_rung(rung: Rung, programs: &[&'static Program], server: &Path) -> Result<b
     let mut good = true;
     for program in programs {
         let started = Instant::now();
-        let verdict = if program.files && !compare::FILES {
-            Verdict::skip("the sensor has no file events yet")
-        } else {
-            match sensor.run(program, server) {
-                Ok(run) => compare::compare(program, &run),
-                Err(error) => Verdict::fail(vec![format!("{error:#}")]),
-            }
+        let verdict = match sensor.run(program, server) {
+            Ok(run) => compare::compare(program, rung, &run),
+            Err(error) => Verdict::fail(vec![format!("{error:#}")]),
         };
         good &= !verdict.is_failure();
         answer(&Row {

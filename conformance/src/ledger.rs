@@ -81,6 +81,7 @@ pub(crate) struct FileId {
 pub(crate) enum FileKind {
     Open,
     Rename,
+    Exchange,
     Link,
     Symlink,
     Chmod,

@@ -10,6 +10,7 @@ mod harness;
 mod init;
 mod ledger;
 mod program;
+mod rung;
 mod step;
 mod sys;
 mod verifier;
@@ -18,7 +19,6 @@ use std::{ffi::OsString, io::Write as _, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
-use sensor::probe::Rung;
 
 #[derive(Parser)]
 #[command(
@@ -47,14 +47,6 @@ enum Task {
 /// Where the programs get a directory each.
 fn base(wanted: Option<PathBuf>) -> PathBuf {
     wanted.unwrap_or_else(std::env::temp_dir)
-}
-
-fn rung(text: &str) -> Result<Rung, String> {
-    let known = Rung::ALL.iter().find(|rung| rung.name() == text);
-    known.copied().ok_or_else(|| {
-        let names: Vec<&str> = Rung::ALL.iter().map(|rung| rung.name()).collect();
-        format!("one of {}", names.join(", "))
-    })
 }
 
 /// Writes a line of the answer.

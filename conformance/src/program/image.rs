@@ -6,7 +6,7 @@ use std::{
     io::{self, Write as _},
     os::{
         fd::{AsFd, AsRawFd as _},
-        unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+        unix::fs::OpenOptionsExt as _,
     },
 };
 
@@ -150,8 +150,7 @@ pub(super) fn write_elf32(path: &str, code: &[u8], data: &[u8]) -> io::Result<()
         .create_new(true)
         .mode(0o755)
         .open(path)?;
-    file.write_all(&elf)?;
-    file.set_permissions(fs::Permissions::from_mode(0o755))
+    file.write_all(&elf)
 }
 
 /// Runs a program that keeps no ledger; the parent says what was executed. It waits for

@@ -39,7 +39,7 @@ pub(super) fn rename_exchange() -> io::Result<()> {
     drop(make("bad.php")?);
     let old = resolved("bad.php")?;
     rustix::fs::renameat_with(CWD, "bad.php", CWD, "good.php", RenameFlags::EXCHANGE)?;
-    named(FileKind::Rename, "good.php", old)
+    named(FileKind::Exchange, "good.php", old)
 }
 
 pub(super) fn link() -> io::Result<()> {

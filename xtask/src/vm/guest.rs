@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{BufRead as _, BufReader, BufWriter},
+    io::{BufRead as _, BufReader, BufWriter, Write as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -43,8 +43,13 @@ pub(super) fn run(kernel: &Kernel, program: &Path, tasks: &[String]) -> Result<V
         .context("start the emulator")?;
     let stdout = child.stdout.take().context("no standard output")?;
     let mut reader = Reader::default();
+    let answers = kernel.directory.join("answers");
+    let mut kept =
+        File::create(&answers).with_context(|| format!("create {}", answers.display()))?;
     for line in BufReader::new(stdout).lines() {
-        reader.line(line.context("read the machine's answers")?)?;
+        let line = line.context("read the machine's answers")?;
+        writeln!(kept, "{line}").with_context(|| format!("write {}", answers.display()))?;
+        reader.line(line)?;
     }
     let status = child.wait().context("wait for the emulator")?;
     if reader.done {

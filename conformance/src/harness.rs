@@ -36,7 +36,7 @@ use crate::{
 /// Held while sensors of tests run: they would see each other's servers.
 const LOCK: &str = "/run/lineage-sensor-live-tests.lock";
 /// A program that takes longer is ended.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 /// Pause between looks at the ring.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -85,7 +85,7 @@ pub(crate) struct Run {
 struct Sensor {
     ring: Ring,
     attached: Attached,
-    counters: std::sync::Arc<Counters>,
+    counts: std::sync::Arc<Counters>,
     events: Vec<Event>,
     lost: u64,
 }
@@ -157,26 +157,26 @@ fn on_rung(rung: Rung, programs: &[&'static Program], server: &Path) -> Result<b
 }
 
 impl Sensor {
-    fn start(rung: Rung) -> Result<Self> {
+    fn start(on: Rung) -> Result<Self> {
         let options = Options {
             btf: KERNEL_BTF.into(),
             host_scope: false,
-            rung: Some(rung),
+            rung: Some(on),
             overrides: Vec::new(),
             names: service::names().collect(),
             log: None,
         };
         let mut probe =
-            Probe::start(&options).with_context(|| format!("attach the sensor on rung {rung}"))?;
+            Probe::start(&options).with_context(|| format!("attach the sensor on rung {on}"))?;
         probe.self_test().context("the sensor's self-test")?;
         // Servers of others are not followed: nobody looks at their records.
         probe.seed(false, &|_| None).context("seed the sensor")?;
-        let counters = probe.counters();
+        let counts = probe.counters();
         let (ring, attached) = probe.split();
         Ok(Self {
             ring,
             attached,
-            counters,
+            counts,
             events: Vec::new(),
             lost: 0,
         })
@@ -192,7 +192,7 @@ impl Sensor {
     }
 
     fn ring_full(&self) -> Result<u64> {
-        self.counters
+        self.counts
             .sum(Counter::RingFull)
             .context("read the sensor's counters")
     }
@@ -278,13 +278,13 @@ impl Sensor {
     }
 
     fn retire(&mut self, root: u32) {
-        let ids = self.events.iter().filter_map(|event| {
+        let mut ids = self.events.iter().filter_map(|event| {
             let (_, member) = compare::subject(event);
             member
                 .map(|member| member.root)
                 .filter(|id| id.tgid == root)
         });
-        if let Some(id) = ids.last() {
+        if let Some(id) = ids.next_back() {
             let _gone = self.attached.retire(id);
         }
     }

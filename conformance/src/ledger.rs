@@ -97,7 +97,7 @@ pub(crate) struct File {
     /// The old name, or a symbolic link's content.
     pub(crate) other: Option<String>,
     /// The file opened, renamed, linked or changed; a symbolic link itself.
-    pub(crate) file: Option<FileId>,
+    pub(crate) id: Option<FileId>,
     /// `st_mode` afterwards.
     pub(crate) mode: u32,
     /// The open made the file, where the program knows.
@@ -249,11 +249,11 @@ pub(crate) fn touched(
 ) -> io::Result<()> {
     let link = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
     let path = fs::read_link(link)?;
-    let mut line = described(kind, file, created)?;
+    let mut fact = described(kind, file, created)?;
     // A file without a name has none to compare.
-    line.path = line.path.and(Some(path.to_string_lossy().into_owned()));
-    line.other = other;
-    say(&Line::File(line))
+    fact.path = fact.path.and(Some(path.to_string_lossy().into_owned()));
+    fact.other = other;
+    say(&Line::File(fact))
 }
 
 /// [`touched`], where the path depends on who looks.
@@ -262,9 +262,9 @@ pub(crate) fn touched_without_path(
     file: impl AsFd,
     created: Option<bool>,
 ) -> io::Result<()> {
-    let mut line = described(kind, file, created)?;
-    line.path = None;
-    say(&Line::File(line))
+    let mut fact = described(kind, file, created)?;
+    fact.path = None;
+    say(&Line::File(fact))
 }
 
 /// An open file; the path is there when it has one, but not yet the right one.
@@ -275,7 +275,7 @@ fn described(kind: FileKind, file: impl AsFd, created: Option<bool>) -> io::Resu
         kind,
         path: (metadata.nlink() > 0).then(String::new),
         other: None,
-        file: Some(FileId::of(&metadata)),
+        id: Some(FileId::of(&metadata)),
         mode: metadata.mode(),
         created,
     })
@@ -300,7 +300,7 @@ pub(crate) fn named_by(
         kind,
         path: Some(path.to_string_lossy().into_owned()),
         other,
-        file: Some(FileId::of(&metadata)),
+        id: Some(FileId::of(&metadata)),
         mode: metadata.mode(),
         created: None,
     }))

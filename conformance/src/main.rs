@@ -59,10 +59,9 @@ fn main() -> ExitCode {
     let argv: Vec<OsString> = std::env::args_os().collect();
     let done = match argv.get(1).and_then(|word| word.to_str()) {
         Some("program") => return program::main(&argv),
-        Some("step") => return step::main(&argv),
         // The kernel's first process; not the first of a namespace, which is told.
         None if std::process::id() == 1 => init::main(),
-        None => return step::main(&argv),
+        Some("step") | None => return step::main(&argv),
         Some(sensor::probe::HELPER_ARG) => {
             sensor::probe::helper();
             Ok(ExitCode::SUCCESS)

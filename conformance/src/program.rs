@@ -3,6 +3,7 @@
 
 mod argv;
 mod birth;
+mod elf;
 mod file;
 mod flood;
 mod image;

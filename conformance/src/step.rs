@@ -53,9 +53,9 @@ fn chain(left: Option<&str>) -> io::Result<u8> {
 
 /// Makes this process look like another to whoever reads its arguments now.
 fn rewrite() -> io::Result<()> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
+    let text = fs::read_to_string("/proc/self/stat")?;
     let bound = |index| -> io::Result<usize> {
-        usize::try_from(ledger::field(&stat, index)?).map_err(io::Error::other)
+        usize::try_from(ledger::field(&text, index)?).map_err(io::Error::other)
     };
     let (start, end) = (bound(47)?, bound(48)?);
     sys::overwrite(start, end.saturating_sub(1), b'x');

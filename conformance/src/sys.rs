@@ -215,12 +215,12 @@ pub(crate) fn open_by_handle(
     struct Handle {
         bytes: u32,
         kind: i32,
-        handle: [u8; 128],
+        content: [u8; 128],
     }
     let mut handle = Handle {
         bytes: 128,
         kind: 0,
-        handle: [0; 128],
+        content: [0; 128],
     };
     let mut mount_id = 0_i32;
     // SAFETY: `handle` says how much room it has, and name and ids outlive the call.

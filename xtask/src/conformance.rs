@@ -67,6 +67,28 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     })
 }
 
+/// Refuses where the programs cannot run on `kernel` at all, saying why.
+pub(crate) fn ready(kernel: &str) -> Result<()> {
+    if kernel == HOST {
+        command::as_root("true").map(drop)
+    } else {
+        vm::ready()
+    }
+}
+
+/// Every program on every rung of `kernel`, and what its verifier says.
+pub(crate) fn all(kernel: &str) -> Result<(Answer, Answer)> {
+    let verifier = "verifier".to_owned();
+    if kernel == HOST {
+        return Ok((on_host(&[])?, host_task(&[verifier])?));
+    }
+    let mut answers = vm::run(kernel, &[IN_VM.to_owned(), verifier])?.into_iter();
+    match (answers.next(), answers.next()) {
+        (Some(programs), Some(costs)) => Ok((programs, costs)),
+        _ => bail!("kernel {kernel} did not answer both tasks"),
+    }
+}
+
 /// Runs the programs on this machine, as root.
 pub(crate) fn on_host(words: &[String]) -> Result<Answer> {
     host_task(&[&["run".to_owned()], words].concat())

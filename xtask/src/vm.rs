@@ -47,13 +47,9 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     let mut table = Table::default();
     let mut failed = Vec::new();
     for kernel in kernels {
-        let tasks = [conformance::IN_VM.to_owned(), "verifier".to_owned()];
-        let answers = run(kernel, &tasks)?;
-        let [programs, costs] = answers.as_slice() else {
-            anyhow::bail!("kernel {kernel} answered {} of 2 tasks", answers.len());
-        };
-        table.add(kernel, programs)?;
-        failed.extend(verifier::check(kernel, costs)?);
+        let (programs, costs) = conformance::all(kernel)?;
+        table.add(kernel, &programs)?;
+        failed.extend(verifier::check(kernel, &costs)?);
     }
     for failure in &failed {
         eprintln!("verifier: {failure}");
@@ -66,9 +62,14 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     })
 }
 
+/// Installs what virtual machines need.
+pub(crate) fn ready() -> Result<()> {
+    apt::ensure(&PACKAGES, "virtual machines")
+}
+
 /// Boots `kernel` and runs the tasks, each a command line of `conformance`.
 pub(crate) fn run(kernel: &str, tasks: &[String]) -> Result<Vec<Answer>> {
-    apt::ensure(&PACKAGES, "virtual machines")?;
+    ready()?;
     let program = program()?;
     let kernel = kernel::ensure(kernel)?;
     guest::run(&kernel, &program, tasks)

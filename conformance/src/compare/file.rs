@@ -66,7 +66,7 @@ fn id(seen: &Seen) -> Option<FileId> {
 
 /// The same act: by the file where the hook knows it, else by the path.
 fn is_same(done: &File, seen: &Seen) -> bool {
-    let same_file = match (done.file, id(seen)) {
+    let same_file = match (done.id, id(seen)) {
         (Some(done), Some(seen)) => done == seen,
         _ => done.path.as_deref() == Some(&*seen.path.to_string()),
     };
@@ -95,7 +95,7 @@ fn fields(done: &File, seen: &Seen, differences: &mut Vec<String>) {
         (_, Some(inode)) => same("mode", &done.mode, &inode.mode),
     }
     // A link made by name may not be known to be a file yet; an open one is.
-    if matches!(done.kind, FileKind::Open) && done.file.is_some() {
+    if matches!(done.kind, FileKind::Open) && done.id.is_some() {
         same("file known", &true, &seen.inode.is_some());
     }
 }

@@ -19,7 +19,7 @@ use rustix::{
     },
 };
 
-use super::{image, path, skip, status};
+use super::{elf, image, path, skip, status};
 use crate::{
     ledger::{self, File, FileId, FileKind, Line, forked, reap, say, see_through, touched},
     sys,
@@ -122,7 +122,7 @@ pub(super) fn overlay() -> io::Result<()> {
                 kind: FileKind::Open,
                 path: Some(path.to_string_lossy().into_owned()),
                 other: None,
-                file: None,
+                id: None,
                 mode: 0o100_600,
                 created: Some(true),
             }))
@@ -148,12 +148,12 @@ pub(super) fn chroot() -> io::Result<()> {
 
 /// `open("made32", O_CREAT | O_WRONLY, 0600)` by `int 0x80`.
 pub(super) fn elf32() -> io::Result<()> {
-    let path = (image::ELF32_BASE + image::ELF32_CODE + 31).to_le_bytes();
+    let path = (elf::BASE + elf::CODE32 + 31).to_le_bytes();
     let mut code = vec![0xb8, 5, 0, 0, 0, 0xbb];
     code.extend(path);
     code.extend([0xb9, 0x41, 0, 0, 0, 0xba, 0x80, 1, 0, 0, 0xcd, 0x80]);
     code.extend([0xb8, 1, 0, 0, 0, 0x31, 0xdb, 0xcd, 0x80]);
-    image::write_elf32("open32", &code, b"made32\0")?;
+    elf::write32("open32", &code, b"made32\0")?;
     ledger::named(FileKind::Open, "open32", None)?;
     let before = image::run_foreign("./open32", "./open32", &["open32"], None);
     match before {

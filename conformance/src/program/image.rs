@@ -4,15 +4,12 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
-    os::{
-        fd::{AsFd, AsRawFd as _},
-        unix::fs::OpenOptionsExt as _,
-    },
+    os::fd::{AsFd, AsRawFd as _},
 };
 
 use rustix::fs::{MemfdFlags, Mode, OFlags};
 
-use super::{SERVER, skip};
+use super::{SERVER, elf, skip};
 use crate::{
     ledger::{self, Argv, Exec, FileId, Line, Who, say, see_through},
     step::{argv, become_step},
@@ -109,48 +106,13 @@ pub(super) fn ld_so() -> io::Result<()> {
 /// A program for 32 bits that opens nothing: `mov eax, 1; xor ebx, ebx; int 0x80`.
 pub(super) fn elf32() -> io::Result<()> {
     let code = [0xb8, 1, 0, 0, 0, 0x31, 0xdb, 0xcd, 0x80];
-    write_elf32("tiny32", &code, &[])?;
+    elf::write32("tiny32", &code, &[])?;
     match run_foreign("./tiny32", "./tiny32", &["tiny32"], None) {
         Err(error) if error.raw_os_error() == Some(libc::ENOEXEC) => {
             skip("this kernel runs no 32-bit programs")
         }
         other => other.map(drop),
     }
-}
-
-/// Where a 32-bit program lies: header and one program header come first.
-pub(super) const ELF32_BASE: u32 = 0x0804_8000;
-pub(super) const ELF32_CODE: u32 = 84;
-
-/// Writes a static i386 program of `code` and, behind it, `data`.
-pub(super) fn write_elf32(path: &str, code: &[u8], data: &[u8]) -> io::Result<()> {
-    let length = ELF32_CODE + u32::try_from(code.len() + data.len()).map_err(io::Error::other)?;
-    let mut elf = vec![0x7f, b'E', b'L', b'F', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    let half = |elf: &mut Vec<u8>, value: u16| elf.extend(value.to_le_bytes());
-    let word = |elf: &mut Vec<u8>, value: u32| elf.extend(value.to_le_bytes());
-    // ET_EXEC, EM_386, version, entry, offsets of program and section headers, flags.
-    half(&mut elf, 2);
-    half(&mut elf, 3);
-    for value in [1, ELF32_BASE + ELF32_CODE, 52, 0, 0] {
-        word(&mut elf, value);
-    }
-    // Sizes of the headers and how many there are.
-    for value in [52, 32, 1, 0, 0, 0] {
-        half(&mut elf, value);
-    }
-    // PT_LOAD: offset, addresses, sizes, readable and executable, alignment.
-    for value in [1, 0, ELF32_BASE, ELF32_BASE, length, length, 5, 0x1000] {
-        word(&mut elf, value);
-    }
-    elf.extend_from_slice(code);
-    elf.extend_from_slice(data);
-    let mut options = OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o755)
-        .open(path)?;
-    file.write_all(&elf)
 }
 
 /// Runs a program that keeps no ledger; the parent says what was executed. It waits for
@@ -180,7 +142,7 @@ pub(super) fn run_foreign(
     Ok(who)
 }
 
-fn executed(
+pub(super) fn executed(
     who: Who,
     path: &str,
     image: &str,

@@ -6,7 +6,7 @@ use crate::{ledger::see_through, step::become_step, sys};
 
 const PID_MAX: &str = "/proc/sys/kernel/pid_max";
 /// Processes made: each pid is used several times.
-const PROCESSES: u32 = 600;
+const PROCESSES: u32 = 300;
 
 /// pid 1 inside, a pid like any other outside.
 pub(super) fn namespace() -> io::Result<()> {
@@ -21,7 +21,7 @@ pub(super) fn reuse() -> io::Result<()> {
     let done = (0..PROCESSES).try_for_each(|number| {
         see_through(sys::fork(|| {
             // Some execute nothing: their pids go on with what the last one was.
-            if number % 3 == 0 {
+            if number % 3 != 0 {
                 return 0;
             }
             become_step("./nginx", &["code", "0", &number.to_string()])

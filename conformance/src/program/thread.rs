@@ -57,11 +57,11 @@ fn leave(index: usize) -> i32 {
                 sys::exit(3);
             }
             // The last to leave differs from process to process.
-            if index % 4 != 2 {
-                let first = (thread + index) % THREADS;
-                thread::sleep(Duration::from_micros(50 * first as u64));
+            if index % 4 == 2 {
+                thread::sleep(Duration::from_mins(1));
             } else {
-                thread::sleep(Duration::from_secs(60));
+                let turn = (thread + index) % THREADS;
+                thread::sleep(Duration::from_micros(50 * turn as u64));
             }
         });
     }
@@ -70,7 +70,7 @@ fn leave(index: usize) -> i32 {
         // The leader's thread alone; the process lives until the last is gone.
         0 => sys::exit_thread(),
         1 => {
-            thread::sleep(Duration::from_secs(60));
+            thread::sleep(Duration::from_mins(1));
             0
         }
         // At once, with all threads asleep.

@@ -43,19 +43,18 @@ pub(crate) fn ensure(version: &str) -> Result<Kernel> {
 }
 
 fn fetch(kernel: &Kernel) -> Result<()> {
-    let package = match newest(&kernel.version)? {
-        Some(package) => package,
-        None => {
-            apt::update()?;
-            newest(&kernel.version)?.with_context(|| {
-                format!(
-                    "no package linux-image-{}.*-cloud-amd64 in this machine's apt sources: \
-                     add Debian bookworm's, main and security",
-                    kernel.version
-                )
-            })?
-        }
-    };
+    let mut package = newest(&kernel.version)?;
+    if package.is_none() {
+        apt::update()?;
+        package = newest(&kernel.version)?;
+    }
+    let package = package.with_context(|| {
+        format!(
+            "no package linux-image-{}.*-cloud-amd64 in this machine's apt sources: add Debian \
+             bookworm's, main and security",
+            kernel.version
+        )
+    })?;
     let unpacked = kernel.directory.join("unpacked");
     if unpacked.exists() {
         fs::remove_dir_all(&unpacked).with_context(|| format!("remove {}", unpacked.display()))?;
@@ -67,7 +66,7 @@ fn fetch(kernel: &Kernel) -> Result<()> {
             .args(["-q", "download", &package])
             .current_dir(&unpacked),
     )?;
-    let archive = one(&unpacked, |name| name.ends_with(".deb"))?;
+    let archive = one(&unpacked, |name| name.starts_with("linux-image-"))?;
     command::run(
         Command::new("dpkg-deb")
             .arg("-x")

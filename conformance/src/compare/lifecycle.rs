@@ -153,7 +153,7 @@ fn images(done: &Exec, seen: &Seen, differences: &mut Vec<String>) {
 }
 
 /// argv as it was seen, in the ledger's numbers.
-fn argv(args: &Args) -> Argv {
+pub(super) fn argv(args: &Args) -> Argv {
     let join = |parts: &[_]| -> Vec<u8> {
         let mut bytes = Vec::new();
         for part in parts {

@@ -4,6 +4,7 @@
 //! when [`Probe`] is dropped: nothing is pinned.
 
 mod attach;
+mod cost;
 mod counter;
 mod error;
 mod family;
@@ -21,7 +22,7 @@ use std::{
 };
 
 use aya::{
-    Btf as KernelBtf, Ebpf, EbpfLoader, Endianness,
+    Btf as KernelBtf, Ebpf, EbpfLoader, Endianness, VerifierLogLevel,
     maps::{Array, HashMap, MapData, RingBuf},
 };
 use sensor_common::{
@@ -31,6 +32,7 @@ use sensor_common::{
 };
 
 pub use self::{
+    cost::Cost,
     counter::Counters,
     error::ProbeError,
     hook::{Family, Forced, Hook, Rung, Trial, shortcoming},
@@ -300,6 +302,11 @@ impl Attached {
 
 /// Reads BTF, sets offsets and switches, creates the maps.
 fn load(options: &Options) -> Result<Ebpf, ProbeError> {
+    load_logged(options, VerifierLogLevel::default())
+}
+
+/// [`load`], with what the verifier says when it refuses.
+fn load_logged(options: &Options, verifier_log: VerifierLogLevel) -> Result<Ebpf, ProbeError> {
     let (offsets, group_dead) = with_btf(&options.btf, |btf| {
         let group_dead = btf.tracepoint_args("sched_process_exit") >= Some(2);
         Ok((
@@ -314,6 +321,7 @@ fn load(options: &Options) -> Result<Ebpf, ProbeError> {
     let mut loader = EbpfLoader::new();
     loader
         .btf(Some(&kernel_btf))
+        .verifier_log_level(verifier_log)
         .override_global("OFFSETS", &offsets, true)
         .override_global("GROUP_DEAD_ARG", &group_dead, true)
         .override_global("HOST_SCOPE", &host_scope, true)

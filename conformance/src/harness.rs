@@ -18,9 +18,8 @@ use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use sensor::{
     event::{Event, Lost},
-    probe::{Attached, Counters, KERNEL_BTF, Options, Probe, Rung},
+    probe::{Attached, Counters, Probe, Rung},
     ring::{Read, Ring},
-    service,
 };
 use sensor_common::counter::Counter;
 use serde::Serialize;
@@ -83,7 +82,7 @@ pub(crate) struct Run {
 
 /// The attached sensor.
 struct Sensor {
-    ring: Ring,
+    rings: [Ring; 2],
     attached: Attached,
     counts: std::sync::Arc<Counters>,
     events: Vec<Event>,
@@ -103,21 +102,26 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
         .context("become a subreaper")?;
     let server = base.path().join(SERVER);
     fs::copy("/proc/self/exe", &server).context("copy this executable")?;
-    let (files, processes): (Vec<_>, Vec<_>) = chosen
-        .into_iter()
-        .partition(|program| program.files && !rung::FILE.is_empty());
-    let mut failed = false;
+    let (files, processes): (Vec<_>, Vec<_>) =
+        chosen.into_iter().partition(|program| program.files);
+    let mut good = true;
     for (rungs, programs) in [(rung::PROCESS, processes), (rung::FILE, files)] {
         for rung in rungs {
             if args.rung.is_none_or(|wanted| wanted == *rung) && !programs.is_empty() {
-                failed |= !on_rung(*rung, &programs, &server)?;
+                if let Some(why) = rung::refusal(*rung)? {
+                    eprintln!("conformance: this kernel has no rung {rung}: {why}");
+                    // In a virtual machine every rung must work; so must one asked for.
+                    good &= !args.vm && args.rung.is_none();
+                } else {
+                    good &= on_rung(*rung, &programs, &server)?;
+                }
             }
         }
     }
-    Ok(if failed {
-        ExitCode::FAILURE
-    } else {
+    Ok(if good {
         ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     })
 }
 
@@ -131,9 +135,7 @@ fn choose(args: &Args) -> Result<Vec<&'static Program>> {
         let named = args.only.iter().any(|name| name == program.name);
         let excepted = args.except.iter().any(|name| name == program.name);
         let allowed = args.vm || !program.vm_only;
-        // Without a rung for files only who asks for such a program gets its ledger checked.
-        let useful = named || !program.files || !rung::FILE.is_empty();
-        allowed && useful && !excepted && (named || args.only.is_empty())
+        allowed && !excepted && (named || args.only.is_empty())
     };
     Ok(ALL.iter().filter(wanted).collect())
 }
@@ -161,23 +163,16 @@ fn on_rung(rung: Rung, programs: &[&'static Program], server: &Path) -> Result<b
 
 impl Sensor {
     fn start(on: Rung) -> Result<Self> {
-        let options = Options {
-            btf: KERNEL_BTF.into(),
-            host_scope: false,
-            rung: Some(on),
-            overrides: Vec::new(),
-            names: service::names().collect(),
-            log: None,
-        };
+        let options = rung::options(Some(on));
         let mut probe =
             Probe::start(&options).with_context(|| format!("attach the sensor on rung {on}"))?;
         probe.self_test().context("the sensor's self-test")?;
         // Servers of others are not followed: nobody looks at their records.
         probe.seed(false, &|_| None).context("seed the sensor")?;
         let counts = probe.counters();
-        let (ring, attached) = probe.split();
+        let (ring, file_ring, attached) = probe.split();
         Ok(Self {
-            ring,
+            rings: [ring, file_ring],
             attached,
             counts,
             events: Vec::new(),
@@ -186,18 +181,20 @@ impl Sensor {
     }
 
     fn drain(&mut self) {
-        while let Some(read) = self.ring.step() {
-            if let Read::Event(event, lost) = read {
-                self.lost += lost.map_or(0, |Lost { count, .. }| count);
-                self.events.push(event);
+        for ring in &mut self.rings {
+            while let Some(read) = ring.step() {
+                if let Read::Event(event, lost) = read {
+                    self.lost += lost.map_or(0, |Lost { count, .. }| count);
+                    self.events.push(event);
+                }
             }
         }
     }
 
     fn ring_full(&self) -> Result<u64> {
-        self.counts
-            .sum(Counter::RingFull)
-            .context("read the sensor's counters")
+        let sum = |counter| self.counts.sum(counter);
+        let both = sum(Counter::RingFull).and_then(|one| Ok(one + sum(Counter::FileRingFull)?));
+        both.context("read the sensor's counters")
     }
 
     fn run(&mut self, program: &Program, server: &Path) -> Result<Run> {

@@ -7,7 +7,7 @@
 use std::{
     fs::{self, File},
     io::{Read as _, Seek as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
     thread,
@@ -25,7 +25,7 @@ use sensor_common::counter::Counter;
 use serde::Serialize;
 
 use crate::{
-    answer, base,
+    answer,
     compare::{self, Verdict},
     ledger::{Line, Who},
     program::{ALL, Program, SERVER},
@@ -80,6 +80,29 @@ pub(crate) struct Run {
     pub(crate) root: u32,
 }
 
+/// The directory of a run, removed at its end.
+struct Base(PathBuf);
+
+impl Base {
+    fn new(place: Option<PathBuf>) -> Result<Self> {
+        let place = place.unwrap_or_else(std::env::temp_dir);
+        let path = place.join(format!("lineage-conformance-{}", std::process::id()));
+        let mut builder = fs::DirBuilder::new();
+        // Another's directory is no place for programs that run as root.
+        builder
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| format!("create {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Base {
+    fn drop(&mut self) {
+        let _gone = fs::remove_dir_all(&self.0);
+    }
+}
+
 /// The attached sensor.
 struct Sensor {
     rings: [Ring; 2],
@@ -93,14 +116,11 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     let chosen = choose(args)?;
     let lock = File::create(LOCK).with_context(|| format!("create {LOCK}"))?;
     lock.lock().with_context(|| format!("lock {LOCK}"))?;
-    let base = tempfile::Builder::new()
-        .prefix("lineage-conformance-")
-        .tempdir_in(base(args.dir.clone()))
-        .context("create a directory for the programs")?;
+    let base = Base::new(args.dir.clone())?;
     // Orphans of a program come here, so that its end can be waited for.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .context("become a subreaper")?;
-    let server = base.path().join(SERVER);
+    let server = base.0.join(SERVER);
     fs::copy("/proc/self/exe", &server).context("copy this executable")?;
     let (files, processes): (Vec<_>, Vec<_>) =
         chosen.into_iter().partition(|program| program.files);

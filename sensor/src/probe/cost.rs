@@ -70,7 +70,16 @@ fn refusal(ebpf: &mut Ebpf, btf: &Btf, point: &Point) -> String {
         return format!("no program {}", point.program);
     };
     let loaded = match (program, point.at) {
-        (Program::BtfTracePoint(program), At::BtfTracepoint(name)) => program.load(name, btf),
+        (Program::BtfTracePoint(program), At::BtfTracepoint(names)) => {
+            // By the first name this kernel has.
+            let loads = names.iter().map(|name| program.load(name, btf));
+            loads
+                .reduce(|before, now| match before {
+                    Err(ProgramError::Btf(_)) => now,
+                    _ => before,
+                })
+                .unwrap_or(Err(ProgramError::NotLoaded))
+        }
         (Program::FEntry(program), At::Function(name)) => program.load(name, btf),
         (Program::FExit(program), At::FunctionExit(name)) => program.load(name, btf),
         (Program::Lsm(program), At::Lsm(name)) => program.load(name, btf),

@@ -18,7 +18,7 @@ use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use sensor::{
     event::{Event, Lost},
-    probe::{Attached, Counters, Probe, Rung},
+    probe::{Attached, Counters, Probe, ProbeError, Rung},
     ring::{Read, Ring},
 };
 use sensor_common::counter::Counter;
@@ -128,12 +128,13 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     for (rungs, programs) in [(rung::PROCESS, processes), (rung::FILE, files)] {
         for rung in rungs {
             if args.rung.is_none_or(|wanted| wanted == *rung) && !programs.is_empty() {
-                if let Some(why) = rung::refusal(*rung)? {
-                    eprintln!("conformance: this kernel has no rung {rung}: {why}");
-                    // In a virtual machine every rung must work; so must one asked for.
-                    good &= !args.vm && args.rung.is_none();
-                } else {
-                    good &= on_rung(*rung, &programs, &server)?;
+                match Sensor::start(*rung)? {
+                    Ok(sensor) => good &= on_rung(sensor, *rung, &programs, &server)?,
+                    Err(why) => {
+                        eprintln!("conformance: this kernel has no rung {rung}: {why}");
+                        // In a virtual machine every rung must work; so must one asked for.
+                        good &= !args.vm && args.rung.is_none();
+                    }
                 }
             }
         }
@@ -161,8 +162,12 @@ fn choose(args: &Args) -> Result<Vec<&'static Program>> {
 }
 
 /// `true` when nothing failed.
-fn on_rung(rung: Rung, programs: &[&'static Program], server: &Path) -> Result<bool> {
-    let mut sensor = Sensor::start(rung)?;
+fn on_rung(
+    mut sensor: Sensor,
+    rung: Rung,
+    programs: &[&'static Program],
+    server: &Path,
+) -> Result<bool> {
     let mut good = true;
     for program in programs {
         let started = Instant::now();
@@ -182,22 +187,25 @@ fn on_rung(rung: Rung, programs: &[&'static Program], server: &Path) -> Result<b
 }
 
 impl Sensor {
-    fn start(on: Rung) -> Result<Self> {
-        let options = rung::options(Some(on));
-        let mut probe =
-            Probe::start(&options).with_context(|| format!("attach the sensor on rung {on}"))?;
+    /// Attaches on this rung, or says why this kernel has no such rung.
+    fn start(on: Rung) -> Result<Result<Self, String>> {
+        let mut probe = match Probe::start(&rung::options(Some(on))) {
+            Ok(probe) => probe,
+            Err(refused @ ProbeError::Hook { .. }) => return Ok(Err(refused.to_string())),
+            Err(error) => return Err(error).context("attach the sensor"),
+        };
         probe.self_test().context("the sensor's self-test")?;
         // Servers of others are not followed: nobody looks at their records.
         probe.seed(false, &|_| None).context("seed the sensor")?;
         let counts = probe.counters();
         let (ring, file_ring, attached) = probe.split();
-        Ok(Self {
+        Ok(Ok(Self {
             rings: [ring, file_ring],
             attached,
             counts,
             events: Vec::new(),
             lost: 0,
-        })
+        }))
     }
 
     fn drain(&mut self) {

@@ -1,7 +1,7 @@
 //! The rungs programs run on, and what a rung is known to be blind to.
 
 use sensor::{
-    probe::{Forced, KERNEL_BTF, Options, Probe, ProbeError, Rung},
+    probe::{Forced, KERNEL_BTF, Options, Rung},
     service,
 };
 
@@ -25,13 +25,6 @@ pub(crate) fn options(rung: Option<Rung>) -> Options {
         names: service::names().collect(),
         log: None,
     }
-}
-
-/// What keeps `rung` from working here; `None` when it works.
-pub(crate) fn refusal(rung: Rung) -> Result<Option<String>, ProbeError> {
-    let trials = Probe::trials(&options(None))?;
-    let mut refused = trials.into_iter().filter(|trial| trial.rung == rung);
-    Ok(refused.find_map(|trial| Some(format!("{}: {}", trial.hook, trial.result.err()?))))
 }
 
 /// A rung by its name.

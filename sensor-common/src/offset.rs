@@ -122,6 +122,17 @@ offsets! {
     kernfs_name = required "kernfs_node"."name",
     kernfs_parent = required "kernfs_node"."__parent|parent",
     ovl_inode_vfs = optional "ovl_inode"."vfs_inode",
+    nsproxy_net_ns = optional "nsproxy"."net_ns",
+    net_ns_common = optional "net"."ns",
+    sock_family = optional "sock_common"."skc_family",
+    sock_local_port = optional "sock_common"."skc_num",
+    sock_remote_port = optional "sock_common"."skc_dport",
+    sock_local = optional "sock_common"."skc_rcv_saddr",
+    sock_remote = optional "sock_common"."skc_daddr",
+    sock_local6 = optional "sock_common"."skc_v6_rcv_saddr",
+    sock_remote6 = optional "sock_common"."skc_v6_daddr",
+    sock_net = optional "sock_common"."skc_net",
+    sock_protocol = optional "sock"."sk_protocol",
     ovl_inode_upper = optional "ovl_inode"."__upperdentry",
 }
 

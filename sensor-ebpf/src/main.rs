@@ -1,4 +1,4 @@
-//! Kernel programs of the lineage sensor: exec, fork, exit and the start-up scan.
+//! Kernel programs of the lineage sensor: exec, fork, exit, listen and the start-up scan.
 //!
 //! One file per hook. Each hook exists twice, as a BTF-typed raw tracepoint and as a
 //! plain one; both are the same function over a [`load::Load`], which says how kernel
@@ -28,6 +28,7 @@ mod exit;
 mod fork;
 mod image;
 mod lineage;
+mod listen;
 mod load;
 mod map;
 mod offset;
@@ -35,6 +36,7 @@ mod path;
 mod payload;
 mod scan;
 mod scratch;
+mod socket;
 
 use core::panic::PanicInfo;
 

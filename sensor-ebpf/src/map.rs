@@ -2,7 +2,7 @@
 
 use aya_ebpf::{
     macros::map,
-    maps::{Array, HashMap, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
 use sensor_common::{
     counter::COUNTERS,
@@ -13,7 +13,7 @@ use sensor_common::{
 
 use crate::{lineage::NameBuf, scratch::Scratch};
 
-/// Lifecycle records: fork, exec, exit.
+/// Lifecycle records: fork, exec, exit, listen.
 #[map]
 pub(crate) static LINEAGE_RING: RingBuf = RingBuf::with_byte_size(limit::RING_BYTES, 0);
 
@@ -30,6 +30,12 @@ pub(crate) static LINEAGE_GATE: Array<GatePage> = Array::with_max_entries(limit:
 #[map]
 pub(crate) static LINEAGE_SERVICES: HashMap<ProcessId, ServiceState> =
     HashMap::with_max_entries(limit::SERVICE_ENTRIES, 0);
+
+/// Candidates by root process. LRU: one that is lost is met again when it listens, as a
+/// stranger, and their number must not keep a real server from being followed.
+#[map]
+pub(crate) static LINEAGE_CANDIDATES: LruHashMap<ProcessId, ServiceState> =
+    LruHashMap::with_max_entries(limit::CANDIDATE_ENTRIES, 0);
 
 /// Recognised executable names, by stem.
 #[map]

@@ -3,6 +3,7 @@
 //! The only module that names BPF programs and maps. Everything attached is detached
 //! when [`Probe`] is dropped: nothing is pinned.
 
+mod candidate;
 mod counter;
 mod error;
 mod family;
@@ -13,6 +14,7 @@ mod seed;
 mod self_test;
 
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -31,7 +33,7 @@ pub use self::{
     error::ProbeError,
     hook::{Hook, Rung, Trial},
     offset::Override,
-    seed::{Seed, Survey},
+    seed::{Found, Seed, Survey},
     self_test::{HELPER_ARG, helper},
 };
 use crate::{
@@ -71,11 +73,15 @@ pub struct Probe {
     backlog: Vec<Read>,
     /// The processes right after attaching.
     early: Vec<seed::Row>,
+    /// Services known by nothing but that they listen.
+    listening: HashSet<ProcessId>,
     /// A map took no more.
     full: bool,
     hooks: Vec<Hook>,
+    wanting: Vec<String>,
     tasks: HashMap<MapData, u32, Lineage>,
     services: HashMap<MapData, ProcessId, ServiceState>,
+    candidates: HashMap<MapData, ProcessId, ServiceState>,
     state: Array<MapData, SensorState>,
     counters: Arc<Counters>,
 }
@@ -102,7 +108,9 @@ impl Probe {
         let state = Array::try_from(take(&mut ebpf, "LINEAGE_STATE")?)
             .map_err(ProbeError::map("LINEAGE_STATE"))?;
         let counts = take(&mut ebpf, "LINEAGE_COUNT")?;
-        let hooks = hook::attach(&mut ebpf, &kernel_btf, options.rung)?;
+        let candidates = HashMap::try_from(take(&mut ebpf, "LINEAGE_CANDIDATES")?)
+            .map_err(ProbeError::map("LINEAGE_CANDIDATES"))?;
+        let (hooks, wanting) = hook::attach(&mut ebpf, &kernel_btf, options.rung)?;
         let counters = Arc::new(Counters::new(counts, &ebpf, &hooks)?);
         seed::load(&mut ebpf, &kernel_btf)?;
         // Who dies from now on is in the ring; who was there is in these rows.
@@ -114,10 +122,13 @@ impl Probe {
             ring,
             backlog,
             early,
+            listening: HashSet::new(),
             full: false,
             hooks,
+            wanting,
             tasks,
             services,
+            candidates,
             state,
             counters,
         })
@@ -167,6 +178,12 @@ impl Probe {
         &self.hooks
     }
 
+    /// What the sensor does not see for want of an optional hook, in words.
+    #[must_use]
+    pub fn wanting(&self) -> &[String] {
+        &self.wanting
+    }
+
     /// The kernel's counters.
     #[must_use]
     pub fn counters(&self) -> Arc<Counters> {
@@ -190,6 +207,7 @@ impl Probe {
             ring,
             tasks,
             services,
+            candidates,
             ..
         } = self;
         let ebpf = Some(ebpf);
@@ -199,6 +217,7 @@ impl Probe {
                 ebpf,
                 tasks,
                 services,
+                candidates,
             },
         )
     }
@@ -210,19 +229,40 @@ pub struct Attached {
     ebpf: Option<Ebpf>,
     tasks: HashMap<MapData, u32, Lineage>,
     services: HashMap<MapData, ProcessId, ServiceState>,
+    candidates: HashMap<MapData, ProcessId, ServiceState>,
 }
 
 impl Attached {
+    /// Makes a service of the candidate, or the marked process, `root`: one write, by
+    /// which all it has forked are members too.
+    ///
+    /// # Errors
+    /// When the map refuses.
+    pub fn promote(&mut self, root: ProcessId) -> Result<(), ProbeError> {
+        let state = ServiceState::default();
+        mark::insert("LINEAGE_SERVICES", &mut self.services, root, state)?;
+        mark::remove("LINEAGE_CANDIDATES", &mut self.candidates, root)
+    }
+
+    /// Makes a candidate of the service `root`: it is none, as far as is known, and will
+    /// be one when it listens.
+    ///
+    /// # Errors
+    /// When a map refuses.
+    pub fn demote(&mut self, root: ProcessId) -> Result<(), ProbeError> {
+        let state = ServiceState::default();
+        // In this order it is one of the two at any time.
+        mark::insert("LINEAGE_CANDIDATES", &mut self.candidates, root, state)?;
+        mark::remove("LINEAGE_SERVICES", &mut self.services, root)
+    }
+
     /// Un-marks every member of the service `root`: one write. For a root that is no
     /// server, and for a service that has ended.
     ///
     /// # Errors
     /// When the map refuses; a service that is already gone is no error.
     pub fn retire(&mut self, root: ProcessId) -> Result<(), ProbeError> {
-        match self.services.remove(&root) {
-            Ok(()) | Err(aya::maps::MapError::KeyNotFound) => Ok(()),
-            Err(error) => Err(ProbeError::map("LINEAGE_SERVICES")(error)),
-        }
+        mark::remove("LINEAGE_SERVICES", &mut self.services, root)
     }
 
     /// Marks members the kernel did not: their services must still exist. Takes effect

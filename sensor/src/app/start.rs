@@ -14,7 +14,9 @@ use crate::{
     event::Program,
     exit::{Exit, Failure},
     host,
-    probe::{Attached, Counters, Hook, KERNEL_BTF, Options, Override, Probe, ProbeError, Rung},
+    probe::{
+        Attached, Counters, Found, Hook, KERNEL_BTF, Options, Override, Probe, ProbeError, Rung,
+    },
     ring::{Read, Ring},
     service::{self, Catalogue, Verdict},
     tree::{self, Tree},
@@ -45,6 +47,8 @@ pub(super) struct Started {
     pub(super) reads: Vec<Read>,
     /// Something is missing: the processes are to be scanned again.
     pub(super) stale: bool,
+    /// What is not seen for want of an optional hook.
+    pub(super) wanting: Vec<String>,
 }
 
 impl Started {
@@ -64,19 +68,26 @@ impl Started {
             _ => Some(probe.take_log().map_err(|e| refused(&e))?),
         };
         probe.self_test().map_err(|e| refused(&e))?;
-        let is_server = |program: &Program| match catalogue.decide(program) {
-            Verdict::Server(_) => service::name_index(&program.image),
-            Verdict::NotServer => None,
+        let look = |program: &Program| {
+            let name = service::name_index(&program.image).unwrap_or_default();
+            match catalogue.decide(program) {
+                Verdict::Server(_) => Found::Server(name),
+                Verdict::Candidate(_) => Found::Candidate(name),
+                Verdict::NotServer => Found::Other,
+            }
         };
-        let seed = probe
-            .seed(host_scope, &is_server)
-            .map_err(|e| refused(&e))?;
+        let seed = probe.seed(host_scope, &look).map_err(|e| refused(&e))?;
         let mut out = Vec::new();
         engine.step(Input::Fact(Fact::Shells(shells)), &mut out);
+        let wanting = probe.wanting().to_vec();
+        let mut degraded = wanting.clone();
         if !seed.complete {
-            warn!("{INCOMPLETE}");
-            engine.step(Input::Degraded(vec![INCOMPLETE.to_owned()]), &mut out);
+            degraded.push(INCOMPLETE.to_owned());
         }
+        for reason in &degraded {
+            warn!("{reason}");
+        }
+        engine.step(Input::Degraded(degraded), &mut out);
         engine.step(Input::Snapshot(seed.snapshot), &mut out);
         let mut stale = !seed.complete;
         for read in &seed.backlog {
@@ -96,6 +107,7 @@ impl Started {
             host_scope,
             reads: seed.backlog,
             stale,
+            wanting,
         })
     }
 }

@@ -70,11 +70,18 @@ pub struct Trial {
 /// Tracepoints in the order of attaching, with the stem of their program names. Exit
 /// comes first: an exit that is missed would leave a member behind, a fork or exec that
 /// is missed is found by the scan.
-const HOOKS: [(&str, &str); 3] = [
+const HOOKS: [(&str, &str); 4] = [
     ("sched_process_exit", "exit"),
     ("sched_process_fork", "fork"),
     ("sched_process_exec", "exec"),
+    ("inet_sock_set_state", "listen"),
 ];
+
+/// Hooks without which the sensor does less but works, with what it does not do then.
+const OPTIONAL: [(&str, &str); 1] = [(
+    "inet_sock_set_state",
+    "interpreters that begin to listen are not recognised as services",
+)];
 
 /// Name of the program for a hook on a rung.
 pub(super) fn program_name(stem: &str, rung: Rung) -> String {
@@ -89,18 +96,25 @@ pub(super) fn stem(hook: &Hook) -> &'static str {
         .map_or("", |(_, stem)| stem)
 }
 
-/// Attaches every hook on its best rung, or all on `forced`.
+/// Attaches every hook on its best rung, or all on `forced`. Beside them: what cannot be
+/// done for want of an optional one.
 pub(super) fn attach(
     ebpf: &mut Ebpf,
     btf: &Btf,
     forced: Option<Rung>,
-) -> Result<Vec<Hook>, ProbeError> {
+) -> Result<(Vec<Hook>, Vec<String>), ProbeError> {
     let mut hooks = Vec::new();
+    let mut wanting = Vec::new();
     for (name, stem) in HOOKS {
-        hooks.push(attach_best(ebpf, btf, name, stem, forced)?);
+        let optional = OPTIONAL.iter().find(|(optional, _)| *optional == name);
+        match (attach_best(ebpf, btf, name, stem, forced), optional) {
+            (Ok(hook), _) => hooks.push(hook),
+            (Err(error), Some((_, loss))) => wanting.push(format!("{loss}: {error}")),
+            (Err(error), None) => return Err(error),
+        }
     }
     hooks.sort_by_key(|hook| hook.name);
-    Ok(hooks)
+    Ok((hooks, wanting))
 }
 
 /// Attaches every hook on every rung; all are detached with `ebpf`.

@@ -7,7 +7,11 @@
 //! parent that died in between hides nobody. When a round adds nothing, every later
 //! fork of a member is marked by the kernel itself.
 
-use std::{collections::HashMap, io::Read as _, mem::offset_of};
+use std::{
+    collections::{HashMap, HashSet},
+    io::Read as _,
+    mem::offset_of,
+};
 
 use aya::{Btf, Ebpf, programs::Iter};
 use bstr::{BString, ByteSlice as _};
@@ -50,6 +54,17 @@ pub struct Seed {
     pub complete: bool,
 }
 
+/// What a program is, with the index of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A server.
+    Server(u32),
+    /// A server if it listens.
+    Candidate(u32),
+    /// Neither.
+    Other,
+}
+
 /// A row of the iterator.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
@@ -59,6 +74,10 @@ pub(super) struct Row {
     /// This pass made it a member.
     pub(super) added: bool,
     pub(super) recognised: bool,
+    /// Its executable is an interpreter by name.
+    pub(super) interpreter: bool,
+    /// It stands in a candidate.
+    pub(super) candidate: bool,
     pub(super) uid: u32,
 }
 
@@ -72,6 +91,8 @@ impl Row {
             membership: None,
             added: false,
             recognised: false,
+            interpreter: false,
+            candidate: false,
             uid: 33,
         }
     }
@@ -96,15 +117,14 @@ fn iterator(ebpf: &mut Ebpf) -> Result<&mut Iter, ProbeError> {
 }
 
 impl Probe {
-    /// Finds and marks the services that run already. `server` gives the index of the
-    /// name of a program that is one.
+    /// Finds and marks the services that run already. `look` says what a program is.
     ///
     /// # Errors
     /// When the iterator or a map fails.
     pub fn seed(
         &mut self,
         host_scope: bool,
-        server: &dyn Fn(&Program) -> Option<u32>,
+        look: &dyn Fn(&Program) -> Found,
     ) -> Result<Seed, ProbeError> {
         let mut family = Family::default();
         family.learn(&std::mem::take(&mut self.early));
@@ -113,10 +133,13 @@ impl Probe {
         for _ in 0..ROUNDS {
             let rows = self.look(&mut family)?;
             let mut progress = rows.iter().any(|row| row.added);
-            progress |= self.mark_roots(&rows, &mut family, server)?;
+            progress |= self.mark_roots(&rows, &mut family, look)?;
             progress |= self.mark_known(&rows, &family)?;
             // Inference comes last: only what nothing else explains is left to it.
-            if !progress && !self.infer(&rows)? {
+            if !progress
+                && !self.infer(&rows)?
+                && !self.mark_candidates(&rows, &mut family, look)?
+            {
                 complete = !self.full;
                 break;
             }
@@ -128,7 +151,7 @@ impl Probe {
         // From here on the kernel marks by itself; what was born just before is in no
         // row yet.
         let mut rows = self.look(&mut family)?;
-        let roots = self.mark_roots(&rows, &mut family, server)?;
+        let roots = self.mark_roots(&rows, &mut family, look)?;
         if self.mark_known(&rows, &family)? || roots {
             rows = self.look(&mut family)?;
         }
@@ -137,7 +160,7 @@ impl Probe {
             .iter()
             .any(|read| matches!(read, Read::Event(_, Some(_))));
         Ok(Seed {
-            snapshot: snapshot(&rows, host_scope),
+            snapshot: snapshot(&rows, host_scope, &self.listening),
             backlog: backlog
                 .into_iter()
                 .map(|read| family.annotate(read))
@@ -175,7 +198,7 @@ impl Probe {
         &mut self,
         rows: &[Row],
         family: &mut Family,
-        server: &dyn Fn(&Program) -> Option<u32>,
+        look: &dyn Fn(&Program) -> Found,
     ) -> Result<bool, ProbeError> {
         let mut progress = false;
         let mut recognised: Vec<&Row> = rows.iter().filter(|row| row.recognised).collect();
@@ -192,7 +215,7 @@ impl Probe {
                     true
                 }
                 None if !below && !family.strangers.contains(&row.process) => {
-                    self.mark_root(row.process, family, server)?
+                    self.mark_root(row.process, family, look)?
                 }
                 _ => false,
             };
@@ -209,10 +232,10 @@ impl Probe {
         &mut self,
         process: ProcessId,
         family: &mut Family,
-        server: &dyn Fn(&Program) -> Option<u32>,
+        look: &dyn Fn(&Program) -> Found,
     ) -> Result<bool, ProbeError> {
         let program = scan::program(process, clock::boottime_ns());
-        let Some(name) = program.and_then(|program| server(&program)) else {
+        let Some(Found::Server(name)) = program.map(|program| look(&program)) else {
             family.strangers.insert(process);
             return Ok(false);
         };
@@ -306,7 +329,7 @@ impl Survey {
     /// Reads `/proc`, which takes its time: not for the loop.
     #[must_use]
     pub fn read(&self, host_scope: bool) -> Snapshot {
-        snapshot(&self.0, host_scope)
+        snapshot(&self.0, host_scope, &HashSet::new())
     }
 }
 
@@ -327,7 +350,7 @@ pub(super) fn rows(ebpf: &mut Ebpf) -> Result<Vec<Row>, ProbeError> {
 }
 
 /// What the processes of `rows` run.
-fn snapshot(rows: &[Row], host_scope: bool) -> Snapshot {
+fn snapshot(rows: &[Row], host_scope: bool, listening: &HashSet<ProcessId>) -> Snapshot {
     let time_ns = clock::boottime_ns();
     let wanted = rows
         .iter()
@@ -338,6 +361,7 @@ fn snapshot(rows: &[Row], host_scope: bool) -> Snapshot {
             parent: row.parent,
             membership: row.membership,
             recognised: row.recognised,
+            listens: listening.contains(&row.process),
             program: scan::program(row.process, time_ns),
         })
         .collect();
@@ -372,6 +396,8 @@ fn parse(bytes: &[u8]) -> Option<Row> {
         membership: (flags & row::MEMBER != 0).then_some(Membership { root, depth }),
         added: flags & row::ADDED != 0,
         recognised: flags & row::RECOGNISED != 0,
+        interpreter: flags & row::INTERPRETER != 0,
+        candidate: flags & row::CANDIDATE != 0,
         uid: word(offset_of!(TaskRow, uid))?,
     })
 }

@@ -8,14 +8,21 @@ use super::node::{Branch, Node, inherited};
 use super::{Effects, Scope, Tree};
 use crate::event::{Exec, ProcessId, Program, Source};
 use crate::lineage::{Part, Provenance, ServiceKind};
-use crate::service::{self, Verdict};
+use crate::service::{self, Identity, Verdict};
 
 /// Services of whose own image an exec is.
 type Own = Vec<ProcessId>;
 
 impl Tree {
     pub(super) fn exec(&mut self, exec: &Exec, effects: &mut Effects) {
-        if self.begins_service(exec) {
+        let outside = exec.membership.is_none()
+            && self
+                .table
+                .get(exec.process)
+                .is_none_or(|node| node.home.is_none());
+        if exec.candidate && outside {
+            self.exec_candidate(exec, effects);
+        } else if self.begins_service(exec) {
             self.exec_root(exec, effects);
         } else {
             self.exec_member(exec, effects);
@@ -57,13 +64,19 @@ impl Tree {
 
     fn exec_root(&mut self, exec: &Exec, effects: &mut Effects) {
         let id = exec.process;
-        let Verdict::Server(kind) = self.catalogue.decide(&exec.program) else {
-            self.retire(id, effects);
-            if self.scope == Scope::Host {
-                self.exec_stranger(exec, effects);
-            }
-            return;
-        };
+        match self.catalogue.decide(&exec.program) {
+            Verdict::Server(identity) => return self.begin(exec, identity, effects),
+            Verdict::Candidate(_) => self.demote(id, &exec.program, effects),
+            Verdict::NotServer => self.retire(id, effects),
+        }
+        if self.scope == Scope::Host {
+            self.exec_stranger(exec, effects);
+        }
+    }
+
+    /// The exec makes its process the root of a service.
+    pub(super) fn begin(&mut self, exec: &Exec, identity: Identity, effects: &mut Effects) {
+        let id = exec.process;
         self.unretire(id);
         let previous = self.enter(exec);
         if let Some(node) = self.table.get_mut(id) {
@@ -72,11 +85,13 @@ impl Tree {
         self.record(id, &exec.program);
         let known = self.kind_of_service(id);
         let service = match known {
-            Some(_) => self.identify(id, kind, &exec.program),
-            None => self.start(id, kind, Some(&exec.program), None),
+            Some(_) => self.identify(id, identity, &exec.program),
+            None => self.start(id, identity, Some(&exec.program), None),
         };
         if let Some(service) = service {
-            self.report_adopted(id, exec.membership, effects);
+            if !exec.candidate {
+                self.report_adopted(id, exec.membership, effects);
+            }
             if known.is_none_or(|known| known == ServiceKind::Unknown) {
                 effects.started.push(service);
             }
@@ -213,7 +228,7 @@ impl Tree {
     }
 
     /// Host scope: an exec outside every service.
-    fn exec_stranger(&mut self, exec: &Exec, effects: &mut Effects) {
+    pub(super) fn exec_stranger(&mut self, exec: &Exec, effects: &mut Effects) {
         let previous = self.enter(exec);
         self.record(exec.process, &exec.program);
         effects
@@ -293,6 +308,12 @@ impl Tree {
         if !is_own(image, program) {
             return None;
         }
+        if service::is_spawned_worker(program) {
+            return self.spawned(node, branch);
+        }
+        if !service::runs_the_same(image, program) {
+            return None;
+        }
         match branch.part {
             Part::Master | Part::Both => Some(branch.part),
             Part::Worker if node.provenance != Provenance::Lost => {
@@ -301,12 +322,22 @@ impl Tree {
                     return None;
                 }
                 // A binary upgrade keeps the master's uid, root; workers have dropped it.
-                // Where the master is not root, nothing tells them apart.
-                let upgrade = master.uid == 0 && program.cred.uid == 0;
+                // Where the master is not root, nothing tells them apart. Node's workers
+                // are exec'ed, and it has no upgrade.
+                let upgrade = master.uid == 0
+                    && program.cred.uid == 0
+                    && self.kind_of_service(branch.service) != Some(ServiceKind::Node);
                 Some(if upgrade { Part::Master } else { Part::Worker })
             }
             Part::Worker | Part::Descendant => None,
         }
+    }
+
+    /// Part of a forked child that a library exec'ed to be a worker: what it runs comes
+    /// from its creator, which therefore must be the root itself.
+    fn spawned(&self, node: &Node, branch: &Branch) -> Option<Part> {
+        let root = node.creator? == branch.service && node.provenance != Provenance::Lost;
+        (branch.part == Part::Worker && root).then_some(Part::Worker)
     }
 
     /// Part of the process from which a branch leaves the service's own image.
@@ -379,10 +410,10 @@ impl Tree {
         if repeats || is_own_java || !room || self.table.service(id).is_some() {
             return;
         }
-        if let Verdict::Server(kind) = self.catalogue.decide(program) {
+        if let Verdict::Server(identity) = self.catalogue.decide(program) {
             effects
                 .started
-                .extend(self.start(id, kind, Some(program), Some(home.service)));
+                .extend(self.start(id, identity, Some(program), Some(home.service)));
         }
     }
 }

@@ -10,6 +10,7 @@ mod family;
 mod hook;
 mod mark;
 mod offset;
+mod row;
 mod seed;
 mod self_test;
 
@@ -33,7 +34,7 @@ pub use self::{
     error::ProbeError,
     hook::{Hook, Rung, Trial},
     offset::Override,
-    seed::{Found, Seed, Survey},
+    seed::{Found, Judge, Seed, Survey},
     self_test::{HELPER_ARG, helper},
 };
 use crate::{
@@ -72,7 +73,7 @@ pub struct Probe {
     /// Read during start-up, to be consumed after the snapshot.
     backlog: Vec<Read>,
     /// The processes right after attaching.
-    early: Vec<seed::Row>,
+    early: Vec<row::Row>,
     /// Services known by nothing but that they listen.
     listening: HashSet<ProcessId>,
     /// A map took no more.

@@ -192,7 +192,7 @@ fn decide_script(kind: ServiceKind, program: &Program) -> Verdict {
 #[must_use]
 pub fn runs_the_same(old: &Program, new: &Program) -> bool {
     match interpreter(&old.image) {
-        Some(kind) => script::same(script::Language::of(kind), &old.args, &new.args),
+        Some(kind) => script::same(script::Language::of(kind), old, new),
         None => true,
     }
 }

@@ -13,6 +13,7 @@ mod exec;
 mod grow;
 mod image;
 mod node;
+mod part;
 mod seed;
 mod table;
 #[cfg(test)]
@@ -28,7 +29,7 @@ use sensor_common::limit::{LINEAGE_ENTRIES, SERVICE_ENTRIES};
 use self::candidate::Candidates;
 use self::table::Table;
 pub use self::view::{ProcessView, ServiceView, Stats};
-use crate::event::{Event, Membership, ProcessId, Program, Snapshot};
+use crate::event::{Event, Membership, ProcessId, Snapshot};
 use crate::lineage::{Service, Subject};
 use crate::service::Catalogue;
 
@@ -212,10 +213,8 @@ impl Tree {
     }
 
     /// `root` is no server until it listens.
-    fn demote(&mut self, root: ProcessId, program: &Arc<Program>, effects: &mut Effects) {
+    fn demote(&mut self, root: ProcessId, effects: &mut Effects) {
         effects.demoted.push(root);
-        self.candidates
-            .insert(root, program, self.limits.candidates);
         self.disown(root);
     }
 

@@ -15,7 +15,8 @@ use crate::{
     exit::{Exit, Failure},
     host,
     probe::{
-        Attached, Counters, Found, Hook, KERNEL_BTF, Options, Override, Probe, ProbeError, Rung,
+        Attached, Counters, Found, Hook, Judge, KERNEL_BTF, Options, Override, Probe, ProbeError,
+        Rung,
     },
     ring::{Read, Ring},
     service::{self, Catalogue, Verdict},
@@ -76,7 +77,11 @@ impl Started {
                 Verdict::NotServer => Found::Other,
             }
         };
-        let seed = probe.seed(host_scope, &look).map_err(|e| refused(&e))?;
+        let judge = Judge {
+            look: &look,
+            same: &service::runs_the_same,
+        };
+        let seed = probe.seed(host_scope, &judge).map_err(|e| refused(&e))?;
         let mut out = Vec::new();
         engine.step(Input::Fact(Fact::Shells(shells)), &mut out);
         let wanting = probe.wanting().to_vec();

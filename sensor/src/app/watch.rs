@@ -285,7 +285,7 @@ impl<'a> Watch<'a> {
                 Output::Survey => self.curious = true,
                 Output::Adopted(process, membership) => {
                     // The scan that follows makes it count.
-                    self.stale = true;
+                    self.curious = true;
                     if let Err(error) = self.attached.adopt(process, membership) {
                         warn!("cannot mark pid {}: {error}", process.tgid);
                     }

@@ -9,7 +9,8 @@ use super::{
     Probe, ProbeError,
     family::Family,
     mark::{enter, insert},
-    seed::{Found, Row},
+    row::Row,
+    seed::{Found, Judge},
 };
 use crate::{
     clock,
@@ -29,12 +30,17 @@ impl Probe {
         &mut self,
         rows: &[Row],
         family: &mut Family,
-        look: &dyn Fn(&Program) -> Found,
+        judge: &Judge<'_>,
     ) -> Result<bool, ProbeError> {
         let mut progress = false;
         let mut listening = Listening::default();
-        for (root, group) in groups(rows, family) {
-            let found = look(&group.program);
+        for (root, group) in groups(rows, family, judge) {
+            // A worker under a title of its own, of a service found just now.
+            if family.is_below_member(root) {
+                progress = true;
+                continue;
+            }
+            let found = (judge.look)(&group.program);
             let listens = group.members.iter().any(|&id| listening.holds(id));
             match found {
                 Found::Server(name) => self.settle(root, &group, name, true, family)?,
@@ -82,14 +88,14 @@ impl Probe {
     }
 }
 
-/// The interpreters of `rows`, by the process that exec'ed them: a child with the same
-/// file and command line was forked.
-fn groups(rows: &[Row], family: &Family) -> BTreeMap<ProcessId, Group> {
+/// The interpreters of `rows`, by the process they began with: a child that runs the same
+/// was forked, or is a worker.
+fn groups(rows: &[Row], family: &Family, judge: &Judge<'_>) -> BTreeMap<ProcessId, Group> {
     let now_ns = clock::boottime_ns();
     let mut wanted: Vec<&Row> = rows
         .iter()
-        .filter(|row| row.membership.is_none() && !row.candidate)
-        .filter(|row| row.interpreter || family.strangers.contains(&row.process))
+        .filter(|row| row.membership.is_none() && !row.candidate())
+        .filter(|row| row.interpreter() || family.strangers.contains(&row.process))
         .collect();
     wanted.sort_unstable_by_key(|row| row.process);
     let mut groups: BTreeMap<ProcessId, Group> = BTreeMap::new();
@@ -103,7 +109,8 @@ fn groups(rows: &[Row], family: &Family) -> BTreeMap<ProcessId, Group> {
             .and_then(|root| groups.get_mut(&root))
             .filter(|above| {
                 above.program.image.file == program.image.file
-                    && above.program.args.head == program.args.head
+                    && (above.program.args.head == program.args.head
+                        || (judge.same)(&above.program, &program))
             });
         let root = if let Some(group) = forked {
             group.members.push(row.process);

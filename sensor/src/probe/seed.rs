@@ -10,14 +10,13 @@
 use std::{
     collections::{HashMap, HashSet},
     io::Read as _,
-    mem::offset_of,
 };
 
 use aya::{Btf, Ebpf, programs::Iter};
 use bstr::{BString, ByteSlice as _};
 use sensor_common::{
     map::{ProcessId, SensorState, ServiceState},
-    record::{TaskRow, row},
+    record::TaskRow,
 };
 
 use super::{
@@ -25,6 +24,7 @@ use super::{
     error::chain,
     family::Family,
     mark::{enter, insert},
+    row::Row,
 };
 use crate::{
     clock,
@@ -65,37 +65,12 @@ pub enum Found {
     Other,
 }
 
-/// A row of the iterator.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Row {
-    pub(super) process: ProcessId,
-    pub(super) parent: ProcessId,
-    pub(super) membership: Option<Membership>,
-    /// This pass made it a member.
-    pub(super) added: bool,
-    pub(super) recognised: bool,
-    /// Its executable is an interpreter by name.
-    pub(super) interpreter: bool,
-    /// It stands in a candidate.
-    pub(super) candidate: bool,
-    pub(super) uid: u32,
-}
-
-#[cfg(test)]
-impl Row {
-    /// A row of a stranger.
-    pub(super) const fn new(process: ProcessId, parent: ProcessId) -> Self {
-        Self {
-            process,
-            parent,
-            membership: None,
-            added: false,
-            recognised: false,
-            interpreter: false,
-            candidate: false,
-            uid: 33,
-        }
-    }
+/// What is to be known of programs.
+pub struct Judge<'a> {
+    /// What a program is.
+    pub look: &'a dyn Fn(&Program) -> Found,
+    /// Whether an interpreter, the second, runs what the first does.
+    pub same: &'a dyn Fn(&Program, &Program) -> bool,
 }
 
 /// Loads the iterator.
@@ -117,28 +92,24 @@ fn iterator(ebpf: &mut Ebpf) -> Result<&mut Iter, ProbeError> {
 }
 
 impl Probe {
-    /// Finds and marks the services that run already. `look` says what a program is.
+    /// Finds and marks the services that run already. `judge` says what programs are.
     ///
     /// # Errors
     /// When the iterator or a map fails.
-    pub fn seed(
-        &mut self,
-        host_scope: bool,
-        look: &dyn Fn(&Program) -> Found,
-    ) -> Result<Seed, ProbeError> {
+    pub fn seed(&mut self, host_scope: bool, judge: &Judge<'_>) -> Result<Seed, ProbeError> {
         let mut family = Family::default();
         family.learn(&std::mem::take(&mut self.early));
         family.hear(&self.backlog);
         let mut complete = false;
         for _ in 0..ROUNDS {
             let rows = self.look(&mut family)?;
-            let mut progress = rows.iter().any(|row| row.added);
-            progress |= self.mark_roots(&rows, &mut family, look)?;
+            let mut progress = rows.iter().any(Row::added);
+            progress |= self.mark_roots(&rows, &mut family, judge)?;
             progress |= self.mark_known(&rows, &family)?;
             // Inference comes last: only what nothing else explains is left to it.
             if !progress
                 && !self.infer(&rows)?
-                && !self.mark_candidates(&rows, &mut family, look)?
+                && !self.mark_candidates(&rows, &mut family, judge)?
             {
                 complete = !self.full;
                 break;
@@ -151,7 +122,7 @@ impl Probe {
         // From here on the kernel marks by itself; what was born just before is in no
         // row yet.
         let mut rows = self.look(&mut family)?;
-        let roots = self.mark_roots(&rows, &mut family, look)?;
+        let roots = self.mark_roots(&rows, &mut family, judge)?;
         if self.mark_known(&rows, &family)? || roots {
             rows = self.look(&mut family)?;
         }
@@ -198,10 +169,10 @@ impl Probe {
         &mut self,
         rows: &[Row],
         family: &mut Family,
-        look: &dyn Fn(&Program) -> Found,
+        judge: &Judge<'_>,
     ) -> Result<bool, ProbeError> {
         let mut progress = false;
-        let mut recognised: Vec<&Row> = rows.iter().filter(|row| row.recognised).collect();
+        let mut recognised: Vec<&Row> = rows.iter().filter(|row| row.recognised()).collect();
         // The older first, so that a server is known when one below it is looked at.
         recognised.sort_unstable_by_key(|row| row.process);
         for row in recognised {
@@ -215,7 +186,7 @@ impl Probe {
                     true
                 }
                 None if !below && !family.strangers.contains(&row.process) => {
-                    self.mark_root(row.process, family, look)?
+                    self.mark_root(row.process, family, judge)?
                 }
                 _ => false,
             };
@@ -232,10 +203,10 @@ impl Probe {
         &mut self,
         process: ProcessId,
         family: &mut Family,
-        look: &dyn Fn(&Program) -> Found,
+        judge: &Judge<'_>,
     ) -> Result<bool, ProbeError> {
         let program = scan::program(process, clock::boottime_ns());
-        let Some(Found::Server(name)) = program.map(|program| look(&program)) else {
+        let Some(Found::Server(name)) = program.map(|program| (judge.look)(&program)) else {
             family.strangers.insert(process);
             return Ok(false);
         };
@@ -318,7 +289,7 @@ impl Survey {
     pub(super) fn new(ebpf: &mut Ebpf) -> Result<Self, ProbeError> {
         let mut found = rows(ebpf)?;
         for _ in 0..ROUNDS {
-            if !found.iter().any(|row| row.added) {
+            if !found.iter().any(Row::added) {
                 break;
             }
             found = rows(ebpf)?;
@@ -345,7 +316,7 @@ pub(super) fn rows(ebpf: &mut Ebpf) -> Result<Vec<Row>, ProbeError> {
         .map_err(|error| failed(&error))?;
     Ok(bytes
         .chunks_exact(size_of::<TaskRow>())
-        .filter_map(parse)
+        .filter_map(Row::parse)
         .collect())
 }
 
@@ -360,7 +331,7 @@ fn snapshot(rows: &[Row], host_scope: bool, listening: &HashSet<ProcessId>) -> S
             process: row.process,
             parent: row.parent,
             membership: row.membership,
-            recognised: row.recognised,
+            recognised: row.recognised(),
             listens: listening.contains(&row.process),
             program: scan::program(row.process, time_ns),
         })
@@ -369,35 +340,4 @@ fn snapshot(rows: &[Row], host_scope: bool, listening: &HashSet<ProcessId>) -> S
         time_ns: clock::boottime_ns(),
         processes,
     }
-}
-
-fn parse(bytes: &[u8]) -> Option<Row> {
-    let word = |at: usize| {
-        bytes
-            .get(at..)
-            .and_then(<[u8]>::first_chunk::<4>)
-            .map(|word| u32::from_ne_bytes(*word))
-    };
-    let id = |at: usize| {
-        let start = bytes
-            .get(at + offset_of!(ProcessId, start_ns)..)?
-            .first_chunk::<8>()?;
-        Some(ProcessId::new(
-            word(at + offset_of!(ProcessId, tgid))?,
-            u64::from_ne_bytes(*start),
-        ))
-    };
-    let flags = word(offset_of!(TaskRow, flags))?;
-    let root = id(offset_of!(TaskRow, root))?;
-    let depth = word(offset_of!(TaskRow, depth))?;
-    Some(Row {
-        process: id(offset_of!(TaskRow, process))?,
-        parent: id(offset_of!(TaskRow, parent))?,
-        membership: (flags & row::MEMBER != 0).then_some(Membership { root, depth }),
-        added: flags & row::ADDED != 0,
-        recognised: flags & row::RECOGNISED != 0,
-        interpreter: flags & row::INTERPRETER != 0,
-        candidate: flags & row::CANDIDATE != 0,
-        uid: word(offset_of!(TaskRow, uid))?,
-    })
 }

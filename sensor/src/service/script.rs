@@ -4,7 +4,7 @@
 //! is none. What is typed can make a service of a process, or not yet; it never excuses
 //! what the process does later.
 
-use crate::event::Args;
+use crate::event::{Args, Program};
 use crate::lineage::ServiceKind;
 
 /// Interpreters by how they read their options.
@@ -155,8 +155,8 @@ fn option<'a>(language: Language, word: &'a [u8], next: Option<&'a [u8]>) -> Opt
                 .is_some_and(|rest| rest.starts_with(b"=") || !option.starts_with("--"))
     });
     // Python and Perl bundle: `-Ic`, `-wne`.
-    let bundles = matches!(language, Language::Python | Language::Perl | Language::Ruby);
-    let bundled = bundles
+    let takes_letters = matches!(language, Language::Python | Language::Perl | Language::Ruby);
+    let bundled = takes_letters
         && word.starts_with(b"-")
         && !word.starts_with(b"--")
         && !matches!(
@@ -274,14 +274,37 @@ const fn speaks(language: Language, kind: ServiceKind) -> bool {
 
 /// One interpreter runs what the other does: the same script or module, under no option
 /// that the other has not. Code on the command line is never the same as anything.
-pub(super) fn same(language: Language, old: &Args, new: &Args) -> bool {
-    let (old, new) = (parse(language, old), parse(language, new));
-    let runs = matches!(old.told, Told::Script(_) | Told::Module(_) | Told::Serve);
-    runs && old.told == new.told
-        && new
-            .options
-            .iter()
-            .all(|option| old.options.contains(option))
+pub(super) fn same(language: Language, old: &Program, new: &Program) -> bool {
+    let (before, after) = (parse(language, &old.args), parse(language, &new.args));
+    let same = match (before.told, after.told) {
+        (Told::Script(a), Told::Script(b)) => path(&old.cwd, a) == path(&new.cwd, b),
+        (Told::Module(a), Told::Module(b)) => a == b,
+        (Told::Serve, Told::Serve) => true,
+        _ => false,
+    };
+    let mut options = after.options.iter();
+    same && options.all(|option| before.options.contains(option))
+}
+
+/// Components of a path as typed in `cwd`. Symbolic links are not followed.
+fn path<'a>(cwd: &'a [u8], typed: &'a [u8]) -> Vec<&'a [u8]> {
+    let base = if typed.starts_with(b"/") {
+        &b""[..]
+    } else {
+        cwd
+    };
+    let mut path = Vec::new();
+    for component in base
+        .split(|&byte| byte == b'/')
+        .chain(typed.split(|&byte| byte == b'/'))
+    {
+        match component {
+            b"" | b"." => {}
+            b".." => drop(path.pop()),
+            name => path.push(name),
+        }
+    }
+    path
 }
 
 /// Workers of Python's `multiprocessing` (uvicorn, hypercorn) are exec'ed with exactly

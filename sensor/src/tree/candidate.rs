@@ -7,23 +7,36 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use super::image::is_own;
 use super::node::Node;
 use super::{Effects, Scope, Tree};
-use crate::event::{Exec, ProcessId, Program, Socket};
+use crate::event::{Exec, Membership, ProcessId, Program, Socket};
 use crate::lineage::{Provenance, ServiceKind};
-use crate::service::Verdict;
+use crate::service::{self, Verdict};
 
 /// Programs of candidates, the oldest going first.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
-    programs: BTreeMap<ProcessId, Arc<Program>>,
+    programs: BTreeMap<ProcessId, Candidate>,
     order: VecDeque<ProcessId>,
 }
 
+/// What a candidate runs, and whose child it is.
+#[derive(Debug)]
+struct Candidate {
+    parent: ProcessId,
+    program: Arc<Program>,
+}
+
 impl Candidates {
-    /// Remembers what `root` runs; at most `limit` are kept.
-    pub(super) fn insert(&mut self, root: ProcessId, program: &Arc<Program>, limit: usize) {
-        if self.programs.insert(root, Arc::clone(program)).is_none() {
+    /// Remembers what a process runs; at most `limit` are kept.
+    pub(super) fn insert(&mut self, exec: &Exec, limit: usize) {
+        let root = exec.process;
+        let candidate = Candidate {
+            parent: exec.parent,
+            program: Arc::clone(&exec.program),
+        };
+        if self.programs.insert(root, candidate).is_none() {
             self.order.push_back(root);
         }
         while self.programs.len() > limit {
@@ -35,9 +48,27 @@ impl Candidates {
     }
 
     fn take(&mut self, root: ProcessId) -> Option<Arc<Program>> {
-        let program = self.programs.remove(&root)?;
+        let candidate = self.programs.remove(&root)?;
         self.order.retain(|&other| other != root);
-        Some(program)
+        Some(candidate.program)
+    }
+
+    /// Takes the children of `root` that run the same: Node's cluster exec's its workers.
+    fn take_workers(
+        &mut self,
+        root: ProcessId,
+        program: &Program,
+    ) -> Vec<(ProcessId, Arc<Program>)> {
+        let workers = self.programs.iter().filter(|(id, candidate)| {
+            candidate.parent == root
+                && **id > root
+                && is_own(program, &candidate.program)
+                && service::runs_the_same(program, &candidate.program)
+        });
+        let ids: Vec<_> = workers.map(|(id, _)| *id).collect();
+        ids.into_iter()
+            .filter_map(|id| Some((id, self.take(id)?)))
+            .collect()
     }
 
     fn contains(&self, root: ProcessId) -> bool {
@@ -56,8 +87,7 @@ impl Tree {
             effects.survey = true;
             return self.begin(exec, identity, effects);
         }
-        self.candidates
-            .insert(id, &exec.program, self.limits.candidates);
+        self.candidates.insert(exec, self.limits.candidates);
         if self.scope == Scope::Host {
             self.exec_stranger(exec, effects);
         }
@@ -76,6 +106,20 @@ impl Tree {
         };
         if let Some(root) = root.filter(|&root| root <= id) {
             self.promote(root, socket.promoted, effects);
+        }
+    }
+
+    /// Takes the workers that `root` exec'ed before it was a service.
+    fn adopt_workers(&mut self, root: ProcessId, program: &Program, effects: &mut Effects) {
+        for (id, program) in self.candidates.take_workers(root, program) {
+            if !self.place(id, Membership { root, depth: 1 }) {
+                continue;
+            }
+            if let Some(node) = self.table.get_mut(id) {
+                node.provenance = Provenance::Observed;
+            }
+            self.record(id, &program);
+            self.report_adopted(id, None, effects);
         }
     }
 
@@ -114,6 +158,11 @@ impl Tree {
         }
         if let Some(entry) = self.table.service_mut(root) {
             entry.listens = true;
+        }
+        if service.is_some()
+            && let Some(program) = &program
+        {
+            self.adopt_workers(root, program, effects);
         }
         effects.started.extend(service);
     }

@@ -92,7 +92,7 @@ impl Tree {
         }
         match self.catalogue.decide(program) {
             Verdict::Server(identity) => return Some(identity),
-            Verdict::Candidate(_) => self.demote(id, program, effects),
+            Verdict::Candidate(_) => self.demote(id, effects),
             Verdict::NotServer => self.retire(id, effects),
         }
         None

@@ -132,6 +132,40 @@ fn a_listener_nobody_remembers_is_identified_by_the_scan() {
 }
 
 #[test]
+fn workers_that_were_execed_before_the_master_listened_are_taken_along() {
+    let mut world = World::new();
+    let exec = |world: &mut World, pid, args: &str, parent| {
+        let id = world.stranger(pid);
+        let mut exec = world.exec_event(id, NODE, args);
+        let mut program = (*exec.program).clone();
+        program.cwd = "/srv".into();
+        (exec.parent, exec.program) = (parent, Arc::new(program));
+        world.apply(&Event::Exec(exec));
+        id
+    };
+    let npm = exec(
+        &mut world,
+        99,
+        "node /usr/bin/npm start",
+        ProcessId::new(1, 1),
+    );
+    let root = exec(&mut world, 100, "node ./server.js", npm);
+    let worker = exec(&mut world, 101, "/usr/bin/node /srv/server.js", root);
+    let other = exec(&mut world, 102, "node -e 1", root);
+    let stranger = exec(&mut world, 103, "node ./server.js", npm);
+    world.listen(root, Some(root));
+    assert_eq!(world.adopted, [(worker, Membership { root, depth: 1 })]);
+    assert_eq!(world.part(worker), Part::Worker);
+    for outside in [npm, other, stranger] {
+        assert!(world.tree.lineage(outside).ancestors.is_empty());
+    }
+    world.mark(worker, root, 1);
+    let child = world.fork(worker, 104);
+    let shell = world.exec1(child, "/bin/sh", "sh -c id");
+    assert_eq!(shell.service.unwrap().id, root);
+}
+
+#[test]
 fn cluster_workers_are_the_masters_own_image_and_one_liners_are_not() {
     let mut world = World::new();
     let master = world.stranger(100);
@@ -176,7 +210,7 @@ fn spawned_workers_belong_to_the_root_alone() {
     let root = world.stranger(100);
     world.exec(root, PYTHON, "python3 -m uvicorn app:app --workers 2");
     world.mark(root, root, 0);
-    let mut exec = |world: &mut World, creator, pid, code: &str| {
+    let exec = |world: &mut World, creator, pid, code: &str| {
         let child = world.fork(creator, pid);
         let mut exec = world.exec_event(child, PYTHON, "");
         exec.program = Arc::new(spawn(code));

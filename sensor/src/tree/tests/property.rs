@@ -89,11 +89,11 @@ fn input() -> impl Strategy<Value = Input> {
             |(stamp, process, membership, (recognised, candidate), parent, program)| {
                 let program = Arc::new(program);
                 Event::Exec(Exec {
-                    candidate,
                     stamp,
                     process,
                     membership,
                     recognised,
+                    candidate,
                     parent,
                     program,
                 })

@@ -19,7 +19,7 @@ use sensor_common::{
 };
 
 use crate::{
-    count::{count, header},
+    count::{Ring, count, header},
     lineage::{process_of, promote, standing},
     load::{Load, Object, Probed},
     map::LINEAGE_RING,
@@ -70,7 +70,13 @@ fn try_listen<C: EbpfContext>(ctx: &C, sock: Object, state: u32, rung: Rung) -> 
         }
     }
     let mut record = Socket {
-        header: header(RecordKind::Socket, size_of::<Socket>(), process, lineage),
+        header: header(
+            Ring::Lifecycle,
+            RecordKind::Socket,
+            size_of::<Socket>(),
+            process,
+            lineage,
+        ),
         ..Socket::default()
     };
     record.header.flags |= flags;

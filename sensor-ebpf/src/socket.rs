@@ -39,13 +39,15 @@ pub(crate) fn fill(record: &mut Socket, sock: Object, action: SocketAction, rung
     }
 }
 
+/// An IPv4 address in the first four bytes.
 #[inline(always)]
-fn address4(sock: Object, offset: usize) -> [u8; 16] {
+pub(crate) fn address4(sock: Object, offset: usize) -> [u8; 16] {
     bytes(u64::from(Probed::read::<u32>(sock, offset)), 0)
 }
 
+/// An IPv6 address.
 #[inline(always)]
-fn address6(sock: Object, offset: usize) -> [u8; 16] {
+pub(crate) fn address6(sock: Object, offset: usize) -> [u8; 16] {
     if !present(offset) {
         return [0; 16];
     }

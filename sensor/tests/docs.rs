@@ -19,10 +19,10 @@ use sensor::{
         key::{KEYS, PREFIX},
     },
     decode::{DecodeError, ENVIRONMENT},
-    detect::{self, FIELDS, Rule, RuleSet},
+    detect::{self, Rule, RuleSet},
     lineage::ServiceKind,
     metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
-    probe::{Hook, Rung},
+    probe::Hook,
     sink::{Deliver, DeliverError, Sinks},
 };
 use sensor_common::counter::Counter;
@@ -297,8 +297,8 @@ fn scrape() -> String {
         .add("stdout", Level::Medium, Nowhere)
         .expect("a thread can be started");
     metrics.watch_sinks(sinks.stats());
-    let rungs = |hook: &str| Rung::ALL.map(|rung| (hook.to_owned(), rung.name().to_owned()));
-    metrics.set_hooks(Hook::names().flat_map(rungs).collect());
+    let ladder = Hook::ladder().map(|(hook, rung)| (hook.to_owned(), rung.name().to_owned()));
+    metrics.set_hooks(ladder.collect());
     metrics.set_degraded(vec!["0".to_owned()]);
     let levels = ["informational", "low", "medium", "high", "critical"];
     for level in levels {
@@ -407,18 +407,21 @@ fn alerts() {
     text += "\n`[]` marks a list. A field that is not always there is marked *optional*, within \
              the object it belongs to.\n";
     text += &table(["Field", "Form", "What it says"], rows);
-    text += "\n## Fields for rules\n\nWhat a Sigma rule of category `process_creation` can name. A \
-             field without a value is absent: only `null` and `exists: false` match it. Values of \
-             `rule.matched` in alerts are these.\n";
+    text += "\n## Fields for rules\n\nWhat a Sigma rule of category `process_creation`, `file_event` \
+             or `network_connection` can name. Fields of one category only say which; all others \
+             speak of the process that acts, and `File` in their names is its executable, `Target` \
+             the file acted on. A field without a value is absent: only `null` and `exists: false` \
+             match it. Values of `rule.matched` in alerts are these.\n";
     text += &table(
-        ["Field", "Form", "What it says"],
-        FIELDS.iter().map(|field| {
+        ["Field", "Form", "Category", "What it says"],
+        detect::fields().map(|field| {
             let fact = field
                 .fact
                 .map_or_else(String::new, |fact| format!(" (needs `{}`)", fact.name()));
             [
                 code(field.name),
                 field.kind.name().to_owned(),
+                field.only.map_or("", detect::Category::name).to_owned(),
                 format!("{}{fact}", field.about),
             ]
         }),

@@ -12,7 +12,7 @@ use tokio::{
     sync::mpsc,
     time::{MissedTickBehavior, interval},
 };
-use tracing::{debug, info, warn};
+use tracing::{debug, info, trace, warn};
 
 use super::{serve::Surroundings, start::Started};
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
     lineage::Service,
     logging,
     probe::{Attached, Counters, Hook},
-    ring::AsyncRing,
+    ring::AsyncRings,
     scan,
 };
 
@@ -42,7 +42,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// State of the loop.
 pub(super) struct Watch<'a> {
     engine: Engine,
-    ring: AsyncRing,
+    rings: AsyncRings,
     attached: Attached,
     counters: std::sync::Arc<Counters>,
     kernel_log: Option<aya_log::EbpfLogger<&'static dyn log::Log>>,
@@ -57,8 +57,6 @@ pub(super) struct Watch<'a> {
     stale: bool,
     /// Processes of a new service are to be looked for.
     curious: bool,
-    /// What is not seen for want of an optional hook.
-    wanting: Vec<String>,
     looked: Instant,
     map_full: u64,
     /// Recursion misses seen so far.
@@ -89,7 +87,7 @@ impl<'a> Watch<'a> {
         let (requests, facts) = enrich::start().map_err(internal)?;
         let services = services(&started.out);
         let mut watch = Self {
-            ring: started.ring.into_async().map_err(internal)?,
+            rings: AsyncRings::new(started.ring, started.file_ring).map_err(internal)?,
             engine: started.engine,
             attached: started.attached,
             counters: started.counters,
@@ -103,13 +101,20 @@ impl<'a> Watch<'a> {
             out: started.out,
             stale: started.stale,
             curious: false,
-            wanting: started.wanting,
             looked: Instant::now(),
             map_full: 0,
             missed: 0,
             snapshots: mpsc::channel(1),
         };
         watch.deliver();
+        for (hook, why) in &started.missing {
+            warn!("{hook} is not seen: no rung attaches ({why})");
+        }
+        for hook in &started.hooks {
+            if let Some(shortcoming) = hook.shortcoming() {
+                info!("{} ({}): {shortcoming}", hook.name, hook.rung);
+            }
+        }
         watch.surroundings.ready();
         let uname = rustix::system::uname();
         info!(
@@ -143,7 +148,7 @@ impl<'a> Watch<'a> {
                     self.tick();
                     more = true;
                 }
-                woken = self.ring.readable(), if !more => {
+                woken = self.rings.readable(), if !more => {
                     woken.map_err(|error| Failure::new(Exit::Internal, error))?;
                     more = true;
                 }
@@ -168,14 +173,15 @@ impl<'a> Watch<'a> {
     fn take(&mut self) -> bool {
         let Self {
             engine,
-            ring,
+            rings,
             out,
             surroundings,
             stale,
             ..
         } = self;
         for _ in 0..BATCH {
-            let more = ring.step(|read| {
+            let more = rings.step(|read| {
+                trace!("{read:?}");
                 surroundings.stats().read(&read);
                 *stale |= engine.take(read, out);
             });
@@ -247,7 +253,7 @@ impl<'a> Watch<'a> {
             Cause::Service => debug!("a service is new: {count} processes scanned"),
         }
         self.step(Input::Snapshot(snapshot));
-        self.step(Input::Degraded(self.wanting.clone()));
+        self.step(Input::Degraded(Vec::new()));
         self.surroundings.stale(self.stale);
     }
 

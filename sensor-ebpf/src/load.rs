@@ -10,6 +10,7 @@ pub(crate) type Object = *const u8;
 /// Types of which every bit pattern, all zeroes included, is a value.
 pub(crate) trait Plain: Copy {}
 
+impl Plain for u8 {}
 impl Plain for u16 {}
 impl Plain for u32 {}
 impl Plain for u64 {}
@@ -62,4 +63,11 @@ pub(crate) fn probe<T: Plain>(address: Object) -> (T, bool) {
     let status = unsafe { bpf_probe_read_kernel(value.as_mut_ptr().cast(), size, address.cast()) };
     // SAFETY: zeroed, then possibly overwritten; all bit patterns are values of `T`.
     (unsafe { value.assume_init() }, status == 0)
+}
+
+/// Reads a byte of a live array from memory, whatever the compiler knows about it.
+#[inline(always)]
+pub(crate) fn peek(byte: &u8) -> u8 {
+    // SAFETY: a reference is valid for reads.
+    unsafe { core::ptr::from_ref(byte).read_volatile() }
 }

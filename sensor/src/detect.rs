@@ -29,10 +29,6 @@ mod table;
 mod tests;
 mod view;
 
-pub(crate) use self::{
-    category::name as action_name, filetype::extension as file_extension,
-    table::network::protocol as protocol_name,
-};
 pub use self::{
     category::Category,
     check::{CheckReport, check},
@@ -43,4 +39,8 @@ pub use self::{
     ruleset::{LoadError, RuleSet, Skipped},
     source::Problem,
     view::Users,
+};
+pub(crate) use self::{
+    category::name as action_name, filetype::extension as file_extension,
+    table::network::protocol as protocol_name,
 };

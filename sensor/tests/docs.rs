@@ -22,7 +22,7 @@ use sensor::{
     detect::{self, Rule, RuleSet},
     lineage::ServiceKind,
     metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
-    probe::{Hook, Rung},
+    probe::Hook,
     sink::{Deliver, DeliverError, Sinks},
 };
 use sensor_common::counter::Counter;
@@ -297,8 +297,8 @@ fn scrape() -> String {
         .add("stdout", Level::Medium, Nowhere)
         .expect("a thread can be started");
     metrics.watch_sinks(sinks.stats());
-    let rungs = |hook: &str| Rung::ALL.map(|rung| (hook.to_owned(), rung.name().to_owned()));
-    metrics.set_hooks(Hook::names().flat_map(rungs).collect());
+    let ladder = Hook::ladder().map(|(hook, rung)| (hook.to_owned(), rung.name().to_owned()));
+    metrics.set_hooks(ladder.collect());
     metrics.set_degraded(vec!["0".to_owned()]);
     let levels = ["informational", "low", "medium", "high", "critical"];
     for level in levels {

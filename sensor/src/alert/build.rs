@@ -15,8 +15,8 @@ use super::{
     id,
     message::message,
     model::{
-        Alert, Container, Event, Exit, File, HostName, Image, Matched, Parent, Process,
-        Reference, Relative, Rule, Service, Stdio, Technique, Threat, User,
+        Alert, Container, Event, Exit, File, HostName, Image, Matched, Parent, Process, Reference,
+        Relative, Rule, Service, Stdio, Technique, Threat, User,
     },
 };
 use crate::{

@@ -12,7 +12,7 @@ use tokio::{
     sync::mpsc,
     time::{MissedTickBehavior, interval},
 };
-use tracing::{debug, info, warn};
+use tracing::{debug, info, trace, warn};
 
 use super::{serve::Surroundings, start::Started};
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
     lineage::Service,
     logging,
     probe::{Attached, Counters, Hook},
-    ring::AsyncRing,
+    ring::AsyncRings,
 };
 
 /// How often the ring is looked at without a wake-up, and time passes for the engine.
@@ -41,7 +41,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// State of the loop.
 pub(super) struct Watch<'a> {
     engine: Engine,
-    ring: AsyncRing,
+    rings: AsyncRings,
     attached: Attached,
     counters: std::sync::Arc<Counters>,
     kernel_log: Option<aya_log::EbpfLogger<&'static dyn log::Log>>,
@@ -73,7 +73,7 @@ impl<'a> Watch<'a> {
         let (requests, facts) = enrich::start().map_err(internal)?;
         let services = services(&started.out);
         let mut watch = Self {
-            ring: started.ring.into_async().map_err(internal)?,
+            rings: AsyncRings::new(started.ring, started.file_ring).map_err(internal)?,
             engine: started.engine,
             attached: started.attached,
             counters: started.counters,
@@ -92,6 +92,14 @@ impl<'a> Watch<'a> {
             snapshots: mpsc::channel(1),
         };
         watch.deliver();
+        for (hook, why) in &started.missing {
+            warn!("{hook} is not seen: no rung attaches ({why})");
+        }
+        for hook in &started.hooks {
+            if let Some(shortcoming) = hook.shortcoming() {
+                info!("{} ({}): {shortcoming}", hook.name, hook.rung);
+            }
+        }
         watch.surroundings.ready();
         let uname = rustix::system::uname();
         info!(
@@ -125,7 +133,7 @@ impl<'a> Watch<'a> {
                     self.tick();
                     more = true;
                 }
-                woken = self.ring.readable(), if !more => {
+                woken = self.rings.readable(), if !more => {
                     woken.map_err(|error| Failure::new(Exit::Internal, error))?;
                     more = true;
                 }
@@ -150,14 +158,15 @@ impl<'a> Watch<'a> {
     fn take(&mut self) -> bool {
         let Self {
             engine,
-            ring,
+            rings,
             out,
             surroundings,
             stale,
             ..
         } = self;
         for _ in 0..BATCH {
-            let more = ring.step(|read| {
+            let more = rings.step(|read| {
+                trace!("{read:?}");
                 surroundings.stats().read(&read);
                 *stale |= engine.take(read, out);
             });

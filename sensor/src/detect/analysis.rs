@@ -111,7 +111,10 @@ fn check(condition: &ConditionExpr, detections: &Detections, missing: &mut Vec<S
 /// prove counts as possible.
 pub(super) fn excludes(sigma: &SigmaRule, common: Common) -> bool {
     let Detections { conditions, .. } = &sigma.detection;
-    !conditions.is_empty() && conditions.iter().all(|c| never(c, &sigma.detection, common))
+    !conditions.is_empty()
+        && conditions
+            .iter()
+            .all(|c| never(c, &sigma.detection, common))
 }
 
 /// The rule for events of this kind alone: items that hold for each of them are gone, or
@@ -194,8 +197,7 @@ fn mismatch(item: &DetectionItem, common: Common) -> bool {
     else {
         return false;
     };
-    let other =
-        |wanted: &str| have.is_none_or(|have| !wanted.eq_ignore_ascii_case(have));
+    let other = |wanted: &str| have.is_none_or(|have| !wanted.eq_ignore_ascii_case(have));
     item.field.modifiers.is_empty()
         && !item.values.is_empty()
         && item

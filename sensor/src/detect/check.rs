@@ -118,7 +118,10 @@ pub(super) fn unserved(candidate: &Candidate) -> Vec<Problem> {
     for name in analysis::fields(sigma) {
         let reason = match field::find(&name) {
             Some(field) if field.only.is_some_and(|only| only != rule.category) => {
-                format!("field `{name}` has no value in category {}", rule.category.name())
+                format!(
+                    "field `{name}` has no value in category {}",
+                    rule.category.name()
+                )
             }
             Some(field) => match field.fact.filter(|fact| !rule.needs.contains(fact)) {
                 Some(fact) => format!(

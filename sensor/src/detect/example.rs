@@ -102,7 +102,10 @@ pub(super) enum Writer {
 /// The file acted on. Paths may hold escapes: `\xff`, `\n`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(clippy::struct_excessive_bools, reason = "keys of a file, each by itself")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "keys of a file, each by itself"
+)]
 pub(super) struct Target {
     /// Word of `Target.Action`, `write` by default.
     pub(super) action: Option<String>,

@@ -156,11 +156,7 @@ mod tests {
                 field.name
             );
         }
-        let shared = |n: &str| {
-            all()
-                .filter(|f| bucket(f.name) == bucket(n))
-                .count()
-        };
+        let shared = |n: &str| all().filter(|f| bucket(f.name) == bucket(n)).count();
         assert!(all().all(|field| shared(field.name) <= 3));
         assert!(find("").is_none());
         assert!(find("image").is_none());

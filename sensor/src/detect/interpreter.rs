@@ -166,11 +166,7 @@ pub(super) fn is_interpreter(name: &[u8]) -> bool {
 /// What `program`, of the name `name`, runs; `None` when it is no interpreter.
 pub(super) fn run<'p>(program: &'p Program, name: &[u8]) -> Option<Run<'p>> {
     let is_shell = program::is_shell(name);
-    let grammar = if is_shell {
-        &SHELL
-    } else {
-        grammar(name)?
-    };
+    let grammar = if is_shell { &SHELL } else { grammar(name)? };
     let argv = program::Argv::of(program);
     let mut at = 1;
     if argv
@@ -198,9 +194,7 @@ pub(super) fn has_code(program: &Program, name: &[u8]) -> bool {
 pub(super) fn is_fed(program: &Program, name: &[u8]) -> bool {
     let [stdin, ..] = program.stdio;
     let fed = matches!(stdin, Fd::Pipe | Fd::Socket | Fd::File);
-    fed && !program::is_shell(name)
-        && name != b"java"
-        && run(program, name) == Some(Run::Input)
+    fed && !program::is_shell(name) && name != b"java" && run(program, name) == Some(Run::Input)
 }
 
 /// Absolute path of the script a program runs: one with `#!`, or the argument of an
@@ -264,7 +258,11 @@ impl Grammar {
                 Step::End(run) => return run,
             }
         }
-        if argv.is_cut() { Run::Other } else { Run::Input }
+        if argv.is_cut() {
+            Run::Other
+        } else {
+            Run::Input
+        }
     }
 
     fn long<'p>(&self, arg: &[u8]) -> Step<'p> {
@@ -308,7 +306,9 @@ impl Grammar {
     fn takes_rest(&self, letter: u8, rest: &[u8]) -> bool {
         match letter {
             b'0' | b'l' => false,
-            b'i' | b'C' | b'D' | b'W' | b'T' => !rest.first().is_some_and(|next| self.code.contains(next)),
+            b'i' | b'C' | b'D' | b'W' | b'T' => {
+                !rest.first().is_some_and(|next| self.code.contains(next))
+            }
             _ => !rest.is_empty(),
         }
     }

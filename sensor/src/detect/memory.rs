@@ -10,12 +10,7 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
-use super::{
-    interpreter,
-    place::folded,
-    preload,
-    program,
-};
+use super::{interpreter, place::folded, preload, program};
 use crate::{
     event::{File, FileAction, ProcessId, Program, Socket, Written},
     lineage::{Act, Part, ServiceKind, Subject},
@@ -87,7 +82,11 @@ impl Memory {
                 break;
             };
             // Written again since: its later entry counts.
-            if self.written.get(&key).is_some_and(|(_, last)| *last == then) {
+            if self
+                .written
+                .get(&key)
+                .is_some_and(|(_, last)| *last == then)
+            {
                 self.written.remove(&key);
             }
         }
@@ -96,7 +95,10 @@ impl Memory {
     fn note_connect(&mut self, service: ProcessId, now: u64) {
         self.connected.insert(service, now);
         if self.connected.len() > CONNECTS {
-            let oldest = self.connected.iter().min_by_key(|(id, time)| (**time, **id));
+            let oldest = self
+                .connected
+                .iter()
+                .min_by_key(|(id, time)| (**time, **id));
             if let Some(oldest) = oldest.map(|(id, _)| *id) {
                 self.connected.remove(&oldest);
             }

@@ -146,7 +146,14 @@ const PREFIXES: &[(u32, &[&str])] = &[
     (
         place::SYSTEM,
         &[
-            "/usr/", "/bin/", "/sbin/", "/opt/", "/lib/", "/lib32/", "/lib64/", "/nix/store/",
+            "/usr/",
+            "/bin/",
+            "/sbin/",
+            "/opt/",
+            "/lib/",
+            "/lib32/",
+            "/lib64/",
+            "/nix/store/",
             "/snap/",
         ],
     ),
@@ -276,7 +283,10 @@ fn by_component(directory: &[u8], prefixes: u32) -> u32 {
             }
         }
         within |= places & place::WEB_ROOT != 0;
-        if HOMES.iter().any(|home| component.starts_with(home.as_bytes())) {
+        if HOMES
+            .iter()
+            .any(|home| component.starts_with(home.as_bytes()))
+        {
             places |= place::DEPLOY;
         }
         if component == b"plugin" && directory.contains_str("/mysql") {
@@ -371,7 +381,10 @@ mod tests {
                 "/srv/a/templates_c/0123456789abcdef0123456789abcdef01234567_0.file.a.tpl.php",
                 &["cache"],
             ),
-            ("/var/www/html/wp-content/upgrade/a/x.php", &["web_root", "cache"]),
+            (
+                "/var/www/html/wp-content/upgrade/a/x.php",
+                &["web_root", "cache"],
+            ),
             (
                 "/var/lib/tomcat10/webapps/ROOT/x.jsp",
                 &["web_root", "deploy"],
@@ -380,12 +393,21 @@ mod tests {
                 "/var/lib/tomcat10/work/Catalina/localhost/ROOT/org/apache/jsp/x_jsp.class",
                 &["deploy", "work"],
             ),
-            ("/var/lib/tomcat10/work/Catalina/localhost/x.jsp", &["deploy"]),
-            ("/opt/wildfly-30/standalone/deployments/x.war", &["deploy", "system"]),
+            (
+                "/var/lib/tomcat10/work/Catalina/localhost/x.jsp",
+                &["deploy"],
+            ),
+            (
+                "/opt/wildfly-30/standalone/deployments/x.war",
+                &["deploy", "system"],
+            ),
             ("/etc/cron.d/x", &["cron"]),
             ("/var/spool/cron/crontabs/root", &["cron", "temporary"]),
             ("/usr/lib/php/20220829/x.so", &["module", "system"]),
-            ("/etc/apache2/mods-enabled/x.load", &["module", "configuration"]),
+            (
+                "/etc/apache2/mods-enabled/x.load",
+                &["module", "configuration"],
+            ),
             ("/usr/lib/cgi-bin/x.pl", &["web_root", "system", "cgi"]),
             ("[...]/uploads/x.php", &["web_root", "upload"]),
             ("", &[]),

@@ -10,7 +10,13 @@ use bstr::{BStr, ByteSlice};
 use crate::{event::Program, lineage::Subject};
 
 /// Variables that hold paths, separated by colons or blanks.
-const PATHS: &[&str] = &["LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "GCONV_PATH", "BASH_ENV"];
+const PATHS: &[&str] = &[
+    "LD_PRELOAD",
+    "LD_AUDIT",
+    "LD_LIBRARY_PATH",
+    "GCONV_PATH",
+    "BASH_ENV",
+];
 
 /// Variables that hold options, among them some that load a file.
 const OPTIONS: &[&str] = &[
@@ -24,7 +30,14 @@ const OPTIONS: &[&str] = &[
 ];
 
 /// Where nobody but root installs.
-const SYSTEM: &[&str] = &["/usr/", "/lib/", "/lib32/", "/lib64/", "/opt/", "/nix/store/"];
+const SYSTEM: &[&str] = &[
+    "/usr/",
+    "/lib/",
+    "/lib32/",
+    "/lib64/",
+    "/opt/",
+    "/nix/store/",
+];
 
 /// What such a value begins with: the function of a shellshock.
 const FUNCTION: &str = "() {";
@@ -32,14 +45,23 @@ const FUNCTION: &str = "() {";
 /// Names of the variables that are new in this exec.
 pub(super) fn added(subject: &Subject) -> Vec<&BStr> {
     let program = &subject.program;
-    let creator = subject.creator.as_ref().and_then(|it| it.program.as_deref());
+    let creator = subject
+        .creator
+        .as_ref()
+        .and_then(|it| it.program.as_deref());
     let known = [creator, subject.previous.as_deref()];
     let is_new = |variable: &&(_, _)| {
         let had = |program: &Program| program.env.contains(variable);
         !known.iter().flatten().any(|program| had(program))
     };
-    let loads = program.env.iter().filter(|(name, value)| is_telling(name, value));
-    loads.filter(is_new).map(|(name, _)| name.as_bstr()).collect()
+    let loads = program
+        .env
+        .iter()
+        .filter(|(name, value)| is_telling(name, value));
+    loads
+        .filter(is_new)
+        .map(|(name, _)| name.as_bstr())
+        .collect()
 }
 
 fn is_telling(name: &[u8], value: &[u8]) -> bool {

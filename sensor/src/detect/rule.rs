@@ -75,7 +75,10 @@ impl Rule {
         let category = category.and_then(Category::parse).ok_or("no category")?;
         let needs = needs(sigma)?;
         if !needs.is_empty() && category != Category::Process {
-            return Err(format!("needs are for process_creation, not {}", category.name()));
+            return Err(format!(
+                "needs are for process_creation, not {}",
+                category.name()
+            ));
         }
         Ok(Self {
             category,

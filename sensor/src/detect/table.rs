@@ -49,7 +49,9 @@ fn bytes(bytes: &[u8]) -> Option<EventValue<'_>> {
 /// The words whose bits are set; absent when none is.
 fn words(bits: u32, all: &'static [(u32, &'static str)]) -> Option<EventValue<'static>> {
     let set = all.iter().filter(|(bit, _)| bits & bit != 0);
-    let words: Vec<_> = set.map(|(_, word)| EventValue::Str((*word).into())).collect();
+    let words: Vec<_> = set
+        .map(|(_, word)| EventValue::Str((*word).into()))
+        .collect();
     (!words.is_empty()).then_some(EventValue::Array(words))
 }
 

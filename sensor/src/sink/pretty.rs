@@ -257,7 +257,10 @@ fn remarks(alert: &Alert) -> Vec<(&'static str, String)> {
 /// Who wrote what it is about.
 fn written(alert: &Alert) -> String {
     let process = &alert.process;
-    let file = alert.file.as_ref().and_then(|file| file.written_by.as_ref());
+    let file = alert
+        .file
+        .as_ref()
+        .and_then(|file| file.written_by.as_ref());
     let all = [
         ("the file", file),
         ("the script", process.script_written_by.as_ref()),
@@ -266,7 +269,11 @@ fn written(alert: &Alert) -> String {
     let said = all.iter().filter_map(|(what, by)| {
         let by = by.as_ref()?;
         let own = alert.service.as_ref().is_some_and(|it| it.id == by.service);
-        let whom = if own { "this service" } else { "another service" };
+        let whom = if own {
+            "this service"
+        } else {
+            "another service"
+        };
         Some(format!("{what} by {whom}, {} s before", by.seconds))
     });
     said.collect::<Vec<_>>().join("; ")

@@ -53,7 +53,10 @@ pub(super) fn file(file: &File) -> String {
         FileAction::Exchange => format!("exchanged {other} and {path}"),
         FileAction::Link => format!("gave {other} the further name {path}"),
         FileAction::Symlink => format!("made {path} a link to {other}"),
-        FileAction::Chmod => format!("changed the mode of {path} to {:04o}", file.argument & 0o7777),
+        FileAction::Chmod => format!(
+            "changed the mode of {path} to {:04o}",
+            file.argument & 0o7777
+        ),
     }
 }
 

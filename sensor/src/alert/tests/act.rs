@@ -122,7 +122,10 @@ fn a_stranger_has_no_service() {
         (file.uid, file.euid) = (0, 0);
     });
     let message = alert["message"].as_str().unwrap();
-    assert!(message.starts_with("vim.basic (pid 4000) renamed "), "{message}");
+    assert!(
+        message.starts_with("vim.basic (pid 4000) renamed "),
+        "{message}"
+    );
     assert!(message.ends_with(" as root"), "{message}");
     assert!(alert.get("service").is_none());
     assert_eq!(alert["process"]["user"]["name"], "root");

@@ -118,7 +118,11 @@ fn file(target: &Target) -> Result<File, String> {
         uid: 0,
         euid: 0,
         mount_ns: MOUNT_NS,
-        rung: if target.joined { Rung::Syscall } else { Rung::Fentry },
+        rung: if target.joined {
+            Rung::Syscall
+        } else {
+            Rung::Fentry
+        },
         faults: Faults(if target.cut { fault::EXE_CUT } else { 0 }),
     })
 }

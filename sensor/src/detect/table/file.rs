@@ -47,12 +47,20 @@ fn paths<'v>(view: &'v View<'_>) -> Option<EventValue<'v>> {
 
 fn old<'v>(view: &'v View<'_>) -> Option<EventValue<'v>> {
     let file = view.file()?;
-    bytes(file.other.as_ref().filter(|_| file.action != FileAction::Symlink)?)
+    bytes(
+        file.other
+            .as_ref()
+            .filter(|_| file.action != FileAction::Symlink)?,
+    )
 }
 
 fn link<'v>(view: &'v View<'_>) -> Option<EventValue<'v>> {
     let file = view.file()?;
-    bytes(file.other.as_ref().filter(|_| file.action == FileAction::Symlink)?)
+    bytes(
+        file.other
+            .as_ref()
+            .filter(|_| file.action == FileAction::Symlink)?,
+    )
 }
 
 fn extension<'v>(view: &'v View<'_>) -> Option<EventValue<'v>> {
@@ -111,10 +119,18 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         "Path of the file; of a rename or link the new name, of an exchange both",
         paths,
     ),
-    field("Target.Name", Text, "Last component of TargetFilename", |v| {
-        bytes(v.target_name()?)
-    }),
-    field("Target.Directory", Text, "TargetFilename without its last component", directory),
+    field(
+        "Target.Name",
+        Text,
+        "Last component of TargetFilename",
+        |v| bytes(v.target_name()?),
+    ),
+    field(
+        "Target.Directory",
+        Text,
+        "TargetFilename without its last component",
+        directory,
+    ),
     field(
         "Target.Extension",
         Text,
@@ -157,7 +173,12 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         "Class by which the kernel side watches the name: script, library, archive, handler, credential, configuration",
         |v| words(v.file()?.class, CLASSES),
     ),
-    field("Target.OldPath", Text, "Old name of a rename, exchange or link", old),
+    field(
+        "Target.OldPath",
+        Text,
+        "Old name of a rename, exchange or link",
+        old,
+    ),
     field("Target.LinkTarget", Text, "What a symbolic link says", link),
     field(
         "Target.Mode",
@@ -168,12 +189,18 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
     field("Target.Owner", Number, "uid that owns the file", |v| {
         number(inode(v)?.owner)
     }),
-    field("Target.Size", Number, "Bytes of the file before the act", |v| {
-        large(inode(v)?.size)
-    }),
-    field("Target.Links", Number, "Links of the file; 0 when it has no name", |v| {
-        number(inode(v)?.nlink)
-    }),
+    field(
+        "Target.Size",
+        Number,
+        "Bytes of the file before the act",
+        |v| large(inode(v)?.size),
+    ),
+    field(
+        "Target.Links",
+        Number,
+        "Links of the file; 0 when it has no name",
+        |v| number(inode(v)?.nlink),
+    ),
     field(
         "Target.WrittenByService",
         Bool,
@@ -184,7 +211,12 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         "Target.WrittenBySame",
         Bool,
         "The service it happens under did",
-        |v| flag(v.file().map(|_| v.target_written().is_some_and(|it| v.is_same(it)))?),
+        |v| {
+            flag(
+                v.file()
+                    .map(|_| v.target_written().is_some_and(|it| v.is_same(it)))?,
+            )
+        },
     ),
     field("Target.WrittenAge", Number, "Seconds since then", |v| {
         large(v.target_written()?.age_ns / NS)
@@ -211,11 +243,20 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         "Target.Truncated",
         Bool,
         "The beginning or the end of the path is missing",
-        |v| flag(v.file()?.faults.has(fault::EXE_CUT | fault::TYPED | fault::PATH)),
+        |v| {
+            flag(
+                v.file()?
+                    .faults
+                    .has(fault::EXE_CUT | fault::TYPED | fault::PATH),
+            )
+        },
     ),
-    field("Target.IoUring", Bool, "It was done through io_uring", |v| {
-        flag(v.file()?.io_uring)
-    }),
+    field(
+        "Target.IoUring",
+        Bool,
+        "It was done through io_uring",
+        |v| flag(v.file()?.io_uring),
+    ),
     field(
         "Target.Attempt",
         Bool,

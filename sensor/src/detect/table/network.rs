@@ -58,9 +58,12 @@ const fn field(name: &'static str, kind: Kind, about: &'static str, get: Get) ->
 
 /// See the module.
 pub(in crate::detect) const FIELDS: &[Field] = &[
-    field("Initiated", Bool, "Always true: what is seen are connects", |v| {
-        flag(v.socket().is_some())
-    }),
+    field(
+        "Initiated",
+        Bool,
+        "Always true: what is seen are connects",
+        |v| flag(v.socket().is_some()),
+    ),
     field("DestinationIp", Text, "Address connected to", |v| {
         ip(remote(v)?.ip())
     }),
@@ -76,15 +79,21 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
     field("Protocol", Text, "tcp, udp or sctp", |v| {
         word(protocol(v.socket()?.protocol)?)
     }),
-    field("SourceIp", Text, "Own address; 0.0.0.0 while the kernel has chosen none", |v| {
-        ip(v.socket()?.local.ip())
-    }),
+    field(
+        "SourceIp",
+        Text,
+        "Own address; 0.0.0.0 while the kernel has chosen none",
+        |v| ip(v.socket()?.local.ip()),
+    ),
     field("SourcePort", Number, "Own port; 0 likewise", |v| {
         number(v.socket()?.local.port())
     }),
-    field("Destination.Local", Bool, "The address is this machine's own loopback", |v| {
-        flag(is_local(remote(v)?.ip()))
-    }),
+    field(
+        "Destination.Local",
+        Bool,
+        "The address is this machine's own loopback",
+        |v| flag(is_local(remote(v)?.ip())),
+    ),
     field(
         "Destination.Private",
         Bool,
@@ -97,9 +106,12 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         "The socket is descriptor 0, 1 or 2 of the process",
         |v| flag(v.socket()?.fd.is_some_and(|fd| fd <= 2)),
     ),
-    field("Connect.IoUring", Bool, "It was done through io_uring", |v| {
-        flag(v.socket()?.io_uring)
-    }),
+    field(
+        "Connect.IoUring",
+        Bool,
+        "It was done through io_uring",
+        |v| flag(v.socket()?.io_uring),
+    ),
     field(
         "Connect.Attempt",
         Bool,

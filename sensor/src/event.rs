@@ -8,9 +8,10 @@ use std::{fmt, sync::Arc};
 
 use bstr::{BStr, BString};
 pub use sensor_common::map::ProcessId;
+use serde::{Deserialize, Serialize};
 
 /// Where a record stood in the stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// CPU that made the record.
     pub cpu: u32,
@@ -21,7 +22,7 @@ pub struct Stamp {
 }
 
 /// What the kernel side says about a process and its service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
     /// Root of the service.
     pub root: ProcessId,
@@ -30,7 +31,7 @@ pub struct Membership {
 }
 
 /// One thing that happened to one process.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// A process was created.
     Fork(Fork),
@@ -43,7 +44,7 @@ pub enum Event {
 }
 
 /// A process was created. Threads are not processes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fork {
     /// Position in the stream.
     pub stamp: Stamp,
@@ -62,7 +63,7 @@ pub struct Fork {
 }
 
 /// A process replaced its image.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exec {
     /// Position in the stream.
     pub stamp: Stamp,
@@ -79,7 +80,7 @@ pub struct Exec {
 }
 
 /// A process ended: its last thread is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exit {
     /// Position in the stream.
     pub stamp: Stamp,
@@ -92,7 +93,7 @@ pub struct Exit {
 }
 
 /// Wait status of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExitStatus {
     /// Exit code.
     Code(u8),
@@ -101,7 +102,7 @@ pub enum ExitStatus {
 }
 
 /// Records of one CPU are missing: a gap in its sequence numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
     /// CPU whose sequence has the gap.
     pub cpu: u32,
@@ -113,7 +114,7 @@ pub struct Lost {
 
 /// What a process runs: executable, argv, surroundings, as they were at exec (or when
 /// the start-up scan read `/proc`).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// When it was seen, ns; for a scanned program the time of the scan.
     pub time_ns: u64,
@@ -153,7 +154,7 @@ impl Program {
 }
 
 /// How a program became known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {
     /// By an exec event.
     #[default]
@@ -163,7 +164,7 @@ pub enum Source {
 }
 
 /// An executable file, as the kernel resolved it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// Path in the process's own mount namespace, from its root; `memfd:name` for a
     /// memory file.
@@ -209,7 +210,7 @@ impl Image {
 }
 
 /// Device (kernel encoding, `major << 20 | minor`) and inode number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FileId {
     /// Device.
     pub dev: u32,
@@ -218,7 +219,7 @@ pub struct FileId {
 }
 
 /// argv, possibly without its middle.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Args {
     /// Arguments from the first; the last may be cut when `truncated`.
     pub head: Vec<BString>,
@@ -261,7 +262,7 @@ impl Args {
 }
 
 /// User and group ids of a process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credentials {
     /// Real uid.
     pub uid: u32,
@@ -278,7 +279,7 @@ pub struct Credentials {
 }
 
 /// Namespace inode numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Namespaces {
     /// Mount namespace.
     pub mount: u32,
@@ -289,7 +290,7 @@ pub struct Namespaces {
 }
 
 /// Control group of the unified hierarchy.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cgroup {
     /// cgroup v2 id: the inode number of its directory.
     pub id: u64,
@@ -298,7 +299,7 @@ pub struct Cgroup {
 }
 
 /// What a descriptor refers to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fd {
     /// Could not be read.
     #[default]
@@ -344,7 +345,7 @@ impl Fd {
 
 /// Parts of a record that could not be read or were cut:
 /// `sensor_common::record::fault` bits.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Faults(pub u32);
 
 impl Faults {
@@ -368,7 +369,7 @@ impl fmt::Debug for Faults {
 }
 
 /// The processes that existed when the scan ran.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// When the scan ended, ns.
     pub time_ns: u64,
@@ -377,7 +378,7 @@ pub struct Snapshot {
 }
 
 /// One process of a [`Snapshot`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scanned {
     /// The process.
     pub process: ProcessId,

@@ -14,18 +14,19 @@ use tokio::{
 };
 use tracing::{debug, info, warn};
 
-use super::{serve::Surroundings, start::Started};
+use super::{record::Reporter, serve::Surroundings, start::Started};
 use crate::{
     clock,
     control::Query,
     detect::{Fact, Request},
-    engine::{Engine, Input, Output},
+    engine::{Input, Output},
     enrich,
     event::{Event, Lost, Snapshot},
     exit::{Exit, Failure},
     lineage::Service,
     logging,
     probe::{Attached, Counters, Hook},
+    record::Core,
     ring::AsyncRing,
 };
 
@@ -40,7 +41,8 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// State of the loop.
 pub(super) struct Watch<'a> {
-    engine: Engine,
+    core: Core,
+    recording: Reporter,
     ring: AsyncRing,
     attached: Attached,
     counters: std::sync::Arc<Counters>,
@@ -74,7 +76,8 @@ impl<'a> Watch<'a> {
         let services = services(&started.out);
         let mut watch = Self {
             ring: started.ring.into_async().map_err(internal)?,
-            engine: started.engine,
+            core: started.core,
+            recording: Reporter::default(),
             attached: started.attached,
             counters: started.counters,
             kernel_log: started.kernel_log,
@@ -132,6 +135,9 @@ impl<'a> Watch<'a> {
                 () = tokio::task::yield_now(), if more => more = self.take(),
             }
             self.deliver();
+            if self.core.broken() {
+                break;
+            }
         }
         info!("stopping: detaching, writing what is left");
         self.attached.detach();
@@ -139,17 +145,17 @@ impl<'a> Watch<'a> {
             self.deliver();
         }
         self.deliver();
-        Ok(())
+        self.core.tape.map_or(Ok(()), super::record::finish)
     }
 
     fn step(&mut self, input: Input) {
-        self.engine.step(input, &mut self.out);
+        self.core.step(input, &mut self.out);
     }
 
     /// Takes a batch of records; `false` when the ring is empty.
     fn take(&mut self) -> bool {
         let Self {
-            engine,
+            core,
             ring,
             out,
             surroundings,
@@ -159,7 +165,7 @@ impl<'a> Watch<'a> {
         for _ in 0..BATCH {
             let more = ring.step(|read| {
                 surroundings.stats().read(&read);
-                *stale |= engine.take(read, out);
+                *stale |= core.take(read, out);
             });
             if !more {
                 return false;
@@ -177,7 +183,8 @@ impl<'a> Watch<'a> {
         if let Some(log) = &mut self.kernel_log {
             log.flush();
         }
-        self.surroundings.stats().tree(&self.engine.stats());
+        self.surroundings.stats().tree(&self.core.engine.stats());
+        self.recording.tell(self.core.tape.as_ref());
     }
 
     /// Looks for losses that leave no gap in the stream, and repairs the tree.

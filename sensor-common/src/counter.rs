@@ -33,8 +33,16 @@ counters! {
     ForkEmitted = "fork",
     /// Exit records written to the ring.
     ExitEmitted = "exit",
-    /// Records lost because the ring had no room.
+    /// File records written to the file ring.
+    FileEmitted = "file",
+    /// Socket records written to either ring.
+    SocketEmitted = "socket",
+    /// Records lost because the lifecycle ring had no room.
     RingFull = "ring_full",
+    /// Records lost because the file ring had no room.
+    FileRingFull = "file_ring_full",
+    /// Reads not recorded because the same file was reported a moment ago.
+    ReadRepeated = "read_repeated",
     /// Lineage entries lost because the map had no room: descendants are unknown.
     MapFull = "map_full",
     /// Reads of kernel or user memory that failed: the record lacks a field.

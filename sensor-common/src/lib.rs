@@ -12,6 +12,7 @@ pub mod map;
 pub mod name;
 pub mod offset;
 pub mod record;
+pub mod watch;
 
 #[cfg(feature = "user")]
 mod user;

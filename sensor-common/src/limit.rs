@@ -3,6 +3,29 @@
 /// Lifecycle ring, bytes. 16 MiB hold about 10,000 full exec records or 200,000
 /// forks, more than 500 ms of either at the highest rate measured.
 pub const RING_BYTES: u32 = 16 << 20;
+/// File ring, bytes: about 25,000 records of a usual path's length. Floods of writes lose
+/// their own records, never those of processes.
+pub const FILE_RING_BYTES: u32 = 8 << 20;
+/// Files written by members that are remembered, the least recently used going first.
+pub const WRITTEN_ENTRIES: u32 = 65_536;
+/// Reads already reported, so that the next one of the same file is not.
+pub const READ_ENTRIES: u32 = 16_384;
+/// How long a second read of the same file by the same service is not worth a record, ns.
+pub const READ_REPEAT_NS: u64 = 60_000_000_000;
+/// Watched directories.
+pub const DIRECTORY_ENTRIES: u32 = 8_192;
+/// Watched extensions and file names.
+pub const CLASS_ENTRIES: u32 = 512;
+/// Calls that have begun and not returned, of members: as many as threads may wait in
+/// one at the same time.
+pub const PENDING_ENTRIES: u32 = 8_192;
+/// Parents named in a stranger's record: enough to meet the package manager above a
+/// maintainer script, or the administrator's shell.
+pub const PARENTS: u32 = 8;
+/// Bytes kept of a path that a caller typed.
+pub const TYPED: usize = 1_024;
+/// Bytes of a watched extension or file name, with its NUL.
+pub const CLASS_NAME: usize = 24;
 /// Entries of the lineage map: live members of all services together.
 pub const LINEAGE_ENTRIES: u32 = 262_144;
 /// Live services. No host has as many servers; it is this large because anybody may run

@@ -50,8 +50,25 @@ pub struct Lineage {
 pub struct ServiceState {
     /// Recognised name, an index chosen by the agent.
     pub name: u32,
-    /// Always 0.
-    pub pad: u32,
+    /// [`service`] bits.
+    pub flags: u32,
+}
+
+/// Bits of [`ServiceState::flags`] and of the values of the name map.
+pub mod service {
+    /// An interpreter that is no server until it listens or its argv says so: its forks
+    /// are followed in silence, and its children's execs leave it.
+    pub const CANDIDATE: u32 = 1 << 31;
+}
+
+/// Value of the map of written files (key: [`crate::watch::FileKey`]).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct WrittenBy {
+    /// Root of the service whose member wrote it.
+    pub root: ProcessId,
+    /// When, `CLOCK_BOOTTIME` ns.
+    pub time_ns: u64,
 }
 
 /// Value of the state map: what the agent tells every program, at run time.
@@ -71,4 +88,5 @@ pub type GatePage = [u8; GATE_PAGE];
 const _: () = assert!(size_of::<ProcessId>() == 16);
 const _: () = assert!(size_of::<Lineage>() == 32);
 const _: () = assert!(size_of::<ServiceState>() == 8);
+const _: () = assert!(size_of::<WrittenBy>() == 24);
 const _: () = assert!(size_of::<SensorState>() == 8);

@@ -1,7 +1,8 @@
 //! User-space side of the map values. The only user-side `unsafe` of the contract.
 
-use crate::map::{Lineage, ProcessId, SensorState, ServiceState};
+use crate::map::{Lineage, ProcessId, SensorState, ServiceState, WrittenBy};
 use crate::offset::Offsets;
+use crate::watch::{DirectoryKey, FileKey};
 
 macro_rules! pod {
     ($($type:ty),*) => {
@@ -13,4 +14,13 @@ macro_rules! pod {
     };
 }
 
-pod!(Lineage, Offsets, ProcessId, SensorState, ServiceState);
+pod!(
+    DirectoryKey,
+    FileKey,
+    Lineage,
+    Offsets,
+    ProcessId,
+    SensorState,
+    ServiceState,
+    WrittenBy
+);

@@ -16,7 +16,7 @@ use sensor_common::{
     counter::Counter,
     limit::PAYLOAD,
     map::{Lineage, ProcessId},
-    record::{Exec, RecordKind, fault, flag},
+    record::{Exec, RecordKind, Written, fault, flag},
 };
 
 use crate::{
@@ -72,6 +72,7 @@ fn try_exec<L: Load, C: EbpfContext>(ctx: &C, task: Object, bprm: Object) -> i32
         record.header.flags |= flag::RECOGNISED;
     }
     image::fill::<L>(record, task, bprm);
+    record.written = Written::default();
     let writer = Writer::new(scratch);
     payload::fill::<L>(record, writer, task, bprm);
     emit(record, scratch, writer);

@@ -100,7 +100,7 @@ fn open_gate(tgid: u32) {
 /// Makes `id` the root of a service of its own.
 #[inline(always)]
 pub(crate) fn enter_root(id: ProcessId, name: u32) -> bool {
-    let state = ServiceState { name, pad: 0 };
+    let state = ServiceState { name, flags: 0 };
     if LINEAGE_SERVICES
         .insert(id, state, u64::from(BPF_ANY))
         .is_err()

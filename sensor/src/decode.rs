@@ -13,8 +13,11 @@ use thiserror::Error;
 
 use crate::event::{
     Args, Cgroup, Credentials, Event, Exec, Exit, ExitStatus, Faults, Fd, FileId, Fork, Image,
-    Membership, Namespaces, ProcessId, Program, Source, Stamp,
+    Membership, Namespaces, ProcessId, Program, Source, Stamp, Written,
 };
+
+mod file;
+mod socket;
 
 /// Environment variables that leave the decoder: those that make a program load or run
 /// something else, and those by which CGI describes the request.
@@ -70,6 +73,9 @@ pub enum DecodeError {
     /// Payload lengths that do not add up.
     #[error("record's payload lengths do not fit")]
     Spans,
+    /// A number that stands for nothing.
+    #[error("record's {0} is none this agent knows")]
+    Value(&'static str),
 }
 
 impl DecodeError {
@@ -80,6 +86,7 @@ impl DecodeError {
             Self::Short => "short",
             Self::Kind(_) => "kind",
             Self::Spans => "spans",
+            Self::Value(_) => "value",
         }
     }
 }
@@ -87,7 +94,7 @@ impl DecodeError {
 /// Reads the integer at a member of a record.
 macro_rules! get {
     ($bytes:expr, $int:ty, $record:ty, $($member:tt)+) => {{
-        let at = offset_of!($record, $($member)+);
+        let at = std::mem::offset_of!($record, $($member)+);
         let bytes = $bytes.get(at..).and_then(<[u8]>::first_chunk::<{ size_of::<$int>() }>);
         <$int>::from_ne_bytes(*bytes.ok_or(DecodeError::Short)?)
     }};
@@ -103,6 +110,8 @@ macro_rules! get_id {
     };
 }
 
+use {get, get_id};
+
 /// Decodes one record.
 ///
 /// # Errors
@@ -115,6 +124,8 @@ pub fn decode(bytes: &[u8]) -> Result<Event, DecodeError> {
         RecordKind::Fork => fork(bytes).map(Event::Fork),
         RecordKind::Exec => exec(bytes).map(Event::Exec),
         RecordKind::Exit => exit(bytes).map(Event::Exit),
+        RecordKind::File => file::file(bytes).map(|file| Event::File(Arc::new(file))),
+        RecordKind::Socket => socket::socket(bytes).map(|socket| Event::Socket(Arc::new(socket))),
     }
 }
 
@@ -166,7 +177,7 @@ fn exec(bytes: &[u8]) -> Result<Exec, DecodeError> {
     let stamp = stamp(bytes)?;
     let flags = get!(bytes, u32, record::Header, flags);
     let faults = get!(bytes, u32, record::Header, faults);
-    let mut payload = Payload::new(bytes)?;
+    let mut payload = Payload::new(bytes, size_of::<record::Exec>())?;
     let head = payload.take(get!(bytes, u32, record::Exec, spans.args_head))?;
     let tail = payload.take(get!(bytes, u32, record::Exec, spans.args_tail))?;
     let filename = payload.string(get!(bytes, u32, record::Exec, spans.filename))?;
@@ -199,6 +210,10 @@ fn exec(bytes: &[u8]) -> Result<Exec, DecodeError> {
         },
         stdio: stdio(bytes)?,
         env: environment(env_head, env_tail, env_total),
+        written: written(
+            get_id!(bytes, record::Exec, written.root),
+            get!(bytes, u64, record::Exec, written.age_ns),
+        ),
         faults: Faults(faults),
     };
     Ok(Exec {
@@ -206,6 +221,7 @@ fn exec(bytes: &[u8]) -> Result<Exec, DecodeError> {
         process: get_id!(bytes, record::Header, process),
         membership: membership(bytes)?,
         recognised: flags & flag::RECOGNISED != 0,
+        candidate: flags & flag::CANDIDATE != 0,
         parent: get_id!(bytes, record::Exec, parent),
         program: Arc::new(program),
     })
@@ -214,9 +230,6 @@ fn exec(bytes: &[u8]) -> Result<Exec, DecodeError> {
 fn image(bytes: &[u8], flags: u32, path: BString) -> Result<Image, DecodeError> {
     let seconds = get!(bytes, i64, record::Exec, ctime_s);
     let nanoseconds = get!(bytes, u32, record::Exec, ctime_ns);
-    let ctime_ns = seconds
-        .checked_mul(1_000_000_000)
-        .and_then(|ns| ns.checked_add(i64::from(nanoseconds)));
     Ok(Image {
         path,
         file: FileId {
@@ -228,10 +241,22 @@ fn image(bytes: &[u8], flags: u32, path: BString) -> Result<Image, DecodeError> 
         mode: get!(bytes, u32, record::Exec, mode),
         owner: get!(bytes, u32, record::Exec, owner),
         group: get!(bytes, u32, record::Exec, group),
-        ctime_ns: ctime_ns.filter(|&ns| ns != 0),
+        ctime_ns: change_time(seconds, nanoseconds),
         upper: (flags & flag::OVERLAY != 0).then_some(flags & flag::OVERLAY_UPPER != 0),
         unlinked: flags & flag::UNLINKED != 0,
     })
+}
+
+/// Change time in ns; `None` where the kernel side could not tell.
+fn change_time(seconds: i64, nanoseconds: u32) -> Option<i64> {
+    let whole = seconds.checked_mul(1_000_000_000)?;
+    let ns = whole.checked_add(i64::from(nanoseconds))?;
+    (ns != 0).then_some(ns)
+}
+
+/// Who wrote a file; a root of zeroes is nobody.
+fn written(root: ProcessId, age_ns: u64) -> Option<Written> {
+    (root != ProcessId::default()).then_some(Written { root, age_ns })
 }
 
 fn credentials(bytes: &[u8]) -> Result<Credentials, DecodeError> {
@@ -278,16 +303,14 @@ pub fn descriptor(mode: u32, rdev: u32) -> Fd {
     }
 }
 
-/// The strings behind the fixed part of an exec record.
+/// The strings behind the fixed part of a record.
 struct Payload<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Payload<'a> {
-    fn new(record: &'a [u8]) -> Result<Self, DecodeError> {
-        let rest = record
-            .get(size_of::<record::Exec>()..)
-            .ok_or(DecodeError::Short)?;
+    fn new(record: &'a [u8], fixed: usize) -> Result<Self, DecodeError> {
+        let rest = record.get(fixed..).ok_or(DecodeError::Short)?;
         Ok(Self { rest })
     }
 

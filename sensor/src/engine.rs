@@ -190,11 +190,13 @@ const fn level(level: crate::detect::Level) -> Level {
 }
 
 /// When it happened, ns.
-pub(crate) const fn time(event: &Event) -> u64 {
+pub(crate) fn time(event: &Event) -> u64 {
     match event {
         Event::Fork(fork) => fork.stamp.time_ns,
         Event::Exec(exec) => exec.stamp.time_ns,
         Event::Exit(exit) => exit.stamp.time_ns,
+        Event::File(file) => file.stamp.time_ns,
+        Event::Socket(socket) => socket.stamp.time_ns,
         Event::Lost(lost) => lost.time_ns,
     }
 }

@@ -4,10 +4,13 @@
 //! variables. Byte strings stay bytes: paths and argv need not be UTF-8. Times are
 //! `CLOCK_BOOTTIME` nanoseconds. Nothing here reads a clock, a file or `/proc`.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, net::SocketAddr, sync::Arc};
 
 use bstr::{BStr, BString};
-pub use sensor_common::map::ProcessId;
+pub use sensor_common::{
+    map::ProcessId,
+    record::{FileAction, PathSource, Rung, SocketAction},
+};
 use serde::{Deserialize, Serialize};
 
 /// Where a record stood in the stream.
@@ -39,6 +42,10 @@ pub enum Event {
     Exec(Exec),
     /// A process ended.
     Exit(Exit),
+    /// A file was opened, renamed, linked or made executable.
+    File(Arc<File>),
+    /// A socket was connected, or began to listen.
+    Socket(Arc<Socket>),
     /// Records are missing here.
     Lost(Lost),
 }
@@ -73,6 +80,8 @@ pub struct Exec {
     pub membership: Option<Membership>,
     /// The executable's file name is one of a server program.
     pub recognised: bool,
+    /// The executable's file name is one of a candidate, outside every service.
+    pub candidate: bool,
     /// `real_parent` at this moment (informative: may be init or a subreaper).
     pub parent: ProcessId,
     /// What runs now.
@@ -101,9 +110,164 @@ pub enum ExitStatus {
     Signal(u8),
 }
 
+/// A process did something to a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Position in the stream of the file ring.
+    pub stamp: Stamp,
+    /// The process.
+    pub process: ProcessId,
+    /// Membership; `None` for a stranger in a watched directory.
+    pub membership: Option<Membership>,
+    /// What it did.
+    pub action: FileAction,
+    /// Path in the process's mount namespace; for a rename or link the new name.
+    pub path: BString,
+    /// How the kernel side came to the paths.
+    pub source: PathSource,
+    /// Old name of a rename or link, target text of a symbolic link.
+    pub other: Option<BString>,
+    /// The file itself; `None` where the hook does not know it.
+    pub inode: Option<Inode>,
+    /// Made by this very open.
+    pub created: bool,
+    /// `open` or `renameat2` flags, or the mode `chmod` asked for.
+    pub argument: u32,
+    /// `sensor_common::watch::class` bits of the file's name.
+    pub class: u32,
+    /// The parent directory is a watched one.
+    pub in_watched_directory: bool,
+    /// Reported before the kernel did it: it may have failed.
+    pub attempt: bool,
+    /// Came through `io_uring`.
+    pub io_uring: bool,
+    /// Service that wrote the file before, and how long ago.
+    pub written: Option<Written>,
+    /// What the process is, when it is a stranger of which the tree knows nothing.
+    pub actor: Option<Actor>,
+    /// Real uid of the process.
+    pub uid: u32,
+    /// Effective uid.
+    pub euid: u32,
+    /// Mount namespace.
+    pub mount_ns: u32,
+    /// How the hook is attached.
+    pub rung: Rung,
+    /// What is missing or cut.
+    pub faults: Faults,
+}
+
+impl File {
+    /// Last component of the path.
+    #[must_use]
+    pub fn name(&self) -> &BStr {
+        name_of(&self.path)
+    }
+}
+
+/// A process outside every service, as its record describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// Path of its executable.
+    pub exe: BString,
+    /// File names of the executables of its parents, the nearest first; at most
+    /// `sensor_common::limit::PARENTS`.
+    pub parents: Vec<BString>,
+}
+
+/// A file as its inode describes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inode {
+    /// Device and number.
+    pub file: FileId,
+    /// Generation: another one means a reused number.
+    pub generation: u32,
+    /// Bytes.
+    pub size: u64,
+    /// Links.
+    pub nlink: u32,
+    /// `st_mode`.
+    pub mode: u32,
+    /// Owner uid.
+    pub owner: u32,
+    /// Group gid.
+    pub group: u32,
+    /// Change time, ns since the epoch, where BTF has the field.
+    pub ctime_ns: Option<i64>,
+}
+
+/// A service's last write to a file, as the kernel side remembers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// Root of the service.
+    pub root: ProcessId,
+    /// How long ago, ns.
+    pub age_ns: u64,
+}
+
+/// A process did something to a socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Socket {
+    /// Position in the stream.
+    pub stamp: Stamp,
+    /// The process.
+    pub process: ProcessId,
+    /// Membership, if any.
+    pub membership: Option<Membership>,
+    /// What it did.
+    pub action: SocketAction,
+    /// `IPPROTO_*`: 6 is TCP, 17 is UDP.
+    pub protocol: u32,
+    /// Local end.
+    pub local: SocketAddr,
+    /// Remote end of a connect.
+    pub remote: Option<SocketAddr>,
+    /// Descriptor, where the hook knows it.
+    pub fd: Option<u32>,
+    /// 0, or a negative errno.
+    pub result: i32,
+    /// Network namespace.
+    pub net_ns: u32,
+    /// Real uid of the process.
+    pub uid: u32,
+    /// A candidate became a service by listening.
+    pub promoted: bool,
+    /// The process belongs to a candidate: see `sensor_common::map::service`.
+    pub candidate: bool,
+    /// Reported before the kernel did it.
+    pub attempt: bool,
+    /// Came through `io_uring`.
+    pub io_uring: bool,
+    /// How the hook is attached.
+    pub rung: Rung,
+}
+
+/// Which ring a record came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum RingKind {
+    /// fork, exec, exit, listen.
+    #[default]
+    Lifecycle,
+    /// Files and connects.
+    File,
+}
+
+impl RingKind {
+    /// Word used in metric labels.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lifecycle => "lifecycle",
+            Self::File => "file",
+        }
+    }
+}
+
 /// Records of one CPU are missing: a gap in its sequence numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
+    /// Ring whose records are missing.
+    pub ring: RingKind,
     /// CPU whose sequence has the gap.
     pub cpu: u32,
     /// How many numbers are missing.
@@ -140,6 +304,8 @@ pub struct Program {
     pub stdio: [Fd; 3],
     /// The variables of the allow-list that were set, in environment order.
     pub env: Vec<(BString, BString)>,
+    /// Service that wrote the executable, and how long before the exec.
+    pub written: Option<Written>,
     /// What is missing or cut.
     pub faults: Faults,
 }
@@ -194,12 +360,7 @@ impl Image {
     /// Last component of the path.
     #[must_use]
     pub fn name(&self) -> &BStr {
-        let start = self
-            .path
-            .iter()
-            .rposition(|&byte| byte == b'/')
-            .map_or(0, |slash| slash + 1);
-        self.path.get(start..).unwrap_or_default().into()
+        name_of(&self.path)
     }
 
     /// `true` when the executable lives in anonymous memory.
@@ -207,6 +368,15 @@ impl Image {
     pub fn is_memfd(&self) -> bool {
         self.unlinked && self.name().starts_with(b"memfd:")
     }
+}
+
+/// Last component of a path.
+fn name_of(path: &[u8]) -> &BStr {
+    let start = path
+        .iter()
+        .rposition(|&byte| byte == b'/')
+        .map_or(0, |slash| slash + 1);
+    path.get(start..).unwrap_or_default().into()
 }
 
 /// Device (kernel encoding, `major << 20 | minor`) and inode number.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::event::{Exec, ExitStatus, ProcessId, Program};
+use crate::event::{ExitStatus, File, ProcessId, Program, Socket, Stamp, Written};
 
 /// How an ancestor became known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,11 +168,34 @@ pub struct Service {
     pub unit: String,
 }
 
-/// An exec under a service (in host scope: any), with everything rules and alerts are made from.
+/// What a process did, for rules to judge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// It replaced its image; what it runs now is [`Subject::program`].
+    Exec,
+    /// It did something to a file.
+    File(Arc<File>),
+    /// It did something to a socket.
+    Socket(Arc<Socket>),
+}
+
+/// An act under a service (in host scope and in watched directories: anybody's), with
+/// everything rules and alerts are made from.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    /// The exec itself.
-    pub exec: Exec,
+    /// Position of its record in the stream.
+    pub stamp: Stamp,
+    /// The process that acts.
+    pub process: ProcessId,
+    /// Its `real_parent` at an exec (informative); `None` for other acts.
+    pub parent: Option<ProcessId>,
+    /// What it runs: for an exec the new program. Empty when its records were lost.
+    pub program: Arc<Program>,
+    /// What it did.
+    pub act: Act,
+    /// Service that wrote the `#!` script it runs, or the file named as its first
+    /// argument, and how long ago.
+    pub script_written: Option<Written>,
     /// The service it happened under; `None` only in host scope.
     pub service: Option<Arc<Service>>,
     /// Service root to the process itself, which is the last.

@@ -36,7 +36,7 @@ pub use self::{
 };
 use crate::{
     btf::Btf,
-    event::Membership,
+    event::{Membership, RingKind},
     ring::{Read, Ring},
 };
 
@@ -107,7 +107,7 @@ impl Probe {
         seed::load(&mut ebpf, &kernel_btf)?;
         // Who dies from now on is in the ring; who was there is in these rows.
         let early = seed::rows(&mut ebpf)?;
-        let ring = Ring::new(ring);
+        let ring = Ring::new(ring, RingKind::Lifecycle);
         let backlog = Vec::new();
         Ok(Self {
             ebpf,

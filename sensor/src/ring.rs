@@ -7,7 +7,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::{
     decode::{DecodeError, decode},
-    event::{Event, Lost, Stamp},
+    event::{Event, Lost, RingKind, Stamp},
 };
 
 /// What one step of the reader found.
@@ -28,10 +28,10 @@ pub struct Ring {
 impl Ring {
     /// A reader from the start of the ring's life: sequence numbers begin at 1.
     #[must_use]
-    pub fn new(ring: RingBuf<MapData>) -> Self {
+    pub fn new(ring: RingBuf<MapData>, kind: RingKind) -> Self {
         Self {
             ring,
-            sequence: Sequence::default(),
+            sequence: Sequence::new(kind),
         }
     }
 
@@ -88,6 +88,8 @@ fn stamp(event: &Event) -> Option<Stamp> {
         Event::Fork(fork) => Some(fork.stamp),
         Event::Exec(exec) => Some(exec.stamp),
         Event::Exit(exit) => Some(exit.stamp),
+        Event::File(file) => Some(file.stamp),
+        Event::Socket(socket) => Some(socket.stamp),
         Event::Lost(_) => None,
     }
 }
@@ -95,6 +97,7 @@ fn stamp(event: &Event) -> Option<Stamp> {
 /// Last sequence number seen on each CPU.
 #[derive(Debug, Default)]
 struct Sequence {
+    ring: RingKind,
     last: Vec<u64>,
 }
 
@@ -103,6 +106,13 @@ struct Sequence {
 const CPUS: usize = 8_192;
 
 impl Sequence {
+    fn new(ring: RingKind) -> Self {
+        Self {
+            ring,
+            last: Vec::new(),
+        }
+    }
+
     fn read(&mut self, record: &[u8]) -> Read {
         match decode(record) {
             Ok(event) => {
@@ -126,6 +136,7 @@ impl Sequence {
         let missing = stamp.seq.saturating_sub(last.saturating_add(1));
         *last = stamp.seq.max(*last);
         (missing > 0).then_some(Lost {
+            ring: self.ring,
             cpu: stamp.cpu,
             count: missing,
             time_ns: stamp.time_ns,

@@ -55,6 +55,7 @@ pub fn program(id: ProcessId, time_ns: u64) -> Option<Arc<Program>> {
         cgroup: cgroup(&process),
         stdio: [0, 1, 2].map(|fd| descriptor(&dir, fd)),
         env: environment(&dir),
+        written: None,
         faults: Faults(if cut { fault::ARGS_CUT } else { 0 }),
     };
     // Checked last: everything above was the same process if it still is.

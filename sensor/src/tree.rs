@@ -6,6 +6,7 @@
 //! lineage always ends at a root; every table has a bound (`Limits`). The same inputs
 //! give the same answers: no clock, no I/O, no map order leaves this module.
 
+mod act;
 mod evict;
 mod exec;
 mod grow;
@@ -147,6 +148,8 @@ impl Tree {
             Event::Fork(fork) => self.fork(fork, &mut effects),
             Event::Exec(exec) => self.exec(exec, &mut effects),
             Event::Exit(exit) => self.exit(exit),
+            Event::File(file) => self.file(file, &mut effects),
+            Event::Socket(socket) => self.socket(socket, &mut effects),
             Event::Lost(lost) => self.lost = self.lost.saturating_add(lost.count),
         }
         self.enforce();

@@ -33,7 +33,7 @@ pub(super) fn alert(finding: &Finding<'_>, host: &Host, sequence: u64) -> Alert 
         id: techniques.collect(),
     };
     Alert {
-        timestamp: facts.time(subject.exec.stamp.time_ns),
+        timestamp: facts.time(subject.stamp.time_ns),
         event: Event {
             kind: "alert",
             id: id::alert(host, finding),
@@ -49,14 +49,14 @@ pub(super) fn alert(finding: &Finding<'_>, host: &Host, sequence: u64) -> Alert 
         process: Box::new(facts.process(subject)),
         lineage: facts.lineage(&subject.lineage),
         lineage_elided: subject.lineage.elided,
-        container: super::container::id(&subject.exec.program.cgroup.path)
+        container: super::container::id(&subject.program.cgroup.path)
             .map(|id| Container { id: id.to_owned() }),
         host: HostName {
             name: short(&host.name, NAME),
             boot_id: short(&host.boot_id, NAME),
         },
         evidence: evidence(finding),
-        time_ns: subject.exec.stamp.time_ns,
+        time_ns: subject.stamp.time_ns,
     }
 }
 
@@ -88,7 +88,7 @@ fn evidence(finding: &Finding<'_>) -> Evidence {
             .collect(),
         ..Evidence::default()
     };
-    let program = &subject.exec.program;
+    let program = &subject.program;
     if program.args.truncated {
         evidence.cut("process.args");
     }
@@ -178,7 +178,7 @@ impl Facts<'_> {
     }
 
     fn process(&self, subject: &Subject) -> Process {
-        let exec = &subject.exec;
+        let exec = subject;
         let (cred, creator) = (&exec.program.cred, subject.creator.as_ref());
         let own = subject
             .lineage
@@ -194,8 +194,10 @@ impl Facts<'_> {
             real_user: (cred.uid != cred.euid).then(|| self.user(cred.uid)),
             previous: earlier.iter().map(|program| image(program)).collect(),
             parent: creator.map(|creator| self.parent(creator)),
-            adopted_by: (creator.is_some_and(|creator| creator.id != exec.parent))
-                .then(|| self.reference(exec.parent)),
+            adopted_by: exec
+                .parent
+                .filter(|&parent| creator.is_some_and(|creator| creator.id != parent))
+                .map(|parent| self.reference(parent)),
             ..described(&exec.program)
         }
     }

@@ -17,7 +17,7 @@ pub(super) fn entity(host: &Host, process: ProcessId) -> String {
 
 /// Identity of an alert: one rule about one exec; 128 bits in hex.
 pub(super) fn alert(host: &Host, finding: &Finding<'_>) -> String {
-    let exec = &finding.subject.exec;
+    let exec = finding.subject;
     let mut hash = Hash::new("alert");
     hash.text(&host.boot_id);
     hash.text(&finding.rule.name);

@@ -12,7 +12,7 @@ const NAME: usize = 160;
 const STEPS: usize = 3;
 
 pub(super) fn message(subject: &Subject, host: &Host) -> String {
-    let program = &*subject.exec.program;
+    let program = &*subject.program;
     let (actor, below) = actor(subject);
     let mut sentence = format!("{actor} ran {}", what(program));
     let steps = steps(below);
@@ -52,7 +52,7 @@ fn actor(subject: &Subject) -> (String, &[Ancestor]) {
     }
     let below = &lineage[above.len()..];
     let Some(creator) = &subject.creator else {
-        return (format!("process {}", subject.exec.process.tgid), below);
+        return (format!("process {}", subject.process.tgid), below);
     };
     let program = creator
         .program

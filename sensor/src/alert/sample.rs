@@ -5,10 +5,10 @@ use std::{collections::HashMap, sync::Arc};
 use super::{Alert, Finding, Host, Level, RuleInfo};
 use crate::{
     event::{
-        Args, Cgroup, Credentials, Exec, ExitStatus, Fd, FileId, Image, Membership, Namespaces,
-        ProcessId, Program, Source, Stamp,
+        Args, Cgroup, Credentials, ExitStatus, Fd, FileId, Image, Namespaces, ProcessId, Program,
+        Source, Stamp,
     },
-    lineage::{Ancestor, Lineage, Part, Provenance, Role, Service, ServiceKind, Subject},
+    lineage::{Act, Ancestor, Lineage, Part, Provenance, Role, Service, ServiceKind, Subject},
 };
 
 /// What a [`Finding`] borrows.
@@ -124,18 +124,6 @@ pub(crate) fn sample() -> Sample {
         ..ancestor(900, &id, Part::Descendant)
     };
     let (root, process) = (master.id, child.id);
-    let exec = Exec {
-        stamp: Stamp {
-            cpu: 1,
-            seq: 42,
-            time_ns: 90_000_000_000,
-        },
-        process,
-        membership: Some(Membership { root, depth: 2 }),
-        recognised: false,
-        parent: ProcessId::new(1, 0),
-        program: id,
-    };
     let service = Service {
         id: root,
         kind: ServiceKind::PhpFpm,
@@ -143,7 +131,16 @@ pub(crate) fn sample() -> Sample {
         unit: "php8.2-fpm.service".to_owned(),
     };
     let subject = Subject {
-        exec,
+        stamp: Stamp {
+            cpu: 1,
+            seq: 42,
+            time_ns: 90_000_000_000,
+        },
+        process,
+        parent: Some(ProcessId::new(1, 0)),
+        program: id,
+        act: Act::Exec,
+        script_written: None,
         service: Some(Arc::new(service)),
         creator: Some(worker.clone()),
         previous: Some(shell),

@@ -67,7 +67,7 @@ fn the_same_finding_gives_the_same_bytes() {
 fn ids_tell_events_rules_and_boots_apart() {
     let first = sample().alert();
     let mut other = sample();
-    other.subject.exec.stamp.seq += 1;
+    other.subject.stamp.seq += 1;
     assert_ne!(other.alert().event.id, first.event.id);
     let mut other = sample();
     other.rule.name.push('x');
@@ -88,7 +88,7 @@ fn message(mutate: impl FnOnce(&mut Sample)) -> String {
 }
 
 fn own(sample: &mut Sample) -> &mut Program {
-    Arc::make_mut(&mut sample.subject.exec.program)
+    Arc::make_mut(&mut sample.subject.program)
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::{
     detect::{Fact, Request},
     engine::{Input, Output},
     enrich,
-    event::{Event, Lost, Snapshot},
+    event::{Event, Lost, RingKind, Snapshot},
     exit::{Exit, Failure},
     lineage::Service,
     logging,
@@ -195,6 +195,7 @@ impl<'a> Watch<'a> {
         let missed = self.counters.recursion_misses();
         if missed > self.missed {
             let lost = Lost {
+                ring: RingKind::Lifecycle,
                 cpu: u32::MAX,
                 count: missed - self.missed,
                 time_ns: clock::boottime_ns(),

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     event::{FileId, ProcessId},
-    lineage::Subject,
+    lineage::{Act, Subject},
 };
 
 /// Subjects that may wait at once; the oldest gives way.
@@ -90,7 +90,7 @@ struct Waiting {
 
 impl Waiting {
     fn wants(&self, process: ProcessId, file: FileId) -> bool {
-        self.subject.exec.process == process && self.subject.exec.program.image.file == file
+        self.subject.process == process && self.subject.program.image.file == file
     }
 }
 
@@ -127,8 +127,11 @@ impl Detector {
         self.waiting.len()
     }
 
-    /// Evaluates one exec.
+    /// Evaluates one act.
     pub fn evaluate(&mut self, subject: Arc<Subject>, now_ns: u64) -> Verdicts {
+        if subject.act != Act::Exec {
+            return Verdicts::default();
+        }
         let likeness = self.likeness(&subject);
         let evidence = Evidence {
             shell: likeness.and_then(known),
@@ -202,10 +205,7 @@ impl Detector {
         if subject.own_image {
             return Some(Likeness::None);
         }
-        Some(masquerade::likeness(
-            &subject.exec.program.image,
-            &self.shells,
-        ))
+        Some(masquerade::likeness(&subject.program.image, &self.shells))
     }
 
     fn hold(&mut self, subject: &Arc<Subject>, likeness: Option<Likeness>, now: u64) -> Vec<Match> {
@@ -259,7 +259,7 @@ impl std::fmt::Debug for Waiting {
         write!(
             f,
             "Waiting({:?} until {})",
-            self.subject.exec.process, self.deadline_ns
+            self.subject.process, self.deadline_ns
         )
     }
 }
@@ -274,9 +274,9 @@ const fn known(likeness: Likeness) -> Option<bool> {
 }
 
 fn request(subject: &Subject) -> Request {
-    let program = &subject.exec.program;
+    let program = &subject.program;
     Request::Hash {
-        process: subject.exec.process,
+        process: subject.process,
         file: program.image.file,
         size: program.image.size,
         path: program.image.path.clone(),

@@ -97,7 +97,7 @@ fn is_meant(shell: &KnownShell) -> bool {
 /// `true` when a server's name is borrowed: the executable bears it without being an
 /// installed server, or argv[0] claims it without the executable being that server.
 pub(super) fn is_server(subject: &Subject) -> bool {
-    let program = &subject.exec.program;
+    let program = &subject.program;
     if subject.own_image {
         return false;
     }
@@ -113,7 +113,7 @@ pub(super) fn is_server(subject: &Subject) -> bool {
 /// `true` when a dynamic loader was told to run a program, or may have been: nobody but
 /// who hides starts one so, and what the program is cannot be told from its name.
 pub(super) fn is_loader(subject: &Subject) -> bool {
-    let program = &subject.exec.program;
+    let program = &subject.program;
     program::is_loader(program.image.name())
         && program::load(program::Argv::of(program)) != program::Load::Nothing
 }

@@ -9,8 +9,8 @@ use sensor_common::record::fault;
 
 use super::example::{Example, File, Link, known};
 use crate::{
-    event::{Args, Credentials, Exec, Faults, Fd, FileId, Image, ProcessId, Program, Stamp},
-    lineage::{Ancestor, Lineage, Part, Provenance, Role, Service, ServiceKind, Subject},
+    event::{Args, Credentials, Faults, Fd, FileId, Image, ProcessId, Program, Stamp},
+    lineage::{Act, Ancestor, Lineage, Part, Provenance, Role, Service, ServiceKind, Subject},
 };
 
 impl Example {
@@ -36,7 +36,12 @@ impl Example {
         let part = [Part::Descendant, Part::Master][usize::from(own_image)];
         ancestors.push(ancestor(process, program.clone(), chain, part));
         Ok(Subject {
-            exec: exec(process, parent, program),
+            stamp: Stamp::default(),
+            process,
+            parent: Some(parent),
+            program,
+            act: Act::Exec,
+            script_written: None,
             service: service.map(Arc::new),
             lineage: Lineage {
                 ancestors,
@@ -226,17 +231,6 @@ const fn root(kind: Option<ServiceKind>) -> &'static str {
 fn process(index: usize) -> ProcessId {
     let index = u32::try_from(index).unwrap_or(u32::MAX);
     ProcessId::new(1_000 + index, u64::from(index) * 1_000_000)
-}
-
-fn exec(process: ProcessId, parent: ProcessId, program: Arc<Program>) -> Exec {
-    Exec {
-        stamp: Stamp::default(),
-        process,
-        membership: None,
-        recognised: false,
-        parent,
-        program,
-    }
 }
 
 fn args(argv: &[String]) -> Args {

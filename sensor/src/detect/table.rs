@@ -124,7 +124,7 @@ pub const FIELDS: &[Field] = &[
         |v| number(v.program().cred.login_uid?),
     ),
     Field::new("ProcessId", Number, "Process id on the host", |v| {
-        number(v.subject.exec.process.tgid)
+        number(v.subject.process.tgid)
     }),
     Field::new(
         "ParentProcessId",

@@ -170,18 +170,18 @@ fn bytes_of_any_kind_and_number_are_survived() {
         &vec![b'$'; 65_536],
         &vec![0x80; 1 << 20],
     ] {
-        let mut program = (*subject.exec.program).clone();
+        let mut program = (*subject.program).clone();
         program.args.head = vec!["sh".into(), argument.into(), argument.into()];
         program.args.tail = vec![argument.into()];
         program.args.truncated = true;
         program.cwd = argument.into();
         program.filename = argument.into();
         program.env = vec![(argument.into(), argument.into())];
-        subject.exec.program = Arc::new(program);
+        subject.program = Arc::new(program);
         let matches = detector.evaluate(Arc::new(subject.clone()), 0).matches;
         assert!(names(&matches).contains(&"shell_under_app_worker"));
     }
-    subject.exec.program = Arc::default();
+    subject.program = Arc::default();
     subject.lineage.ancestors.clear();
     subject.creator = None;
     assert_eq!(

@@ -54,7 +54,7 @@ impl<'s> View<'s> {
     }
 
     pub(super) fn program(&self) -> &'s Program {
-        &self.subject.exec.program
+        &self.subject.program
     }
 
     pub(super) fn parent(&self) -> Option<&'s Program> {

@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use crate::{event::Event, lineage::ServiceKind};
+use crate::{
+    event::{Event, RingKind},
+    lineage::ServiceKind,
+};
 
 /// Counters and gauges of the core. All times are `CLOCK_BOOTTIME` ns.
 #[derive(Debug, Default)]
@@ -13,7 +16,10 @@ pub struct CoreStats {
     pub(super) execs: AtomicU64,
     pub(super) forks: AtomicU64,
     pub(super) exits: AtomicU64,
+    pub(super) files: AtomicU64,
+    pub(super) sockets: AtomicU64,
     pub(super) missing: AtomicU64,
+    pub(super) missing_files: AtomicU64,
     pub(super) live: AtomicU64,
     pub(super) exited: AtomicU64,
     pub(super) evicted: AtomicU64,
@@ -29,7 +35,12 @@ impl CoreStats {
             Event::Exec(_) => self.execs.fetch_add(1, Relaxed),
             Event::Fork(_) => self.forks.fetch_add(1, Relaxed),
             Event::Exit(_) => self.exits.fetch_add(1, Relaxed),
-            Event::Lost(lost) => self.missing.fetch_add(lost.count, Relaxed),
+            Event::File(_) => self.files.fetch_add(1, Relaxed),
+            Event::Socket(_) => self.sockets.fetch_add(1, Relaxed),
+            Event::Lost(lost) => match lost.ring {
+                RingKind::Lifecycle => self.missing.fetch_add(lost.count, Relaxed),
+                RingKind::File => self.missing_files.fetch_add(lost.count, Relaxed),
+            },
         };
     }
 

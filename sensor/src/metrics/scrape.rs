@@ -18,6 +18,8 @@ use crate::{lineage::ServiceKind, sink::SinkStats};
 
 /// The one ring there is.
 const LIFECYCLE: &str = "lifecycle";
+/// Label of the ring of files and sockets.
+const FILE: &str = "file";
 
 /// Counters of the kernel programs, summed over CPUs, in events since they were loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,6 +110,8 @@ impl Page {
             ("exec", &core.execs),
             ("fork", &core.forks),
             ("exit", &core.exits),
+            ("file", &core.files),
+            ("socket", &core.sockets),
         ];
         let events = events.map(|(kind, count)| ([kind], count.load(Relaxed)));
         self.counters("events_total", EVENTS, ["kind"], events);
@@ -138,16 +142,23 @@ impl Page {
     fn kernel(&mut self, core: &CoreStats, reading: Option<KernelReading>, readable: Option<bool>) {
         let mut lost = Vec::new();
         let (mut records, mut stale) = (Vec::new(), Vec::new());
+        let mut repeated = Vec::new();
         if let Some(reading) = reading {
             lost.push(([LIFECYCLE, "recursion"], reading.recursion_misses));
             for (counter, count) in reading.counters {
                 match counter {
-                    Counter::ExecEmitted | Counter::ForkEmitted | Counter::ExitEmitted => {
+                    Counter::ExecEmitted
+                    | Counter::ForkEmitted
+                    | Counter::ExitEmitted
+                    | Counter::FileEmitted
+                    | Counter::SocketEmitted => {
                         records.push(([counter.name()], count));
                     }
                     Counter::RingFull | Counter::MapFull | Counter::ReadFault => {
                         lost.push(([LIFECYCLE, counter.name()], count));
                     }
+                    Counter::FileRingFull => lost.push(([FILE, "ring_full"], count)),
+                    Counter::ReadRepeated => repeated.push(([], count)),
                     Counter::StaleEntry => stale.push(([], count)),
                 }
             }
@@ -162,7 +173,10 @@ impl Page {
             "sequence_missing_total",
             "Sequence numbers missing in a ring: comes to what ring_full counts.",
             ["ring"],
-            vec![([LIFECYCLE], core.missing.load(Relaxed))],
+            vec![
+                ([LIFECYCLE], core.missing.load(Relaxed)),
+                ([FILE], core.missing_files.load(Relaxed)),
+            ],
         );
         self.counters(
             "kernel_records_total",
@@ -175,6 +189,12 @@ impl Page {
             "Lineage entries found to belong to an earlier process of the same pid.",
             [],
             stale,
+        );
+        self.counters(
+            "reads_repeated_total",
+            "Reads of files not recorded because the same file was reported within a minute.",
+            [],
+            repeated,
         );
         let readable = readable.map(|readable| ([], u64::from(readable)));
         self.gauges(

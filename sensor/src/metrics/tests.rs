@@ -64,6 +64,7 @@ async fn the_whole_page() {
     metrics.observe_written(&alert);
     metrics.count_decode_error("short");
     core.count(&Event::Lost(Lost {
+        ring: crate::event::RingKind::Lifecycle,
         cpu: 0,
         count: 5,
         time_ns: 1,

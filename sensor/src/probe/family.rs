@@ -80,7 +80,9 @@ impl Family {
             Event::Fork(fork) => (fork.child, &mut fork.membership),
             Event::Exec(exec) => (exec.process, &mut exec.membership),
             Event::Exit(exit) => (exit.process, &mut exit.membership),
-            Event::Lost(_) => return Read::Event(event, lost),
+            Event::File(_) | Event::Socket(_) | Event::Lost(_) => {
+                return Read::Event(event, lost);
+            }
         };
         if let Some(known) = self.known.get(&process) {
             *membership = Some(*known);

@@ -220,7 +220,7 @@ impl Probe {
             root: process,
             depth: 0,
         };
-        let state = ServiceState { name, pad: 0 };
+        let state = ServiceState { name, flags: 0 };
         self.full |= !insert("LINEAGE_SERVICES", &mut self.services, process, state)?;
         self.full |= !enter(&mut self.tasks, process, root)?;
         family.known.insert(process, root);

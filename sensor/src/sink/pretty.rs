@@ -222,7 +222,7 @@ mod tests {
             "/srv/p  [root]  exited 0 → /nginx",
             &["it's", "a  (scanned)", "→"],
         ));
-        sample.subject.exec.program = Arc::clone(&hostile);
+        sample.subject.program = Arc::clone(&hostile);
         sample.subject.lineage.ancestors[2].program = Some(hostile);
         let drawn = render(&sample.alert(), false, None);
         let line = "900  dash → '/srv/p  [root]  exited 0 → /nginx'  'it'\\''s' 'a  (scanned)' '→'";

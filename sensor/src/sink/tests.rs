@@ -175,7 +175,7 @@ fn drawn_narrow_with_everything_missing() {
         "/usr/bin/dash",
         &["sh", "-c", "echo one two three four five six | sh", ""],
     ));
-    subject.exec.program = Arc::clone(&long);
+    subject.program = Arc::clone(&long);
     let this = &mut subject.lineage.ancestors[2];
     this.program = Some(long);
     this.chain_elided = 3;

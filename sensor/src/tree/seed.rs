@@ -213,6 +213,7 @@ impl Tree {
             process: row.process,
             membership: row.membership,
             recognised: row.recognised,
+            candidate: false,
             parent: row.parent,
             program: Arc::clone(program),
         };

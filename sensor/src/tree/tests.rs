@@ -136,6 +136,7 @@ impl World {
             process,
             membership,
             recognised,
+            candidate: false,
             parent,
             program: Arc::new(program),
         }

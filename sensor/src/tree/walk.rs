@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::Tree;
 use super::node::{Branch, Node};
-use crate::event::{Exec, ProcessId, Program};
-use crate::lineage::{Ancestor, Lineage, Part, Subject};
+use crate::event::{Exec, ProcessId, Program, Stamp};
+use crate::lineage::{Act, Ancestor, Lineage, Part, Subject};
 
 /// Ancestors looked at. Above it only the root is known; the number between is not
 /// walked but computed.
@@ -97,23 +97,43 @@ impl Tree {
         own_image: bool,
         previous: Option<Arc<Program>>,
     ) -> Subject {
-        let id = exec.process;
+        Subject {
+            stamp: exec.stamp,
+            parent: Some(exec.parent),
+            own_image,
+            previous,
+            ..self.standing(exec.process, branch, Arc::clone(&exec.program))
+        }
+    }
+
+    /// What is known of a process in one service (`branch`), or outside all.
+    pub(super) fn standing(
+        &self,
+        id: ProcessId,
+        branch: Option<&Branch>,
+        program: Arc<Program>,
+    ) -> Subject {
         let service = branch.map(|branch| branch.service);
         let entry = service.and_then(|service| self.table.service(service));
         let creator = self.table.get(id).and_then(|node| node.creator);
         let lost_before = entry.map_or(0, |entry| entry.lost_before);
         Subject {
-            exec: exec.clone(),
+            stamp: Stamp::default(),
+            process: id,
+            parent: None,
+            program,
+            act: Act::Exec,
+            script_written: None,
             service: entry.map(|entry| Arc::clone(&entry.service)),
             lineage: self.lineage_in(id, service),
             creator: creator.and_then(|creator| self.ancestor(creator, service)),
-            previous,
+            previous: None,
             origin: branch.map_or(Part::Descendant, |branch| match branch.part {
                 Part::Descendant => branch.origin,
                 part => part,
             }),
             depth: branch.map_or(0, |branch| branch.depth),
-            own_image,
+            own_image: false,
             spawn_root: branch
                 .filter(|branch| branch.part == Part::Descendant)
                 .map_or(id, |branch| branch.spawn_root),

@@ -117,8 +117,8 @@ prop_compose! {
         sample.subject.lineage.ancestors = family.collect();
         sample.subject.lineage.elided = u32::MAX;
         sample.subject.creator = sample.subject.lineage.ancestors.first().cloned();
-        sample.subject.exec.program = Arc::new(own);
-        (sample.subject.lost_events, sample.subject.exec.stamp.time_ns) = (lost, time);
+        sample.subject.program = Arc::new(own);
+        (sample.subject.lost_events, sample.subject.stamp.time_ns) = (lost, time);
         let mut texts = texts.into_iter();
         let mut text = || texts.next().unwrap();
         let rule = &mut sample.rule;

@@ -14,7 +14,7 @@ const COPY: &str =
 
 fn copy(tgid: u32) -> Arc<Subject> {
     let mut subject = subject(COPY);
-    subject.exec.process = ProcessId::new(tgid, 1);
+    subject.process = ProcessId::new(tgid, 1);
     Arc::new(subject)
 }
 
@@ -114,7 +114,7 @@ fn the_oldest_makes_room() {
         names(&verdicts.matches),
         ["masqueraded_shell", "exec_from_writable_directory"]
     );
-    assert_eq!(verdicts.matches[0].subject.exec.process.tgid, 0);
+    assert_eq!(verdicts.matches[0].subject.process.tgid, 0);
     assert_eq!(verdicts.matches[0].incomplete, ["hash"]);
     assert_eq!(detector.waiting(), MAX_WAITING);
 }

@@ -215,6 +215,7 @@ fn a_service_that_lost_records_or_its_root_keeps_its_grace() {
     let mut world = World::new();
     let root = world.server(60, "/usr/sbin/nginx");
     world.apply(&Event::Lost(Lost {
+        ring: crate::event::RingKind::Lifecycle,
         cpu: 0,
         count: 1,
         time_ns: world.now,

@@ -335,6 +335,7 @@ fn losses_count_from_the_start_of_the_service() {
     let mut world = World::new();
     let lost = |count| {
         Event::Lost(Lost {
+            ring: crate::event::RingKind::Lifecycle,
             cpu: 0,
             count,
             time_ns: 0,

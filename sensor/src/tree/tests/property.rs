@@ -88,6 +88,7 @@ fn input() -> impl Strategy<Value = Input> {
             |(stamp, process, membership, recognised, parent, program)| {
                 let program = Arc::new(program);
                 Event::Exec(Exec {
+                    candidate: false,
                     stamp,
                     process,
                     membership,
@@ -112,6 +113,7 @@ fn input() -> impl Strategy<Value = Input> {
     });
     let lost = any::<u64>().prop_map(|count| {
         Event::Lost(Lost {
+            ring: crate::event::RingKind::Lifecycle,
             cpu: 0,
             count,
             time_ns: 0,
@@ -174,7 +176,7 @@ fn feed(tree: &mut Tree, input: &Input) -> String {
         }
         assert_eq!(
             subject.lineage.ancestors.last().map(|a| a.id),
-            Some(subject.exec.process)
+            Some(subject.process)
         );
     }
     format!("{effects:?}{:?}{:?}", tree.view(), tree.stats())

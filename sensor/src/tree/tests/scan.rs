@@ -333,12 +333,13 @@ fn after_a_loss_what_a_scan_shows_to_run_is_judged_once_and_nothing_of_the_servi
     assert!(effects.subjects.is_empty());
 
     drop(world.tree.apply(&Event::Lost(Lost {
+        ring: crate::event::RingKind::Lifecycle,
         cpu: 0,
         count: 3,
         time_ns: world.now,
     })));
     let judged = world.tree.seed(&snapshot).subjects;
-    let pids: Vec<u32> = judged.iter().map(|s| s.exec.process.tgid).collect();
+    let pids: Vec<u32> = judged.iter().map(|s| s.process.tgid).collect();
     assert_eq!(pids, [102, 104, 103]);
     assert!(
         judged

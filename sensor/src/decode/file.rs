@@ -1,0 +1,123 @@
+//! File records: paths, and the inode where the hook knew it.
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use bstr::BString;
+use sensor_common::record::{self, FileAction, PathSource, Rung, fault, flag};
+
+use super::{
+    DecodeError, Payload, change_time, get, get_id, membership, path, split, stamp, written,
+};
+use crate::event::{Actor, Faults, File, FileId, Inode, ProcessId};
+
+pub(super) fn file(bytes: &[u8]) -> Result<File, DecodeError> {
+    let flags = get!(bytes, u32, record::Header, flags);
+    let faults = get!(bytes, u32, record::Header, faults);
+    let action = FileAction::try_from(get!(bytes, u32, record::File, action))
+        .map_err(|_unknown| DecodeError::Value("file action"))?;
+    let mut payload = Payload::new(bytes, size_of::<record::File>())?;
+    let components = payload.take(get!(bytes, u32, record::File, spans.path))?;
+    let text = payload.string(get!(bytes, u32, record::File, spans.path_text))?;
+    let other = payload.take(get!(bytes, u32, record::File, spans.other))?;
+    let other_text = payload.string(get!(bytes, u32, record::File, spans.other_text))?;
+    let exe = payload.take(get!(bytes, u32, record::File, spans.exe))?;
+    let parents = payload.take(get!(bytes, u32, record::File, spans.parents))?;
+    let cut = faults & fault::EXE_CUT != 0;
+    Ok(File {
+        stamp: stamp(bytes)?,
+        process: get_id!(bytes, record::Header, process),
+        membership: membership(bytes)?,
+        action,
+        path: joined(components, text, cut),
+        source: PathSource::try_from(get!(bytes, u32, record::File, source))
+            .map_err(|_unknown| DecodeError::Value("path source"))?,
+        other: match action {
+            FileAction::Symlink => Some(other_text),
+            FileAction::Rename | FileAction::Exchange | FileAction::Link => {
+                Some(joined(other, other_text, faults & fault::CWD_CUT != 0))
+            }
+            FileAction::Write | FileAction::Read | FileAction::Chmod => None,
+        },
+        inode: (flags & flag::INODE != 0).then_some(inode(bytes)?),
+        created: flags & flag::CREATED != 0,
+        argument: get!(bytes, u32, record::File, argument),
+        class: get!(bytes, u32, record::File, class),
+        in_watched_directory: flags & flag::WATCHED_DIRECTORY != 0,
+        attempt: flags & flag::ATTEMPT != 0,
+        io_uring: flags & flag::IO_URING != 0,
+        written: written(
+            get_id!(bytes, record::File, written.root),
+            get!(bytes, u64, record::File, written.age_ns),
+        ),
+        actor: (!exe.is_empty()).then(|| Actor {
+            exe: path(exe, false, 0),
+            parents: split(parents),
+        }),
+        uid: get!(bytes, u32, record::File, uid),
+        euid: get!(bytes, u32, record::File, euid),
+        mount_ns: get!(bytes, u32, record::File, mount_ns),
+        rung: Rung::try_from(get!(bytes, u32, record::File, rung))
+            .map_err(|_unknown| DecodeError::Value("rung"))?,
+        faults: Faults(faults),
+    })
+}
+
+fn inode(bytes: &[u8]) -> Result<Inode, DecodeError> {
+    Ok(Inode {
+        file: FileId {
+            dev: get!(bytes, u32, record::File, dev),
+            ino: get!(bytes, u64, record::File, ino),
+        },
+        generation: get!(bytes, u32, record::File, generation),
+        size: get!(bytes, u64, record::File, size),
+        nlink: get!(bytes, u32, record::File, nlink),
+        mode: get!(bytes, u32, record::File, mode),
+        owner: get!(bytes, u32, record::File, owner),
+        group: get!(bytes, u32, record::File, group),
+        ctime_ns: change_time(
+            get!(bytes, i64, record::File, ctime_s),
+            get!(bytes, u32, record::File, ctime_ns),
+        ),
+    })
+}
+
+/// A path of components with `text` joined to it, as a caller typed it: `.` and empty
+/// components are dropped; `..` stays, since only the kernel knows what it leads to.
+fn joined(components: &[u8], text: BString, cut: bool) -> BString {
+    if text.is_empty() {
+        return path(components, cut, 0);
+    }
+    let mut joined = if components.is_empty() || text.starts_with(b"/") {
+        BString::default()
+    } else {
+        path(components, cut, 0)
+    };
+    while joined.ends_with(b"/") {
+        joined.pop();
+    }
+    let parts = text.split(|&byte| byte == b'/');
+    for part in parts.filter(|part| !matches!(part, [] | [b'.'])) {
+        joined.push(b'/');
+        joined.extend_from_slice(part);
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typed_paths_are_joined_and_not_resolved() {
+        for (components, text, expected) in [
+            (&b"html\0www\0var\0"[..], "x.php", "/var/www/html/x.php"),
+            (b"html\0www\0var\0", "./a//x.php", "/var/www/html/a/x.php"),
+            (b"html\0www\0var\0", "../x.php", "/var/www/html/../x.php"),
+            (b"html\0www\0var\0", "/tmp/x.php", "/tmp/x.php"),
+            (b"x.php\0html\0", "", "/html/x.php"),
+            (b"", "x.php", "/x.php"),
+            (b"", "", "/"),
+        ] {
+            assert_eq!(joined(components, text.into(), false), expected, "{text}");
+        }
+    }
+}

@@ -1,10 +1,11 @@
-//! Development tasks: `cargo xtask setup`, `run`, `test`, `lint`.
+//! Development tasks: `cargo xtask setup`, `run`, `test`, `bench`, `lint`.
 //!
 //! One module per noun. Progress goes to standard error; a task that cannot go on
 //! says what the person has to do, and exits 1.
 
 mod apt;
 mod artifact;
+mod bench;
 mod command;
 mod linker;
 mod lint;
@@ -38,6 +39,8 @@ enum Task {
     Run(run::Args),
     /// Set up, install the servers the tests use, and run every test
     Test(test::Args),
+    /// Replay recordings on one core: records per second, ns per stage, instructions
+    Bench(bench::Args),
     /// Check formatting, clippy (the BPF crate too), licences and dependencies
     Lint,
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Task::Setup(args) => setup::task(&args),
         Task::Run(args) => run::task(&args),
         Task::Test(args) => test::task(&args),
+        Task::Bench(args) => bench::task(&args),
         Task::Lint => lint::task(),
     };
     done.unwrap_or_else(|error| {

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test, counted, with one summary line at the end.
 //!
-//! Order: unit and property tests, integration tests, documentation tests, then the
-//! live suites. A suite that fails does not stop the others.
+//! Order: unit and property tests, integration tests, documentation tests, the
+//! budget of instructions, then the live suites. A suite that fails does not stop the others.
 
 use std::{ffi::OsString, io::Write as _, process::ExitCode, time::Instant};
 
@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use crate::{
     apt,
     artifact::{self, Artifact},
-    command, setup,
+    bench, command, setup,
     suite::{self, Outcome},
     tally::Tally,
 };
@@ -65,6 +65,8 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     }
     if args.suite.is_none() {
         report.take_docs();
+        eprintln!("== instructions of the pipeline");
+        report.record("instructions", bench::suite());
     }
     for suite in live {
         report.take(suite, &args.libtest);

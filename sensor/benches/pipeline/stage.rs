@@ -40,7 +40,7 @@ enum Step {
 
 /// What the tree hands to the rules.
 enum Judge {
-    Subject(Subject),
+    Subject(Arc<Subject>),
     Tick(u64),
     Fact(Fact),
 }
@@ -100,7 +100,13 @@ impl Stages {
                     continue;
                 }
             };
-            out.extend(effects.subjects.into_iter().map(Judge::Subject));
+            out.extend(
+                effects
+                    .subjects
+                    .into_iter()
+                    .map(Arc::new)
+                    .map(Judge::Subject),
+            );
         }
         out
     }
@@ -110,7 +116,7 @@ impl Stages {
         for judge in judged {
             match judge {
                 Judge::Subject(subject) => {
-                    let verdicts = self.detector.evaluate(Arc::new(subject), self.now_ns);
+                    let verdicts = self.detector.evaluate(subject, self.now_ns);
                     matches.extend(verdicts.matches);
                 }
                 Judge::Tick(now_ns) => {

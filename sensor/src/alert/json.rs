@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use bstr::ByteSlice as _;
 use serde::Serialize as _;
 use serde_json::{Serializer, ser::Formatter};
 
@@ -23,19 +24,19 @@ impl Formatter for PageSafe {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        let mut rest = fragment;
-        while let Some(at) = rest.find(['<', '>', '&']) {
+        let mut rest = fragment.as_bytes();
+        while let Some(at) = rest.find_byteset(b"<>&") {
             let (plain, special) = rest.split_at(at);
-            writer.write_all(plain.as_bytes())?;
+            writer.write_all(plain)?;
             let (special, behind) = special.split_at(1);
             writer.write_all(match special {
-                "<" => b"\\u003c",
-                ">" => b"\\u003e",
+                b"<" => b"\\u003c",
+                b">" => b"\\u003e",
                 _ => b"\\u0026",
             })?;
             rest = behind;
         }
-        writer.write_all(rest.as_bytes())
+        writer.write_all(rest)
     }
 }
 

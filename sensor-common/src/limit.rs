@@ -18,14 +18,12 @@ pub const DIRECTORY_ENTRIES: u32 = 8_192;
 pub const CLASS_ENTRIES: u32 = 512;
 /// Calls that have begun and not returned, of members: as many as threads may wait in
 /// one at the same time.
-pub const PENDING_ENTRIES: u32 = 8_192;
+pub const PENDING_ENTRIES: u32 = 2_048;
 /// Parents named in a stranger's record: enough to meet the package manager above a
 /// maintainer script, or the administrator's shell.
 pub const PARENTS: u32 = 8;
-/// Bytes kept of a path that a caller typed.
-pub const TYPED: usize = 1_024;
-/// Bytes of a watched extension or file name, with its NUL.
-pub const CLASS_NAME: usize = 24;
+/// Bytes kept of the end of a path that a caller typed; the file's name is among them.
+pub const TYPED: usize = 512;
 /// Entries of the lineage map: live members of all services together.
 pub const LINEAGE_ENTRIES: u32 = 262_144;
 /// Live services. No host has as many servers; it is this large because anybody may run

@@ -113,8 +113,10 @@ pub mod fault {
     pub const PATH: u32 = 1 << 8;
     /// The lineage map was full: descendants of this process are not marked.
     pub const MAP_FULL: u32 = 1 << 9;
-    /// The path a caller typed could not be read, or was cut.
+    /// File: the beginning of the typed path is missing.
     pub const TYPED: u32 = 1 << 10;
+    /// File: the beginning of the other typed path is missing.
+    pub const TYPED_OTHER: u32 = 1 << 11;
 }
 
 /// Fork: header (the child) and who made it.
@@ -369,6 +371,12 @@ impl Rung {
             Self::Kprobe => "kprobe",
             Self::Syscall => "syscall",
         }
+    }
+}
+
+impl core::fmt::Display for Rung {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.name())
     }
 }
 

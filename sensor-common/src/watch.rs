@@ -3,8 +3,6 @@
 //!
 //! The agent fills two maps with the names; both sides make keys by this module's rules.
 
-use crate::limit::CLASS_NAME;
-
 /// Class bits.
 pub mod class {
     /// Source of a script or page that a server runs.
@@ -21,9 +19,95 @@ pub mod class {
     pub const CONFIGURATION: u32 = 1 << 5;
 }
 
-/// Key of the class map: a whole file name, or a dot and an extension; lower case, NUL
-/// padded.
-pub type ClassKey = [u8; CLASS_NAME];
+/// Longest file name that can be watched as a whole, and how much of the end of a longer
+/// one is looked at for its extension.
+pub const TAIL: usize = 32;
+
+/// Running hash of a part of a name (FNV-1a, 64 bit), letters in lower case. A collision
+/// only makes one more name watched.
+#[must_use]
+pub const fn hash_byte(hash: u64, byte: u8) -> u64 {
+    (hash ^ byte.to_ascii_lowercase() as u64).wrapping_mul(0x0000_0100_0000_01b3)
+}
+
+/// Hash of nothing.
+pub const HASH_INIT: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// Where the hashes of a name are kept while its bytes are walked.
+///
+/// A trait, because the kernel side must keep them in map memory: in registers, every
+/// name would be a state of its own to the verifier.
+pub trait Walk {
+    /// Reads a state.
+    fn get(&self, state: State) -> u64;
+    /// Writes a state.
+    fn set(&mut self, state: State, value: u64);
+}
+
+/// What is kept of a walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Hash of all bytes so far.
+    Name,
+    /// Hash of the bytes since the last dot.
+    Part,
+    /// Bytes since the last dot; [`NO_DOT`] before the first.
+    PartLen,
+    /// That part begins with a letter.
+    Lettered,
+    /// Hash of the last whole part that begins with a letter: the extension, so that
+    /// `libx.so.6` and `x.php.` are what they are.
+    Extension,
+}
+
+/// Value of [`State::PartLen`] before the first dot.
+pub const NO_DOT: u64 = u64::MAX;
+
+/// Begins a walk.
+pub fn begin(walk: &mut impl Walk) {
+    walk.set(State::Name, HASH_INIT);
+    walk.set(State::Part, HASH_INIT);
+    walk.set(State::PartLen, NO_DOT);
+    walk.set(State::Lettered, 0);
+    walk.set(State::Extension, 0);
+}
+
+/// Takes the next byte.
+pub fn step(walk: &mut impl Walk, byte: u8) {
+    // Of a path only the last component counts.
+    if byte == b'/' {
+        return begin(walk);
+    }
+    walk.set(State::Name, hash_byte(walk.get(State::Name), byte));
+    if byte == b'.' {
+        close(walk);
+        walk.set(State::Part, HASH_INIT);
+        walk.set(State::PartLen, 0);
+        walk.set(State::Lettered, 0);
+        return;
+    }
+    if walk.get(State::PartLen) == 0 {
+        walk.set(State::Lettered, u64::from(byte.is_ascii_alphabetic()));
+    }
+    if walk.get(State::PartLen) != NO_DOT {
+        walk.set(State::PartLen, 1);
+        walk.set(State::Part, hash_byte(walk.get(State::Part), byte));
+    }
+}
+
+/// Ends a part: after the last byte, and at each dot.
+pub fn close(walk: &mut impl Walk) {
+    if walk.get(State::Lettered) != 0 {
+        walk.set(State::Extension, walk.get(State::Part));
+    }
+}
+
+/// Key of an extension (without its dot) or of a whole file name.
+#[must_use]
+pub fn key(text: &[u8]) -> u64 {
+    text.iter()
+        .fold(HASH_INIT, |hash, &byte| hash_byte(hash, byte))
+}
 
 /// Directory, as key of the watched-directory map.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -49,5 +133,64 @@ pub struct FileKey {
     pub generation: u32,
 }
 
+/// Read of a file by a service (its root), as key of the map of reported reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(C)]
+pub struct ReadKey {
+    /// File.
+    pub file: FileKey,
+    /// Service root.
+    pub root: crate::map::ProcessId,
+}
+
+const _: () = assert!(size_of::<ReadKey>() == 32);
 const _: () = assert!(size_of::<DirectoryKey>() == 16);
 const _: () = assert!(size_of::<FileKey>() == 16);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Memory([u64; 5]);
+
+    impl Walk for Memory {
+        fn get(&self, state: State) -> u64 {
+            self.0[state as usize]
+        }
+
+        fn set(&mut self, state: State, value: u64) {
+            self.0[state as usize] = value;
+        }
+    }
+
+    fn extension(name: &str) -> u64 {
+        let mut memory = Memory::default();
+        begin(&mut memory);
+        name.bytes().for_each(|byte| step(&mut memory, byte));
+        close(&mut memory);
+        let last = name.rsplit('/').next().unwrap_or_default();
+        assert_eq!(memory.get(State::Name), key(last.as_bytes()));
+        memory.get(State::Extension)
+    }
+
+    #[test]
+    fn extensions_survive_versions_dots_and_case() {
+        for (name, expected) in [
+            ("x.php", "php"),
+            ("x.PhP", "php"),
+            ("x.php.", "php"),
+            ("x.php.jpg", "jpg"),
+            ("x.php8", "php8"),
+            ("libx.so.6", "so"),
+            ("/a.b/x.php", "php"),
+            ("libphp8.2.so", "so"),
+            (".htaccess", "htaccess"),
+            (".user.ini", "ini"),
+        ] {
+            assert_eq!(extension(name), key(expected.as_bytes()), "{name}");
+        }
+        assert_eq!(extension("shadow"), 0);
+        assert_eq!(extension("x.7z"), 0);
+    }
+}

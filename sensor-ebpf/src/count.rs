@@ -18,11 +18,19 @@ pub(crate) fn count(counter: Counter) {
     }
 }
 
+/// Rings, each with sequence numbers of its own.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub(crate) enum Ring {
+    Lifecycle,
+    File,
+}
+
 /// Next sequence number on this CPU, from 1. It is used up even when the record then
 /// finds no room, so that the reader can prove the loss.
 #[inline(always)]
-fn next_seq() -> u64 {
-    let Some(value) = LINEAGE_SEQ.get_ptr_mut(0) else {
+fn next_seq(ring: Ring) -> u64 {
+    let Some(value) = LINEAGE_SEQ.get_ptr_mut(ring as u32) else {
         return 0;
     };
     // SAFETY: a live per-CPU map value; programs do not migrate while they run.
@@ -31,10 +39,18 @@ fn next_seq() -> u64 {
     unsafe { *value }
 }
 
+/// `CLOCK_BOOTTIME`, ns.
+#[inline(always)]
+pub(crate) fn now() -> u64 {
+    // SAFETY: a helper without arguments.
+    unsafe { bpf_ktime_get_boot_ns() }
+}
+
 /// Header of a record of `len` bytes about `process`. Takes a sequence number: call
 /// it once for each record.
 #[inline(always)]
 pub(crate) fn header(
+    ring: Ring,
     kind: RecordKind,
     len: usize,
     process: ProcessId,
@@ -47,9 +63,8 @@ pub(crate) fn header(
     Header {
         kind: kind as u32,
         len: len as u32,
-        seq: next_seq(),
-        // SAFETY: a helper without arguments.
-        time_ns: unsafe { bpf_ktime_get_boot_ns() },
+        seq: next_seq(ring),
+        time_ns: now(),
         // SAFETY: a helper without arguments.
         cpu: unsafe { bpf_get_smp_processor_id() },
         faults: 0,

@@ -16,11 +16,11 @@ use sensor_common::{
     counter::Counter,
     limit::PAYLOAD,
     map::{Lineage, ProcessId},
-    record::{Exec, RecordKind, Written, fault, flag},
+    record::{Exec, RecordKind, fault, flag},
 };
 
 use crate::{
-    count::{count, header},
+    count::{Ring, count, header},
     image,
     lineage::{self, emit_all, enter_root, member, process_of, recognise},
     load::{Load, Object, Probed, Typed},
@@ -66,13 +66,18 @@ fn try_exec<L: Load, C: EbpfContext>(ctx: &C, task: Object, bprm: Object) -> i32
     // SAFETY: a live map value. Only this hook uses it, and the kernel does not run a
     // program again on a CPU where it is running (it counts a recursion instead).
     let record = unsafe { &mut (*scratch).record };
-    record.header = header(RecordKind::Exec, 0, caller.id, caller.lineage);
+    record.header = header(
+        Ring::Lifecycle,
+        RecordKind::Exec,
+        0,
+        caller.id,
+        caller.lineage,
+    );
     record.header.faults = caller.faults;
     if caller.recognised {
         record.header.flags |= flag::RECOGNISED;
     }
     image::fill::<L>(record, task, bprm);
-    record.written = Written::default();
     let writer = Writer::new(scratch);
     payload::fill::<L>(record, writer, task, bprm);
     emit(record, scratch, writer);
@@ -114,7 +119,7 @@ fn caller<L: Load, C: EbpfContext>(ctx: &C, task: Object, dentry: Object) -> Opt
 
 /// Writes the record to the ring. A member's exec can alert, so it wakes the agent.
 #[inline(always)]
-fn emit(record: &mut Exec, scratch: *mut Scratch, writer: Writer) {
+fn emit(record: &mut Exec, scratch: *mut Scratch<Exec>, writer: Writer) {
     if record.header.faults & READ_FAULTS != 0 {
         count(Counter::ReadFault);
     }

@@ -17,7 +17,7 @@ use sensor_common::{
 };
 
 use crate::{
-    count::{count, header},
+    count::{Ring, count, header},
     lineage::{emit_all, forget, gated, member, process_of},
     load::{Load, Object, Probed, Typed},
     map::LINEAGE_RING,
@@ -89,7 +89,13 @@ fn status<L: Load>(task: Object) -> u32 {
 
 #[inline(always)]
 fn emit(process: ProcessId, lineage: Option<Lineage>, status: u32) {
-    let header = header(RecordKind::Exit, size_of::<Exit>(), process, lineage);
+    let header = header(
+        Ring::Lifecycle,
+        RecordKind::Exit,
+        size_of::<Exit>(),
+        process,
+        lineage,
+    );
     let Some(mut entry) = LINEAGE_RING.reserve::<Exit>(0) else {
         count(Counter::RingFull);
         return;

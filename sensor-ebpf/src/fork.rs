@@ -18,7 +18,7 @@ use sensor_common::{
 };
 
 use crate::{
-    count::{count, header},
+    count::{Ring, count, header},
     lineage::{emit_all, enter, gated, member, process_of},
     load::{Load, Object, Probed, Typed},
     map::LINEAGE_RING,
@@ -79,7 +79,13 @@ fn emit<L: Load>(
     child: Object,
     faults: u32,
 ) {
-    let mut header = header(RecordKind::Fork, size_of::<Fork>(), process, lineage);
+    let mut header = header(
+        Ring::Lifecycle,
+        RecordKind::Fork,
+        size_of::<Fork>(),
+        process,
+        lineage,
+    );
     header.faults = faults;
     let Some(mut entry) = LINEAGE_RING.reserve::<Fork>(0) else {
         count(Counter::RingFull);

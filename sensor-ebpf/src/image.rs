@@ -3,9 +3,11 @@
 use sensor_common::record::{Exec, FdRaw, fault, flag};
 
 use crate::{
+    inode,
     lineage::process_of,
     load::{Load, Object, probe},
     offset::{off, present},
+    written::{self, file_key},
 };
 
 /// `s_magic` of overlayfs.
@@ -61,36 +63,21 @@ fn namespaces<L: Load>(record: &mut Exec, task: Object) {
 
 #[inline(always)]
 fn executable<L: Load>(record: &mut Exec, inode: Object) {
-    record.ino = L::read(inode, off!(inode_ino));
-    record.size = L::read(inode, off!(inode_size));
-    record.nlink = L::read(inode, off!(inode_nlink));
-    record.mode = u32::from(L::read::<u16>(inode, off!(inode_mode)));
-    record.owner = L::read(inode, off!(inode_uid));
-    record.group = L::read(inode, off!(inode_gid));
-    let superblock = L::object(inode, off!(inode_sb));
-    record.dev = L::read(superblock, off!(sb_dev));
+    let facts = inode::facts::<L>(inode);
+    record.ino = facts.ino;
+    record.size = facts.size;
+    record.ctime_s = facts.ctime_s;
+    record.ctime_ns = facts.ctime_ns;
+    record.nlink = facts.nlink;
+    record.mode = facts.mode;
+    record.owner = facts.owner;
+    record.group = facts.group;
+    record.dev = facts.dev;
+    record.written = written::by(file_key(&facts), record.header.time_ns);
     if record.nlink == 0 {
         record.header.flags |= flag::UNLINKED;
     }
-    changed(record, inode);
-    overlay(record, inode, L::read(superblock, off!(sb_magic)));
-}
-
-/// Change time: two fields since 6.11, a `timespec64` before.
-#[inline(always)]
-fn changed(record: &mut Exec, inode: Object) {
-    record.ctime_s = 0;
-    record.ctime_ns = 0;
-    if present(off!(inode_ctime_s)) {
-        let seconds = inode.wrapping_add(off!(inode_ctime_s));
-        let nanoseconds = if present(off!(inode_ctime_ns)) {
-            inode.wrapping_add(off!(inode_ctime_ns))
-        } else {
-            seconds.wrapping_add(8)
-        };
-        record.ctime_s = probe::<i64>(seconds).0;
-        record.ctime_ns = probe::<u32>(nanoseconds).0;
-    }
+    overlay(record, inode, facts.magic);
 }
 
 /// Whether a file on overlayfs was written after the image was made.

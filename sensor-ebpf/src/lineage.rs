@@ -10,7 +10,7 @@ use sensor_common::{
 
 use crate::{
     count::count,
-    load::{Load, Object, probe},
+    load::{Load, Object, peek, probe},
     map::{
         LINEAGE_GATE, LINEAGE_NAME_BUF, LINEAGE_NAMES, LINEAGE_SERVICES, LINEAGE_STATE,
         LINEAGE_TASKS,
@@ -226,11 +226,4 @@ impl NameBuf {
         // SAFETY: `size` is below the size of `key`.
         unsafe { bpf_probe_read_kernel(target, size, name.as_ptr().cast()) == 0 }
     }
-}
-
-/// Reads a byte of a live array from memory, whatever the compiler knows about it.
-#[inline(always)]
-fn peek(byte: &u8) -> u8 {
-    // SAFETY: a reference is valid for reads.
-    unsafe { core::ptr::from_ref(byte).read_volatile() }
 }

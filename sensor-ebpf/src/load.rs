@@ -63,3 +63,10 @@ pub(crate) fn probe<T: Plain>(address: Object) -> (T, bool) {
     // SAFETY: zeroed, then possibly overwritten; all bit patterns are values of `T`.
     (unsafe { value.assume_init() }, status == 0)
 }
+
+/// Reads a byte of a live array from memory, whatever the compiler knows about it.
+#[inline(always)]
+pub(crate) fn peek(byte: &u8) -> u8 {
+    // SAFETY: a reference is valid for reads.
+    unsafe { core::ptr::from_ref(byte).read_volatile() }
+}

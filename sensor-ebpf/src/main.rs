@@ -1,4 +1,4 @@
-//! Kernel programs of the lineage sensor: exec, fork, exit and the start-up scan.
+//! Kernel programs of the lineage sensor: exec, fork, exit, files and the start-up scan.
 //!
 //! One file per hook. Each hook exists twice, as a BTF-typed raw tracepoint and as a
 //! plain one; both are the same function over a [`load::Load`], which says how kernel
@@ -18,23 +18,39 @@
     reason = "BPF is a 64-bit machine, and what is cut to 32 bits has been masked before"
 )]
 #![expect(
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "descriptors, flags and results are what C makes of them"
+)]
+#![expect(
     clippy::needless_pass_by_value,
     reason = "the hook macros hand the context over by value"
 )]
 
+mod change;
+mod change_hook;
+mod change_syscall;
+mod class;
 mod count;
+mod descriptor;
 mod exec;
 mod exit;
+mod file;
 mod fork;
 mod image;
+mod inode;
 mod lineage;
 mod load;
 mod map;
 mod offset;
+mod open;
 mod path;
 mod payload;
+mod pending;
 mod scan;
 mod scratch;
+mod syscall;
+mod written;
 
 use core::panic::PanicInfo;
 

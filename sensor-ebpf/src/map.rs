@@ -1,17 +1,19 @@
-//! The maps, and the one ring.
+//! The maps, and the two rings.
 
 use aya_ebpf::{
     macros::map,
-    maps::{Array, HashMap, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf},
 };
 use sensor_common::{
     counter::COUNTERS,
     limit,
-    map::{GatePage, Lineage, ProcessId, SensorState, ServiceState},
+    map::{GatePage, Lineage, ProcessId, SensorState, ServiceState, WrittenBy},
     name::NameKey,
+    record::{Exec, File},
+    watch::{DirectoryKey, FileKey, ReadKey},
 };
 
-use crate::{lineage::NameBuf, scratch::Scratch};
+use crate::{class::ClassBuf, file::SLOTS, lineage::NameBuf, pending::Pending, scratch::Scratch};
 
 /// Lifecycle records: fork, exec, exit.
 #[map]
@@ -42,11 +44,55 @@ pub(crate) static LINEAGE_STATE: Array<SensorState> = Array::with_max_entries(1,
 
 /// Exec records are built here: they do not fit the 512-byte stack.
 #[map]
-pub(crate) static LINEAGE_SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static LINEAGE_SCRATCH: PerCpuArray<Scratch<Exec>> = PerCpuArray::with_max_entries(1, 0);
 
-/// Last sequence number given out on each CPU.
+/// Last sequence number given out on each CPU, by ring.
 #[map]
-pub(crate) static LINEAGE_SEQ: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static LINEAGE_SEQ: PerCpuArray<u64> = PerCpuArray::with_max_entries(2, 0);
+
+/// File and connect records: shed first, so that a flood of writes costs no lineage.
+#[map]
+pub(crate) static LINEAGE_FILE_RING: RingBuf = RingBuf::with_byte_size(limit::FILE_RING_BYTES, 0);
+
+/// File records are built here, one buffer for each program that makes them.
+#[map]
+pub(crate) static LINEAGE_FILE_SCRATCH: PerCpuArray<Scratch<File>> =
+    PerCpuArray::with_max_entries(SLOTS, 0);
+
+/// Names of files on their way to classes.
+#[map]
+pub(crate) static LINEAGE_CLASS_BUF: PerCpuArray<ClassBuf> =
+    PerCpuArray::with_max_entries(SLOTS, 0);
+
+/// Classes of files, by hash of their extension or whole name.
+#[map]
+pub(crate) static LINEAGE_CLASSES: HashMap<u64, u32> =
+    HashMap::with_max_entries(limit::CLASS_ENTRIES, 0);
+
+/// Directories in which everybody's writes are recorded.
+#[map]
+pub(crate) static LINEAGE_DIRECTORIES: HashMap<DirectoryKey, u32> =
+    HashMap::with_max_entries(limit::DIRECTORY_ENTRIES, 0);
+
+/// Files written by members.
+#[map]
+pub(crate) static LINEAGE_WRITTEN: LruHashMap<FileKey, WrittenBy> =
+    LruHashMap::with_max_entries(limit::WRITTEN_ENTRIES, 0);
+
+/// When a read was last reported, ns.
+#[map]
+pub(crate) static LINEAGE_READS: LruHashMap<ReadKey, u64> =
+    LruHashMap::with_max_entries(limit::READ_ENTRIES, 0);
+
+/// Calls that have begun, by thread. LRU, so that a call whose end was missed goes.
+#[map]
+pub(crate) static LINEAGE_PENDING: LruHashMap<u64, Pending> =
+    LruHashMap::with_max_entries(limit::PENDING_ENTRIES, 0);
+
+/// Entries of [`LINEAGE_PENDING`] are built here.
+#[map]
+pub(crate) static LINEAGE_PENDING_BUF: PerCpuArray<Pending> =
+    PerCpuArray::with_max_entries(SLOTS, 0);
 
 /// `sensor_common::counter::Counter`, one entry each.
 #[map]

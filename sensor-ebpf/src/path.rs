@@ -11,7 +11,7 @@ use sensor_common::{
 use crate::{
     load::{Object, probe},
     offset::off,
-    scratch::{Scratch, Writer},
+    scratch::{Payload, Writer},
 };
 
 /// Appends the path of `dentry` on the mount `vfsmount`, up to the root of the mount
@@ -19,8 +19,8 @@ use crate::{
 ///
 /// Not inlined: the verifier walks it once for each of its few call sites.
 #[inline(never)]
-pub(crate) fn append(scratch: *mut Scratch, dentry: u64, vfsmount: u64, cut: u32) -> u32 {
-    let writer = Writer::resume(scratch);
+pub(crate) fn append(payload: *mut Payload, dentry: u64, vfsmount: u64, cut: u32) -> u32 {
+    let writer = Writer::resume(payload);
     let first = writer.len();
     let mut dentry = dentry as Object;
     let mut mount = vfsmount as Object;
@@ -59,8 +59,8 @@ pub(crate) fn append(scratch: *mut Scratch, dentry: u64, vfsmount: u64, cut: u32
 
 /// Appends the path of the kernfs node `node` below the root of its hierarchy.
 #[inline(never)]
-pub(crate) fn append_kernfs(scratch: *mut Scratch, node: u64) -> u32 {
-    let writer = Writer::resume(scratch);
+pub(crate) fn append_kernfs(payload: *mut Payload, node: u64) -> u32 {
+    let writer = Writer::resume(payload);
     let first = writer.len();
     let mut node = node as Object;
     for _ in 0..CGROUP_STEPS {

@@ -62,18 +62,18 @@ fn paths<L: Load>(record: &mut Exec, writer: Writer, task: Object, bprm: Object)
     let file = L::object(bprm, off!(bprm_file));
     let dentry = L::read::<u64>(file, off!(file_path) + off!(path_dentry));
     let mount = L::read::<u64>(file, off!(file_path) + off!(path_mnt));
-    record.header.faults |= path::append(writer.scratch(), dentry, mount, fault::EXE_CUT);
+    record.header.faults |= path::append(writer.payload(), dentry, mount, fault::EXE_CUT);
     let exe = writer.len();
     record.spans.exe = exe.wrapping_sub(start) as u32;
     let fs = L::object(task, off!(task_fs));
     let dentry = L::read::<u64>(fs, off!(fs_pwd) + off!(path_dentry));
     let mount = L::read::<u64>(fs, off!(fs_pwd) + off!(path_mnt));
-    record.header.faults |= path::append(writer.scratch(), dentry, mount, fault::CWD_CUT);
+    record.header.faults |= path::append(writer.payload(), dentry, mount, fault::CWD_CUT);
     let cwd = writer.len();
     record.spans.cwd = cwd.wrapping_sub(exe) as u32;
     let group = L::object(L::object(task, off!(task_cgroups)), off!(css_set_dfl_cgrp));
     let node = L::read::<u64>(group, off!(cgroup_kn));
-    record.header.faults |= path::append_kernfs(writer.scratch(), node);
+    record.header.faults |= path::append_kernfs(writer.payload(), node);
     record.spans.cgroup = writer.len().wrapping_sub(cwd) as u32;
 }
 

@@ -1,4 +1,4 @@
-//! The per-CPU buffer an exec record is built in.
+//! The per-CPU buffers in which exec and file records are built.
 //!
 //! The write cursor lives in the buffer, not on the stack: read back, it is an
 //! unknown number to the verifier, so that every way through a loop of appends ends
@@ -9,41 +9,49 @@ use aya_ebpf::helpers::generated::{
 };
 use sensor_common::{
     limit::{PAYLOAD, PAYLOAD_SLACK},
-    record::Exec,
+    record::{Exec, File},
 };
 
-/// Record under construction, its payload, and the cursor.
+/// Record under construction and its payload: one run of bytes on its way to a ring.
 #[repr(C)]
-pub(crate) struct Scratch {
+pub(crate) struct Scratch<R> {
     /// Fixed part.
-    pub(crate) record: Exec,
-    payload: [u8; PAYLOAD + PAYLOAD_SLACK],
+    pub(crate) record: R,
+    /// Variable part.
+    pub(crate) payload: Payload,
+}
+
+/// Strings, and where the next one goes.
+#[repr(C)]
+pub(crate) struct Payload {
+    bytes: [u8; PAYLOAD + PAYLOAD_SLACK],
     cursor: u64,
 }
 
-/// Appends to a [`Scratch`] in map memory.
+/// Appends to a [`Payload`] in map memory.
 #[derive(Clone, Copy)]
-pub(crate) struct Writer(*mut Scratch);
+pub(crate) struct Writer(*mut Payload);
 
 impl Writer {
     /// Starts an empty payload in `scratch`, a live map value.
     #[inline(always)]
-    pub(crate) fn new(scratch: *mut Scratch) -> Self {
-        let writer = Self(scratch);
+    pub(crate) fn new<R>(scratch: *mut Scratch<R>) -> Self {
+        // SAFETY: a live map value: only the address of a field is taken.
+        let writer = Self(unsafe { &raw mut (*scratch).payload });
         writer.seek(0);
         writer
     }
 
     /// The buffer, for functions that are not inlined.
     #[inline(always)]
-    pub(crate) fn scratch(self) -> *mut Scratch {
+    pub(crate) fn payload(self) -> *mut Payload {
         self.0
     }
 
     /// Goes on with the payload begun by [`Writer::new`].
     #[inline(always)]
-    pub(crate) fn resume(scratch: *mut Scratch) -> Self {
-        Self(scratch)
+    pub(crate) fn resume(payload: *mut Payload) -> Self {
+        Self(payload)
     }
 
     /// Bytes written.
@@ -68,8 +76,8 @@ impl Writer {
     #[inline(always)]
     fn target(self, position: usize) -> *mut u8 {
         // SAFETY: a live map value (see `new`).
-        let payload = unsafe { &raw mut (*self.0).payload };
-        payload.cast::<u8>().wrapping_add(position)
+        let bytes = unsafe { &raw mut (*self.0).bytes };
+        bytes.cast::<u8>().wrapping_add(position)
     }
 
     /// Appends `len` (below 4,096) bytes of the current task's memory. `false` when
@@ -101,6 +109,19 @@ impl Writer {
         size > 0 && size < u64::from(max)
     }
 
+    /// Appends `len` (below 4,096) bytes of kernel memory.
+    #[inline(always)]
+    pub(crate) fn kernel(self, address: *const u8, len: u64) {
+        let position = self.len();
+        let len = len & (PAYLOAD_SLACK as u64 - 1);
+        let target = self.target(position).cast();
+        // SAFETY: `len` is masked to the slack behind every position.
+        let status = unsafe { bpf_probe_read_kernel(target, len as u32, address.cast()) };
+        if status == 0 {
+            self.seek(position + len as usize);
+        }
+    }
+
     /// Appends one path component of `len` (at most 255) bytes with the NUL behind it.
     /// `false` when it cannot be read; then nothing is appended.
     #[inline(always)]
@@ -117,6 +138,9 @@ impl Writer {
     }
 }
 
-// The record and its payload go to the ring as one run of bytes.
-const _: () = assert!(core::mem::offset_of!(Scratch, record) == 0);
-const _: () = assert!(core::mem::offset_of!(Scratch, payload) == size_of::<Exec>());
+// A record and its payload go to the ring as one run of bytes.
+const _: () = assert!(core::mem::offset_of!(Scratch<Exec>, record) == 0);
+const _: () = assert!(core::mem::offset_of!(Scratch<Exec>, payload) == size_of::<Exec>());
+const _: () = assert!(core::mem::offset_of!(Scratch<File>, record) == 0);
+const _: () = assert!(core::mem::offset_of!(Scratch<File>, payload) == size_of::<File>());
+const _: () = assert!(core::mem::offset_of!(Payload, bytes) == 0);

@@ -23,8 +23,9 @@ pub(crate) mod sample;
 
 pub use finding::{Finding, Host, Level, RuleInfo, UnknownLevel};
 pub use model::{
-    Alert, Container, Event, Evidence, Exit, File, HostName, Image, Matched, Parent, Process,
-    Reference, Relative, Rule, Service, Stdio, Technique, Threat, User,
+    Alert, Container, Endpoint, Event, Evidence, Exit, File, HostName, Image, Inode, Matched,
+    Network, Parent, Process, Reference, Relative, Rule, Service, Stdio, Target, Technique, Threat,
+    User, WrittenBy,
 };
 
 /// JSON Schema (draft 2020-12) of an alert.

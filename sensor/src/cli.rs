@@ -100,6 +100,9 @@ pub struct RunArgs {
     /// Force the way process hooks attach; for tests
     #[arg(long, hide = true, value_enum, default_value_t)]
     pub rung: Rung,
+    /// Force the way file hooks attach; for tests
+    #[arg(long, hide = true, value_enum, default_value_t)]
+    pub file_rung: FileRung,
     /// Replace an offset found in BTF; for the test of the self-test
     #[arg(long, hide = true, value_name = "NAME=VALUE", value_parser = offset)]
     pub override_offset: Vec<(String, u64)>,
@@ -224,6 +227,22 @@ pub enum Rung {
     /// Raw tracepoints.
     #[value(name = "raw_tp")]
     RawTp,
+}
+
+/// How file hooks attach.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum FileRung {
+    /// The best the kernel takes, each hook for itself.
+    #[default]
+    Auto,
+    /// Trampolines at kernel functions.
+    Fentry,
+    /// LSM hooks.
+    Lsm,
+    /// Breakpoints at kernel functions.
+    Kprobe,
+    /// Tracepoints of the system calls.
+    Syscall,
 }
 
 /// Where the kernel's type information is.

@@ -43,6 +43,8 @@ pub struct Config {
     pub control: Control,
     /// What counts as a server.
     pub services: Services,
+    /// What is watched besides the services.
+    pub watch: Watch,
     /// Logs on standard error.
     pub log: Log,
     /// Bounds on memory.
@@ -186,6 +188,21 @@ pub struct Services {
 pub struct Java {
     /// Extra main classes or jar file names.
     pub main_classes: Vec<String>,
+}
+
+/// What is watched besides the services.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Watch {
+    /// Directories, with `*` for any one component, in which writes by anyone are recorded.
+    pub directories: Vec<PathBuf>,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self {
+            directories: crate::watch::default_directories(),
+        }
+    }
 }
 
 /// Logs on standard error.

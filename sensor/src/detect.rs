@@ -1,17 +1,24 @@
 //! Detection: Sigma rules over typed subjects.
 //!
-//! An exec comes in as a [`Subject`](crate::lineage::Subject) and leaves as the rules
-//! that match it. Conditions speak of structure (role, part, own image, file identity);
+//! An act (an exec, a file written, a connect) comes in as a
+//! [`Subject`](crate::lineage::Subject) and leaves as the rules that match it. Conditions speak of structure (role, part, own image, file identity);
 //! nothing an attacker types can excuse him. The evaluation path does no I/O, reads no
 //! clock and takes no lock; only `source` touches files, when rules are loaded.
 
 mod analysis;
+mod category;
 mod check;
 mod command;
+mod deed;
 mod detector;
 mod example;
 mod field;
+mod filetype;
+mod interpreter;
 mod masquerade;
+mod memory;
+mod place;
+mod preload;
 mod program;
 mod rule;
 mod ruleset;
@@ -23,12 +30,17 @@ mod tests;
 mod view;
 
 pub use self::{
+    category::Category,
     check::{CheckReport, check},
     detector::{Detector, Fact, MAX_WAIT_NS, MAX_WAITING, Match, Request, Verdicts},
-    field::{ENV, ENV_ABOUT, FIELDS, Field, Kind},
+    field::{ENV, ENV_ABOUT, Field, Kind, all as fields},
     masquerade::KnownShell,
     rule::{Level, Need, Rule},
     ruleset::{LoadError, RuleSet, Skipped},
     source::Problem,
     view::Users,
+};
+pub(crate) use self::{
+    category::name as action_name, filetype::extension as file_extension,
+    table::network::protocol as protocol_name,
 };

@@ -112,6 +112,7 @@ pub enum ExitStatus {
 
 /// A process did something to a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct File {
     /// Position in the stream of the file ring.
     pub stamp: Stamp,
@@ -207,6 +208,7 @@ pub struct Written {
 
 /// A process did something to a socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Socket {
     /// Position in the stream.
     pub stamp: Stamp,

@@ -32,3 +32,4 @@ pub mod scan;
 pub mod service;
 pub mod sink;
 pub mod tree;
+pub mod watch;

@@ -1,8 +1,11 @@
 //! A lineage: the chain of processes from a service root to one process, and what
 //! is known about each. Built by `tree`, read by `detect` and `alert`.
 
+mod kind;
+
 use std::sync::Arc;
 
+pub use self::kind::ServiceKind;
 use crate::event::{ExitStatus, File, ProcessId, Program, Socket, Stamp, Written};
 
 /// How an ancestor became known.
@@ -96,61 +99,34 @@ impl Lineage {
     pub const TAIL: usize = 24;
 }
 
-/// Kind of server program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ServiceKind {
-    /// nginx.
-    Nginx,
-    /// Apache httpd.
-    Apache,
-    /// PHP FastCGI process manager.
-    PhpFpm,
-    /// A Java application server.
-    Java,
-    /// The kernel names the root as a recognised server, but its records were lost and no
-    /// scan has seen it yet.
-    Unknown,
-}
-
-impl ServiceKind {
-    /// Every kind, in order of declaration.
-    pub const ALL: &'static [Self] = &[
-        Self::Nginx,
-        Self::Apache,
-        Self::PhpFpm,
-        Self::Java,
-        Self::Unknown,
-    ];
-
-    /// Word used in Sigma fields, metric labels and alerts.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Nginx => "nginx",
-            Self::Apache => "apache",
-            Self::PhpFpm => "php-fpm",
-            Self::Java => "java",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
 /// What a service may do by its nature; sets the default severity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
     /// Executes nothing but itself.
     Edge,
     /// Runs an application, which may execute programs.
     App,
+    /// Executes the scripts it was set up for, one for each request.
+    Cgi,
+    /// Keeps data; its queries may execute programs, and should not.
+    Db,
+    /// Builds and deploys: executing programs is its work.
+    Ci,
 }
 
 impl Role {
-    /// Word used in Sigma fields and alerts.
+    /// Every role, in order of declaration.
+    pub const ALL: [Self; 5] = [Self::Edge, Self::App, Self::Cgi, Self::Db, Self::Ci];
+
+    /// Word used in Sigma fields, alerts and the configuration.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Edge => "edge",
             Self::App => "app",
+            Self::Cgi => "cgi",
+            Self::Db => "db",
+            Self::Ci => "ci",
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The only module that names BPF programs and maps. Everything attached is detached
 //! when [`Probe`] is dropped: nothing is pinned.
 
+mod attach;
 mod counter;
 mod error;
 mod family;
@@ -11,6 +12,8 @@ mod mark;
 mod offset;
 mod seed;
 mod self_test;
+mod tracefs;
+mod watch;
 
 use std::{
     path::{Path, PathBuf},
@@ -24,12 +27,13 @@ use aya::{
 use sensor_common::{
     map::{Lineage, ProcessId, SensorState, ServiceState},
     name::NameKey,
+    watch::DirectoryKey,
 };
 
 pub use self::{
     counter::Counters,
     error::ProbeError,
-    hook::{Hook, Rung, Trial},
+    hook::{Family, Forced, Hook, Rung, Trial, shortcoming},
     offset::Override,
     seed::{Seed, Survey},
     self_test::{HELPER_ARG, helper},
@@ -53,8 +57,12 @@ pub struct Options {
     pub btf: PathBuf,
     /// Emit events of processes outside every service too.
     pub host_scope: bool,
-    /// Use this rung only.
-    pub rung: Option<Rung>,
+    /// Use these rungs only.
+    pub rungs: Forced,
+    /// Classes of file names, by extension or whole name.
+    pub classes: Vec<(u64, u32)>,
+    /// Directories in which everybody's writes are recorded.
+    pub directories: Vec<PathBuf>,
     /// Replace offsets found in BTF: for tests of the self-test.
     pub overrides: Vec<Override>,
     /// Stems of recognised executable names, and the index the kernel reports.
@@ -74,6 +82,10 @@ pub struct Probe {
     /// A map took no more.
     full: bool,
     hooks: Vec<Hook>,
+    missing: Vec<(&'static str, String)>,
+    links: Vec<attach::Link>,
+    file_ring: Ring,
+    directories: HashMap<MapData, DirectoryKey, u32>,
     tasks: HashMap<MapData, u32, Lineage>,
     services: HashMap<MapData, ProcessId, ServiceState>,
     state: Array<MapData, SensorState>,
@@ -102,8 +114,14 @@ impl Probe {
         let state = Array::try_from(take(&mut ebpf, "LINEAGE_STATE")?)
             .map_err(ProbeError::map("LINEAGE_STATE"))?;
         let counts = take(&mut ebpf, "LINEAGE_COUNT")?;
-        let hooks = hook::attach(&mut ebpf, &kernel_btf, options.rung)?;
-        let counters = Arc::new(Counters::new(counts, &ebpf, &hooks)?);
+        watch::fill_classes(&mut ebpf, &options.classes)?;
+        let mut directories = HashMap::try_from(take(&mut ebpf, "LINEAGE_DIRECTORIES")?)
+            .map_err(ProbeError::map("LINEAGE_DIRECTORIES"))?;
+        watch::fill_directories(&mut directories, &options.directories)?;
+        let file_ring = RingBuf::try_from(take(&mut ebpf, "LINEAGE_FILE_RING")?)
+            .map_err(ProbeError::map("LINEAGE_FILE_RING"))?;
+        let attachment = hook::attach_all(&mut ebpf, &kernel_btf, options.rungs)?;
+        let counters = Arc::new(Counters::new(counts, &ebpf, &attachment.hooks)?);
         seed::load(&mut ebpf, &kernel_btf)?;
         // Who dies from now on is in the ring; who was there is in these rows.
         let early = seed::rows(&mut ebpf)?;
@@ -115,7 +133,11 @@ impl Probe {
             backlog,
             early,
             full: false,
-            hooks,
+            hooks: attachment.hooks,
+            missing: attachment.missing,
+            links: attachment.links,
+            file_ring: Ring::new(file_ring, RingKind::File),
+            directories,
             tasks,
             services,
             state,
@@ -167,6 +189,12 @@ impl Probe {
         &self.hooks
     }
 
+    /// Optional hooks that no rung attaches, and what each rung answered.
+    #[must_use]
+    pub fn missing(&self) -> &[(&'static str, String)] {
+        &self.missing
+    }
+
     /// The kernel's counters.
     #[must_use]
     pub fn counters(&self) -> Arc<Counters> {
@@ -181,26 +209,28 @@ impl Probe {
         aya_log::EbpfLogger::init(&mut self.ebpf).map_err(ProbeError::Log)
     }
 
-    /// Gives up the ring to its reader; the hooks stay attached while the second part
-    /// lives.
+    /// Gives up the rings (lifecycle, files) to their reader; the hooks stay attached
+    /// while the last part lives.
     #[must_use]
-    pub fn split(self) -> (Ring, Attached) {
+    pub fn split(self) -> (Ring, Ring, Attached) {
         let Self {
             ebpf,
             ring,
+            file_ring,
+            links,
             tasks,
             services,
+            directories,
             ..
         } = self;
-        let ebpf = Some(ebpf);
-        (
-            ring,
-            Attached {
-                ebpf,
-                tasks,
-                services,
-            },
-        )
+        let attached = Attached {
+            ebpf: Some(ebpf),
+            links,
+            tasks,
+            services,
+            directories,
+        };
+        (ring, file_ring, attached)
     }
 }
 
@@ -208,6 +238,8 @@ impl Probe {
 pub struct Attached {
     /// `None` once detached.
     ebpf: Option<Ebpf>,
+    links: Vec<attach::Link>,
+    directories: HashMap<MapData, DirectoryKey, u32>,
     tasks: HashMap<MapData, u32, Lineage>,
     services: HashMap<MapData, ProcessId, ServiceState>,
 }
@@ -236,7 +268,17 @@ impl Attached {
 
     /// Detaches every hook; what is in the ring stays readable.
     pub fn detach(&mut self) {
+        self.links.clear();
         drop(self.ebpf.take());
+    }
+
+    /// Takes the watched directories as they are now: new ones are added, and what is
+    /// gone is forgotten.
+    ///
+    /// # Errors
+    /// When the map refuses.
+    pub fn watch(&mut self, directories: &[PathBuf]) -> Result<(), ProbeError> {
+        watch::fill_directories(&mut self.directories, directories)
     }
 
     /// The processes that exist now, after records were lost. The kernel's own marks do

@@ -1,6 +1,6 @@
-//! The consumer end of the lifecycle ring: records in, events and proven gaps out.
+//! The consumer end of the rings: records in, events and proven gaps out.
 
-use std::io;
+use std::{io, mem::offset_of};
 
 use aya::maps::{MapData, RingBuf};
 use tokio::io::{Interest, unix::AsyncFd};
@@ -41,11 +41,7 @@ impl Ring {
         Some(self.sequence.read(&item))
     }
 
-    /// Makes the ring wait for readiness in the current tokio runtime.
-    ///
-    /// # Errors
-    /// When the descriptor cannot be registered.
-    pub fn into_async(self) -> io::Result<AsyncRing> {
+    fn into_async(self) -> io::Result<AsyncRing> {
         let Self { ring, sequence } = self;
         #[expect(unsafe_code, reason = "tokio has no safe way to register a descriptor")]
         // SAFETY: the descriptor is the ring's own map; it stays open and the same for
@@ -62,25 +58,88 @@ pub struct AsyncRing {
 }
 
 impl AsyncRing {
-    /// Waits until the kernel has announced a record. Most records are not announced:
-    /// the caller looks at intervals as well.
-    ///
-    /// # Errors
-    /// When the event loop is gone.
-    pub async fn readable(&mut self) -> io::Result<()> {
+    async fn readable(&mut self) -> io::Result<()> {
         self.ring.readable_mut().await?.clear_ready();
         Ok(())
     }
 
-    /// Takes one record and hands it to `consume` before it gives its place back.
-    /// `false` when there was none.
-    pub fn step(&mut self, consume: impl FnOnce(Read)) -> bool {
+    /// Time of the next record, which stays where it is; `None` when there is none.
+    fn peek(&mut self) -> Option<u64> {
+        let item = self.ring.get_mut().next()?;
+        let time = time_of(&item);
+        // Not dropped: that would give the record's place back.
+        std::mem::forget(item);
+        Some(time)
+    }
+
+    fn step(&mut self, consume: impl FnOnce(Read)) -> bool {
         let Some(item) = self.ring.get_mut().next() else {
             return false;
         };
         consume(self.sequence.read(&item));
         true
     }
+}
+
+/// Both rings, read in the order of their records' times.
+///
+/// They have no common order but this: a process's file record is written after the
+/// record of its fork, and before that of its next exec. Looking at the ring with the
+/// later record last makes sure that an earlier one is not overlooked.
+pub struct AsyncRings {
+    lifecycle: AsyncRing,
+    file: AsyncRing,
+}
+
+impl AsyncRings {
+    /// Makes both wait for readiness in the current tokio runtime.
+    ///
+    /// # Errors
+    /// When a descriptor cannot be registered.
+    pub fn new(lifecycle: Ring, file: Ring) -> io::Result<Self> {
+        Ok(Self {
+            lifecycle: lifecycle.into_async()?,
+            file: file.into_async()?,
+        })
+    }
+
+    /// Waits until the kernel has announced a record. Most records are not announced:
+    /// the caller looks at intervals as well.
+    ///
+    /// # Errors
+    /// When the event loop is gone.
+    pub async fn readable(&mut self) -> io::Result<()> {
+        let Self { lifecycle, file } = self;
+        tokio::select! {
+            ready = lifecycle.readable() => ready,
+            ready = file.readable() => ready,
+        }
+    }
+
+    /// Takes one record and hands it to `consume` before it gives its place back.
+    /// `false` when there was none.
+    pub fn step(&mut self, consume: impl FnOnce(Read)) -> bool {
+        let first = self.lifecycle.peek();
+        let file = self.file.peek();
+        let lifecycle = if file.is_some() && first.is_none() {
+            self.lifecycle.peek()
+        } else {
+            first
+        };
+        match (lifecycle, file) {
+            (None, Some(_)) => self.file.step(consume),
+            (Some(lifecycle), Some(file)) if file < lifecycle => self.file.step(consume),
+            _ => self.lifecycle.step(consume),
+        }
+    }
+}
+
+/// Time of a record by its header; 0 for one that has none, so that it is read, and
+/// counted as malformed, at once.
+fn time_of(record: &[u8]) -> u64 {
+    let at = offset_of!(sensor_common::record::Header, time_ns);
+    let bytes = record.get(at..).and_then(<[u8]>::first_chunk);
+    bytes.map_or(0, |bytes| u64::from_ne_bytes(*bytes))
 }
 
 fn stamp(event: &Event) -> Option<Stamp> {

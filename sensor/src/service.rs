@@ -6,42 +6,30 @@
 //! alone and must never look at a process, a file or the clock.
 
 mod java;
+mod server;
 #[cfg(test)]
 mod tests;
 
 use sensor_common::limit::NAME;
 use sensor_common::name::{NameKey, stem};
 
+pub use self::server::{Evidence, SERVERS, Server, server};
 use crate::event::{Image, Program};
-use crate::lineage::{Role, ServiceKind};
-
-/// Recognised stems. The position is the index the kernel hands back in
-/// `ServiceState::name`, so new names go to the end.
-const NAMES: &[(&str, ServiceKind)] = &[
-    ("nginx", ServiceKind::Nginx),
-    ("nginx-debug", ServiceKind::Nginx),
-    ("openresty", ServiceKind::Nginx),
-    ("angie", ServiceKind::Nginx),
-    ("apache", ServiceKind::Apache),
-    ("httpd", ServiceKind::Apache),
-    ("httpd.worker", ServiceKind::Apache),
-    ("httpd-worker", ServiceKind::Apache),
-    ("httpd.event", ServiceKind::Apache),
-    ("httpd-prefork", ServiceKind::Apache),
-    ("php-fpm", ServiceKind::PhpFpm),
-    // Plesk's build of php-fpm.
-    ("sw-engine-fpm", ServiceKind::PhpFpm),
-    ("java", ServiceKind::Java),
-];
+use crate::lineage::{Part, Role, ServiceKind};
 
 /// What `/proc/<pid>/exe` appends to the path of a file that was unlinked, for a
 /// scanned program whose binary has been upgraded since.
 const DELETED: &[u8] = b" (deleted)";
 
+/// Every stem that is a server at once, with its kind.
+fn stems() -> impl Iterator<Item = (&'static str, ServiceKind)> {
+    let names = |server: &'static Server| server.names.iter().map(|name| (*name, server.kind));
+    SERVERS.iter().flat_map(names)
+}
+
 /// Keys and values for the kernel's name map.
 pub fn names() -> impl Iterator<Item = (NameKey, u32)> {
-    NAMES
-        .iter()
+    stems()
         .zip(0..)
         .map(|((name, _), index)| (key(name), index))
 }
@@ -59,10 +47,9 @@ pub fn name_index(image: &Image) -> Option<u32> {
 #[must_use]
 pub fn kind_of(image: &Image) -> Option<ServiceKind> {
     let wanted = wanted(image)?;
-    NAMES
-        .iter()
+    stems()
         .find(|(name, _)| key(name) == wanted)
-        .map(|&(_, kind)| kind)
+        .map(|(_, kind)| kind)
 }
 
 /// Key of the file name of `image`.
@@ -129,19 +116,14 @@ impl Catalogue {
 
 /// Role a service of this kind has until something better is known.
 #[must_use]
-pub const fn role(kind: ServiceKind) -> Role {
-    match kind {
-        ServiceKind::Nginx => Role::Edge,
-        ServiceKind::Apache | ServiceKind::PhpFpm | ServiceKind::Java | ServiceKind::Unknown => {
-            Role::App
-        }
-    }
+pub fn role(kind: ServiceKind) -> Role {
+    server(kind).role
 }
 
 /// `true` when the recognised process forks workers that serve the requests.
 #[must_use]
-pub const fn has_workers(kind: ServiceKind) -> bool {
-    !matches!(kind, ServiceKind::Java)
+pub fn has_workers(kind: ServiceKind) -> bool {
+    server(kind).lead == Part::Master
 }
 
 /// systemd unit a cgroup path belongs to: its last `*.service` component, else empty.

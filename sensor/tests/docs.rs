@@ -19,10 +19,10 @@ use sensor::{
         key::{KEYS, PREFIX},
     },
     decode::{DecodeError, ENVIRONMENT},
-    detect::{self, FIELDS, Rule, RuleSet},
+    detect::{self, Rule, RuleSet},
     lineage::ServiceKind,
     metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
-    probe::{Hook, Rung},
+    probe::Hook,
     sink::{Deliver, DeliverError, Sinks},
 };
 use sensor_common::counter::Counter;
@@ -271,6 +271,11 @@ impl Deliver for Nowhere {
 /// Words for labels whose values are no fixed list.
 const OPEN: &[(&str, &str, &str)] = &[
     ("alerts_total", "rule", "id of a rule, or `overflow`"),
+    (
+        "alerts_total",
+        "service",
+        "kind of the service, `none`, or `overflow`",
+    ),
     ("build_info", "kernel", "release of the kernel"),
     ("build_info", "version", "version of the sensor"),
     ("degraded", "reason", "a sentence of the sensor's own"),
@@ -280,6 +285,7 @@ const OPEN: &[(&str, &str, &str)] = &[
 fn scrape() -> String {
     let core = Arc::new(CoreStats::default());
     core.set_self_test(1);
+    core.set_services(ServiceKind::ALL.iter().map(|&kind| (kind, 1)));
     let build = Build {
         version: "0",
         kernel: "0",
@@ -291,15 +297,12 @@ fn scrape() -> String {
         .add("stdout", Level::Medium, Nowhere)
         .expect("a thread can be started");
     metrics.watch_sinks(sinks.stats());
-    let rungs = |hook: &str| Rung::ALL.map(|rung| (hook.to_owned(), rung.name().to_owned()));
-    metrics.set_hooks(Hook::names().flat_map(rungs).collect());
+    let ladder = Hook::ladder().map(|(hook, rung)| (hook.to_owned(), rung.name().to_owned()));
+    metrics.set_hooks(ladder.collect());
     metrics.set_degraded(vec!["0".to_owned()]);
     let levels = ["informational", "low", "medium", "high", "critical"];
-    let kinds = ServiceKind::ALL.iter().map(|kind| kind.name());
-    for kind in kinds.chain(["none"]) {
-        for level in levels {
-            metrics.expect_alerts("0", level.parse().expect("all are levels"), kind);
-        }
+    for level in levels {
+        metrics.expect_alerts("0", level.parse().expect("all are levels"), "none");
     }
     for error in [DecodeError::Short, DecodeError::Kind(0), DecodeError::Spans] {
         metrics.count_decode_error(error.name());
@@ -325,10 +328,12 @@ fn metrics() {
     );
     put!(
         text,
-        "\n`alerts_total` has at most {} series; further rules count as `{}`. The \
-         built-in rules have theirs from the start, other rules from their first alert.\n",
+        "\n`alerts_total` has at most {} series; further rules and services count as `{}`. The \
+         built-in rules have theirs when a service of the kind begins, as far as {} reach; other \
+         rules from their first alert.\n",
         sensor::metrics::ALERT_SERIES,
-        sensor::metrics::OVERFLOW
+        sensor::metrics::OVERFLOW,
+        sensor::metrics::EXPECTED_SERIES
     );
     page("metrics.md", &text);
 }
@@ -402,18 +407,21 @@ fn alerts() {
     text += "\n`[]` marks a list. A field that is not always there is marked *optional*, within \
              the object it belongs to.\n";
     text += &table(["Field", "Form", "What it says"], rows);
-    text += "\n## Fields for rules\n\nWhat a Sigma rule of category `process_creation` can name. A \
-             field without a value is absent: only `null` and `exists: false` match it. Values of \
-             `rule.matched` in alerts are these.\n";
+    text += "\n## Fields for rules\n\nWhat a Sigma rule of category `process_creation`, `file_event` \
+             or `network_connection` can name. Fields of one category only say which; all others \
+             speak of the process that acts, and `File` in their names is its executable, `Target` \
+             the file acted on. A field without a value is absent: only `null` and `exists: false` \
+             match it. Values of `rule.matched` in alerts are these.\n";
     text += &table(
-        ["Field", "Form", "What it says"],
-        FIELDS.iter().map(|field| {
+        ["Field", "Form", "Category", "What it says"],
+        detect::fields().map(|field| {
             let fact = field
                 .fact
                 .map_or_else(String::new, |fact| format!(" (needs `{}`)", fact.name()));
             [
                 code(field.name),
                 field.kind.name().to_owned(),
+                field.only.map_or("", detect::Category::name).to_owned(),
                 format!("{}{fact}", field.about),
             ]
         }),

@@ -96,9 +96,18 @@ fn process_twins(alert: &mut Alert) {
         &mut process.command_line_b64,
         &mut process.working_directory_b64,
     ];
-    let any = single
-        .into_iter()
-        .fold(false, |any, twin| twin.take().is_some() | any);
+    let taken = |any, twin: &mut Option<String>| twin.take().is_some() | any;
+    let any = single.into_iter().fold(false, taken);
+    if let Some(file) = &mut alert.file {
+        let twins = [
+            &mut file.path_b64,
+            &mut file.old_path_b64,
+            &mut file.target_path_b64,
+        ];
+        if twins.into_iter().fold(false, taken) {
+            alert.evidence.cut("file.*_b64");
+        }
+    }
     if process.args_b64.take().is_some() | any {
         alert.evidence.cut("process.*_b64");
     }
@@ -241,6 +250,20 @@ fn paths(alert: &mut Alert, max: usize) {
     ] {
         if path.is_some_and(|path| escape::clip(path, 2 * max)) {
             cut.push(field.to_owned());
+        }
+    }
+    if let Some(file) = &mut alert.file {
+        for (field, path) in [
+            ("file.path", Some(&mut file.path)),
+            ("file.name", Some(&mut file.name)),
+            ("file.directory", Some(&mut file.directory)),
+            ("file.extension", file.extension.as_mut()),
+            ("file.old_path", file.old_path.as_mut()),
+            ("file.target_path", file.target_path.as_mut()),
+        ] {
+            if path.is_some_and(|path| escape::clip(path, 2 * max)) {
+                cut.push(field.to_owned());
+            }
         }
     }
     for field in cut {

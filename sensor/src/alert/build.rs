@@ -1,11 +1,13 @@
 //! Fills in the fields of an alert. Nothing is cut here except names that cannot be
 //! long in honest use; [`super::bound`] cuts the rest where the line needs it.
 
+mod act;
+mod evidence;
+
 use std::collections::HashMap;
 
 use bstr::BStr;
 use jiff::Timestamp;
-use sensor_common::record::fault;
 
 use super::{
     escape::{self, Text},
@@ -13,13 +15,13 @@ use super::{
     id,
     message::message,
     model::{
-        Alert, Container, Event, Evidence, Exit, File, HostName, Image, Matched, Parent, Process,
-        Reference, Relative, Rule, Service, Stdio, Technique, Threat, User,
+        Alert, Container, Event, Exit, File, HostName, Image, Matched, Parent, Process, Reference,
+        Relative, Rule, Service, Stdio, Technique, Threat, User,
     },
 };
 use crate::{
     event::{ExitStatus, Fd, Program},
-    lineage::{Ancestor, Lineage, Subject},
+    lineage::{Act, Ancestor, Lineage, Subject},
 };
 
 /// Longest identifier, user name and the like, bytes of JSON.
@@ -28,6 +30,11 @@ const NAME: usize = 128;
 pub(super) fn alert(finding: &Finding<'_>, host: &Host, sequence: u64) -> Alert {
     let Finding { subject, rule, .. } = *finding;
     let facts = Facts(host);
+    let (file, socket) = match &subject.act {
+        Act::Exec => (None, None),
+        Act::File(file) => (Some(&**file), None),
+        Act::Socket(socket) => (None, Some(&**socket)),
+    };
     let techniques = rule.techniques.iter().take(16).map(|id| short(id, 32));
     let technique = Technique {
         id: techniques.collect(),
@@ -39,23 +46,27 @@ pub(super) fn alert(finding: &Finding<'_>, host: &Host, sequence: u64) -> Alert 
             id: id::alert(host, finding),
             sequence,
             severity: rule.level.severity(),
-            category: &["process"],
+            category: act::category(&subject.act),
+            action: act::action(&subject.act),
             dataset: "lineage_sensor.alert",
         },
         rule: Facts::rule(finding),
         threat: (!technique.id.is_empty()).then_some(Threat { technique }),
         message: message(subject, host),
         service: facts.service(subject),
+        file: file.map(|file| Box::new(facts.target(file))),
+        source: socket.map(|socket| act::endpoint(socket.local)),
+        destination: socket.and_then(|socket| socket.remote).map(act::endpoint),
+        network: socket.map(act::network),
         process: Box::new(facts.process(subject)),
         lineage: facts.lineage(&subject.lineage),
         lineage_elided: subject.lineage.elided,
-        container: super::container::id(&subject.program.cgroup.path)
-            .map(|id| Container { id: id.to_owned() }),
+        container: container(subject),
         host: HostName {
             name: short(&host.name, NAME),
             boot_id: short(&host.boot_id, NAME),
         },
-        evidence: evidence(finding),
+        evidence: evidence::evidence(finding),
         time_ns: subject.stamp.time_ns,
     }
 }
@@ -72,64 +83,14 @@ fn short(text: &str, max: usize) -> String {
     text
 }
 
-fn evidence(finding: &Finding<'_>) -> Evidence {
-    let Finding {
-        subject,
-        incomplete,
-        degraded,
-        ..
-    } = *finding;
-    let mut evidence = Evidence {
-        lost_events: subject.lost_events,
-        degraded: degraded
-            .iter()
-            .take(16)
-            .map(|reason| short(reason, NAME))
-            .collect(),
-        ..Evidence::default()
-    };
-    let program = &subject.program;
-    if program.args.truncated {
-        evidence.cut("process.args");
-    }
-    for (_, field) in CUTS.iter().filter(|(bit, _)| program.faults.has(*bit)) {
-        evidence.cut(field);
-    }
-    let mut earlier = subject.lineage.ancestors.iter().rev().skip(1);
-    if earlier.any(|ancestor| {
-        ancestor
-            .program
-            .as_ref()
-            .is_some_and(|it| it.args.truncated)
-    }) {
-        evidence.cut("lineage.args");
-    }
-    for (_, field) in GAPS.iter().filter(|(bit, _)| program.faults.has(*bit)) {
-        evidence.lacks(field);
-    }
-    for fact in incomplete.iter().take(16) {
-        evidence.lacks(&short(fact, NAME));
-    }
-    evidence
+/// The container of the process, or of its service when the process is in none.
+fn container(subject: &Subject) -> Option<Container> {
+    let root = subject.lineage.ancestors.first();
+    let root = root.and_then(|root| root.program.as_deref());
+    let mut programs = std::iter::once(&*subject.program).chain(root);
+    let id = programs.find_map(|program| super::container::id(&program.cgroup.path))?;
+    Some(Container { id: id.to_owned() })
 }
-
-/// Faults of a record that cut a field.
-const CUTS: &[(u32, &str)] = &[
-    (fault::ARGS_CUT, "process.args"),
-    (fault::EXE_CUT, "process.executable"),
-    (fault::CWD_CUT, "process.working_directory"),
-    (fault::ENV_CUT, "process.env_vars"),
-];
-
-/// Faults of a record that leave a field unknown, in whole or in part.
-const GAPS: &[(u32, &str)] = &[
-    (fault::ARGS, "process.args"),
-    (fault::FILENAME, "process.filename"),
-    (fault::ENV, "process.env_vars"),
-    (fault::STDIO, "process.stdio"),
-    (fault::PATH, "process.executable"),
-    (fault::MAP_FULL, "process.descendants"),
-];
 
 /// What the host knows, applied to the parts of a subject.
 struct Facts<'a>(&'a Host);
@@ -179,7 +140,12 @@ impl Facts<'_> {
 
     fn process(&self, subject: &Subject) -> Process {
         let exec = subject;
-        let (cred, creator) = (&exec.program.cred, subject.creator.as_ref());
+        let (uid, euid) = match &subject.act {
+            Act::Exec => (exec.program.cred.uid, exec.program.cred.euid),
+            Act::File(file) => (file.uid, file.euid),
+            Act::Socket(socket) => (socket.uid, socket.uid),
+        };
+        let creator = subject.creator.as_ref();
         let own = subject
             .lineage
             .ancestors
@@ -190,8 +156,13 @@ impl Facts<'_> {
             pid: exec.process.tgid,
             entity_id: id::entity(self.0, exec.process),
             start: self.time(exec.process.start_ns),
-            user: self.user(cred.euid),
-            real_user: (cred.uid != cred.euid).then(|| self.user(cred.uid)),
+            user: self.user(euid),
+            real_user: (uid != euid).then(|| self.user(uid)),
+            script_written_by: self.written(subject.script_written),
+            file: File {
+                written_by: self.written(exec.program.written),
+                ..file(&exec.program)
+            },
             previous: earlier.iter().map(|program| image(program)).collect(),
             parent: creator.map(|creator| self.parent(creator)),
             adopted_by: exec
@@ -302,7 +273,6 @@ fn described(program: &Program) -> Process {
         working_directory_b64: cwd.b64,
         stdio: stdio(program.stdio),
         namespace_pid: program.ns.inner_pid,
-        file: file(program),
         env_vars,
         env_vars_b64,
         ..Process::default()
@@ -368,5 +338,6 @@ fn file(program: &Program) -> File {
         unlinked: image.unlinked,
         ctime: image.ctime_ns.map(|ns| instant(ns.into())),
         overlay_upper: image.upper,
+        written_by: None,
     }
 }

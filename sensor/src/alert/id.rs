@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::finding::{Finding, Host};
-use crate::event::ProcessId;
+use crate::{event::ProcessId, lineage::Act};
 
 /// Identity of a process across hosts and boots: 64 bits in hex.
 pub(super) fn entity(host: &Host, process: ProcessId) -> String {
@@ -13,7 +13,7 @@ pub(super) fn entity(host: &Host, process: ProcessId) -> String {
     hash.hex(8)
 }
 
-/// Identity of an alert: one rule about one exec; 128 bits in hex.
+/// Identity of an alert: one rule about one act; 128 bits in hex.
 pub(super) fn alert(host: &Host, finding: &Finding<'_>) -> String {
     let exec = finding.subject;
     let mut hash = Hash::new("alert");
@@ -24,6 +24,12 @@ pub(super) fn alert(host: &Host, finding: &Finding<'_>) -> String {
     hash.number(exec.stamp.cpu.into());
     hash.number(exec.stamp.seq);
     hash.number(exec.stamp.time_ns);
+    // Records of the two rings may bear the same numbers.
+    match &exec.act {
+        Act::Exec => {}
+        Act::File(_) => hash.text("file"),
+        Act::Socket(_) => hash.text("socket"),
+    }
     hash.hex(16)
 }
 

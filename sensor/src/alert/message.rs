@@ -1,9 +1,11 @@
-//! The one sentence of an alert: who ran what, through what, as whom, where.
+//! The one sentence of an alert: who did what, through what, as whom, where.
+
+mod act;
 
 use super::{build::user_name, escape, finding::Host};
 use crate::{
     event::Program,
-    lineage::{Ancestor, Part, Subject},
+    lineage::{Act, Ancestor, Part, Subject},
 };
 
 /// Bytes of JSON given to each name in the sentence: it stays below 1.5 KiB.
@@ -12,6 +14,21 @@ const NAME: usize = 160;
 const STEPS: usize = 3;
 
 pub(super) fn message(subject: &Subject, host: &Host) -> String {
+    let (deed, euid) = match &subject.act {
+        Act::Exec => return exec(subject, host),
+        Act::File(file) => (act::file(file), file.euid),
+        Act::Socket(socket) => (act::socket(socket), socket.uid),
+    };
+    let mut sentence = format!("{} {deed} as ", act::who(subject));
+    sentence.push_str(&user(host, euid));
+    sentence
+}
+
+fn user(host: &Host, uid: u32) -> String {
+    user_name(&host.users, uid).unwrap_or_else(|| format!("uid {uid}"))
+}
+
+fn exec(subject: &Subject, host: &Host) -> String {
     let program = &*subject.program;
     let (actor, below) = actor(subject);
     let mut sentence = format!("{actor} ran {}", what(program));
@@ -21,8 +38,7 @@ pub(super) fn message(subject: &Subject, host: &Host) -> String {
         sentence.push_str(&enumerate(&steps));
     }
     sentence.push_str(" as ");
-    let uid = program.cred.euid;
-    sentence.push_str(&user_name(&host.users, uid).unwrap_or_else(|| format!("uid {uid}")));
+    sentence.push_str(&user(host, program.cred.euid));
     if !program.cwd.is_empty() {
         sentence.push_str(" in ");
         sentence.push_str(&name(&program.cwd));

@@ -3,14 +3,17 @@
 //! `Option` and empty lists that carry no meaning are left out of the JSON. Fields named
 //! `*_b64` are present only when escaping changed their twin.
 
+mod act;
+
 use serde::Serialize;
 
+pub use self::act::{Endpoint, Inode, Network, Target, WrittenBy};
 use super::Level;
 
 /// One alert. See [`super::SCHEMA`] for the meaning of each field.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Alert {
-    /// Time of the exec, RFC 3339 with nanoseconds, UTC.
+    /// Time of the act, RFC 3339 with nanoseconds, UTC.
     #[serde(rename = "@timestamp")]
     pub timestamp: String,
     /// What kind of record this is.
@@ -25,7 +28,19 @@ pub struct Alert {
     /// The service it happened under; absent for host-scope events outside all services.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
-    /// The process that exec'ed.
+    /// The file acted on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<Box<Target>>,
+    /// Own end of a connect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Endpoint>,
+    /// Other end of a connect.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination: Option<Endpoint>,
+    /// How a connect is carried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
+    /// The process that acts.
     pub process: Box<Process>,
     /// Service root first, the process itself last.
     pub lineage: Vec<Relative>,
@@ -38,7 +53,7 @@ pub struct Alert {
     pub host: HostName,
     /// What this alert lacks, and why.
     pub evidence: Evidence,
-    /// Time of the exec, `CLOCK_BOOTTIME` ns: for latency, not part of the JSON.
+    /// Time of the act, `CLOCK_BOOTTIME` ns: for latency, not part of the JSON.
     #[serde(skip)]
     pub time_ns: u64,
 }
@@ -48,14 +63,16 @@ pub struct Alert {
 pub struct Event {
     /// Always `alert`.
     pub kind: &'static str,
-    /// Derived from content: the same exec and rule give the same id.
+    /// Derived from content: the same act and rule give the same id.
     pub id: String,
     /// Number of the alert in this run of the sensor.
     pub sequence: u64,
     /// [`Level::severity`].
     pub severity: u8,
-    /// ECS categories.
+    /// ECS categories: `process`, `file` or `network`.
     pub category: &'static [&'static str],
+    /// What was done.
+    pub action: &'static str,
     /// Always `lineage_sensor.alert`.
     pub dataset: &'static str,
 }
@@ -156,6 +173,9 @@ pub struct Process {
     #[doc(hidden)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub script_b64: Option<String>,
+    /// The service that wrote the script it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub script_written_by: Option<WrittenBy>,
     /// argv; `[...]` stands for what is missing.
     pub args: Vec<String>,
     #[doc(hidden)]
@@ -250,6 +270,9 @@ pub struct File {
     /// Written since the container image was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overlay_upper: Option<bool>,
+    /// The service that wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub written_by: Option<WrittenBy>,
 }
 
 /// `process.parent.*`.

@@ -5,8 +5,9 @@ use std::{collections::HashMap, sync::Arc};
 use super::{Alert, Finding, Host, Level, RuleInfo};
 use crate::{
     event::{
-        Args, Cgroup, Credentials, ExitStatus, Fd, FileId, Image, Namespaces, ProcessId, Program,
-        Source, Stamp,
+        Args, Cgroup, Credentials, ExitStatus, Faults, Fd, File, FileAction, FileId, Image, Inode,
+        Namespaces, PathSource, ProcessId, Program, Rung, Socket, SocketAction, Source, Stamp,
+        Written,
     },
     lineage::{Act, Ancestor, Lineage, Part, Provenance, Role, Service, ServiceKind, Subject},
 };
@@ -161,6 +162,76 @@ pub(crate) fn sample() -> Sample {
         degraded: Vec::new(),
         host: host(),
     }
+}
+
+/// The worker of [`sample`] renames an upload.
+pub(crate) fn file_sample() -> Sample {
+    let mut sample = sample();
+    let worker = sample.subject.lineage.ancestors[1].clone();
+    sample.subject.lineage.ancestors.truncate(2);
+    sample.subject.creator = sample.subject.lineage.ancestors.first().cloned();
+    sample.subject.previous = None;
+    sample.subject.parent = None;
+    sample.subject.process = worker.id;
+    sample.subject.program = worker.program.clone().unwrap();
+    sample.subject.act = Act::File(Arc::new(File {
+        stamp: sample.subject.stamp,
+        process: worker.id,
+        membership: None,
+        action: FileAction::Rename,
+        path: "/var/www/html/uploads/x.PHP".into(),
+        source: PathSource::Joined,
+        other: Some("/tmp/phpAbCdEf".into()),
+        inode: Some(Inode {
+            size: 31,
+            nlink: 1,
+            mode: 0o100_600,
+            owner: 33,
+            ctime_ns: Some(1),
+            ..Inode::default()
+        }),
+        created: false,
+        argument: 0,
+        class: 1,
+        in_watched_directory: false,
+        attempt: false,
+        io_uring: false,
+        written: Some(Written {
+            root: sample.subject.lineage.ancestors[0].id,
+            age_ns: 2_500_000_000,
+        }),
+        actor: None,
+        uid: 33,
+        euid: 33,
+        mount_ns: 4_026_531_841,
+        rung: Rung::Syscall,
+        faults: Faults(0),
+    }));
+    sample
+}
+
+/// The shell below the worker of [`sample`] connects.
+pub(crate) fn socket_sample() -> Sample {
+    let mut sample = sample();
+    sample.subject.act = Act::Socket(Arc::new(Socket {
+        stamp: sample.subject.stamp,
+        process: sample.subject.process,
+        membership: None,
+        action: SocketAction::Connect,
+        protocol: 6,
+        local: "10.0.0.2:0".parse().unwrap(),
+        remote: Some("203.0.113.7:4444".parse().unwrap()),
+        fd: Some(3),
+        result: 0,
+        net_ns: 1,
+        uid: 33,
+        promoted: false,
+        candidate: false,
+        attempt: true,
+        io_uring: false,
+        rung: Rung::Lsm,
+    }));
+    sample
 }
 
 fn rule() -> RuleInfo {

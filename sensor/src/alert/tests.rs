@@ -13,6 +13,7 @@ use crate::{
     lineage::{Part, Role, Service, ServiceKind},
 };
 
+mod act;
 mod hostile;
 
 static VALIDATOR: LazyLock<jsonschema::Validator> =

@@ -17,6 +17,7 @@ use crate::{
     clock,
     config::{self, Config, Effective, Format},
     control::{self, Query},
+    engine::Engine,
     event::Event,
     exit::{Exit, Failure, chain},
     http::{self, Condition, Readiness},
@@ -97,10 +98,12 @@ impl Surroundings {
             self.stats.read(read);
         }
         self.stats.tree(&started.core.engine.stats());
-        for (rule, level) in started.core.engine.shipped_rules() {
-            for kind in ServiceKind::ALL {
-                self.metrics.expect_alerts(rule, level, kind.name());
-            }
+    }
+
+    /// A service of this kind has begun: its rules may match from now on.
+    pub(super) fn expect(&self, engine: &Engine, kind: ServiceKind) {
+        for (rule, level) in engine.shipped_rules() {
+            self.metrics.expect_alerts(rule, level, kind.name());
         }
     }
 

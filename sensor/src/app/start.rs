@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tracing::warn;
 
 use crate::{
-    cli::{RecordArgs, RunArgs, Rung as Wanted, command::effective_rules},
+    cli::{FileRung, RecordArgs, RunArgs, Rung as Wanted, command::effective_rules},
     config::{Effective, KernelLog, Scope},
     detect::Fact,
     engine::{Input, Output},
@@ -14,10 +14,13 @@ use crate::{
     event::Program,
     exit::{Exit, Failure},
     host,
-    probe::{Attached, Counters, Hook, KERNEL_BTF, Options, Override, Probe, ProbeError, Rung},
+    probe::{
+        Attached, Counters, Forced, Hook, KERNEL_BTF, Options, Override, Probe, ProbeError, Rung,
+    },
     record::Core,
     ring::{Read, Ring},
     service::{self, Catalogue, Verdict},
+    watch,
 };
 
 use super::core::engine;
@@ -31,12 +34,16 @@ pub(super) struct Started {
     pub(super) core: Core,
     /// Reader of the ring.
     pub(super) ring: Ring,
+    /// Reader of the file ring.
+    pub(super) file_ring: Ring,
     /// Keeps the hooks.
     pub(super) attached: Attached,
     /// The kernel's counters.
     pub(super) counters: Arc<Counters>,
     /// How each hook is attached.
     pub(super) hooks: Vec<Hook>,
+    /// Optional hooks that do not attach, and why.
+    pub(super) missing: Vec<(&'static str, String)>,
     /// What start-up already has to say.
     pub(super) out: Vec<Output>,
     /// Log of the kernel programs, when wanted.
@@ -99,13 +106,16 @@ impl Started {
         }
         let hooks = probe.hooks().to_vec();
         let counters = probe.counters();
-        let (ring, attached) = probe.split();
+        let missing = probe.missing().to_vec();
+        let (ring, file_ring, attached) = probe.split();
         Ok(Self {
             core,
             ring,
+            file_ring,
             attached,
             counters,
             hooks,
+            missing,
             out,
             kernel_log,
             host_scope,
@@ -121,11 +131,22 @@ fn options(args: &RunArgs, effective: &Effective) -> Options {
     Options {
         btf: args.btf.btf.clone().unwrap_or_else(|| KERNEL_BTF.into()),
         host_scope: config.scope == Scope::Host,
-        rung: match args.rung {
-            Wanted::Auto => None,
-            Wanted::TpBtf => Some(Rung::TpBtf),
-            Wanted::RawTp => Some(Rung::RawTp),
+        rungs: Forced {
+            process: match args.rung {
+                Wanted::Auto => None,
+                Wanted::TpBtf => Some(Rung::TpBtf),
+                Wanted::RawTp => Some(Rung::RawTp),
+            },
+            file: match args.file_rung {
+                FileRung::Auto => None,
+                FileRung::Fentry => Some(Rung::Fentry),
+                FileRung::Lsm => Some(Rung::Lsm),
+                FileRung::Kprobe => Some(Rung::Kprobe),
+                FileRung::Syscall => Some(Rung::Syscall),
+            },
         },
+        classes: watch::classes(),
+        directories: watch::directories(&config.watch.directories),
         overrides: overrides
             .map(|(name, value)| Override {
                 name: name.clone(),

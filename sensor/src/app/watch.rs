@@ -12,7 +12,7 @@ use tokio::{
     sync::mpsc,
     time::{MissedTickBehavior, interval},
 };
-use tracing::{debug, info, warn};
+use tracing::{debug, info, trace, warn};
 
 use super::{record::Reporter, serve::Surroundings, start::Started};
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
     logging,
     probe::{Attached, Counters, Hook},
     record::Core,
-    ring::AsyncRing,
+    ring::AsyncRings,
 };
 
 /// How often the ring is looked at without a wake-up, and time passes for the engine.
@@ -43,7 +43,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) struct Watch<'a> {
     core: Core,
     recording: Reporter,
-    ring: AsyncRing,
+    rings: AsyncRings,
     attached: Attached,
     counters: std::sync::Arc<Counters>,
     kernel_log: Option<aya_log::EbpfLogger<&'static dyn log::Log>>,
@@ -75,7 +75,7 @@ impl<'a> Watch<'a> {
         let (requests, facts) = enrich::start().map_err(internal)?;
         let services = services(&started.out);
         let mut watch = Self {
-            ring: started.ring.into_async().map_err(internal)?,
+            rings: AsyncRings::new(started.ring, started.file_ring).map_err(internal)?,
             core: started.core,
             recording: Reporter::default(),
             attached: started.attached,
@@ -95,6 +95,14 @@ impl<'a> Watch<'a> {
             snapshots: mpsc::channel(1),
         };
         watch.deliver();
+        for (hook, why) in &started.missing {
+            warn!("{hook} is not seen: no rung attaches ({why})");
+        }
+        for hook in &started.hooks {
+            if let Some(shortcoming) = hook.shortcoming() {
+                info!("{} ({}): {shortcoming}", hook.name, hook.rung);
+            }
+        }
         watch.surroundings.ready();
         let uname = rustix::system::uname();
         info!(
@@ -128,7 +136,7 @@ impl<'a> Watch<'a> {
                     self.tick();
                     more = true;
                 }
-                woken = self.ring.readable(), if !more => {
+                woken = self.rings.readable(), if !more => {
                     woken.map_err(|error| Failure::new(Exit::Internal, error))?;
                     more = true;
                 }
@@ -156,14 +164,15 @@ impl<'a> Watch<'a> {
     fn take(&mut self) -> bool {
         let Self {
             core,
-            ring,
+            rings,
             out,
             surroundings,
             stale,
             ..
         } = self;
         for _ in 0..BATCH {
-            let more = ring.step(|read| {
+            let more = rings.step(|read| {
+                trace!("{read:?}");
                 surroundings.stats().read(&read);
                 *stale |= core.take(read, out);
             });
@@ -240,6 +249,7 @@ impl<'a> Watch<'a> {
                 Output::Alert(alert) => self.surroundings.alert(alert),
                 Output::Started(service) => {
                     debug!("service {} at pid {}", service.kind.name(), service.id.tgid);
+                    self.surroundings.expect(&self.core.engine, service.kind);
                 }
                 Output::Retired(root) => {
                     if let Err(error) = self.attached.retire(root) {

@@ -47,7 +47,9 @@ pub fn doctor_command(args: &DoctorArgs) -> Result<(String, Exit), Failure> {
     let report = doctor::examine(&Options {
         btf: args.btf.btf.clone().unwrap_or_else(|| KERNEL_BTF.into()),
         host_scope: false,
-        rung: None,
+        rungs: crate::probe::Forced::default(),
+        classes: crate::watch::classes(),
+        directories: Vec::new(),
         overrides: Vec::new(),
         names: service::names().collect(),
         log: None,

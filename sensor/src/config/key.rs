@@ -53,6 +53,7 @@ pub static KEYS: &[Key] = &[
         Vec<String>,
         services.java.main_classes
     ),
+    key!("watch.directories", Vec<PathBuf>, watch.directories),
     key!("log.level", LogLevel, log.level),
     key!("log.format", LogFormat, log.format),
     key!("log.kernel", KernelLog, log.kernel),

@@ -5,7 +5,7 @@ use bstr::BString;
 use sensor_common::record::{self, FileAction, PathSource, Rung, fault, flag};
 
 use super::{
-    DecodeError, Payload, change_time, get, get_id, membership, path, split, stamp, written,
+    CUT, DecodeError, Payload, change_time, get, get_id, membership, path, split, stamp, written,
 };
 use crate::event::{Actor, Faults, File, FileId, Inode, ProcessId};
 
@@ -21,20 +21,33 @@ pub(super) fn file(bytes: &[u8]) -> Result<File, DecodeError> {
     let other_text = payload.string(get!(bytes, u32, record::File, spans.other_text))?;
     let exe = payload.take(get!(bytes, u32, record::File, spans.exe))?;
     let parents = payload.take(get!(bytes, u32, record::File, spans.parents))?;
-    let cut = faults & fault::EXE_CUT != 0;
+    let has = |bit| faults & bit != 0;
+    let paths = [
+        Parts {
+            components,
+            text: &text,
+            cut: has(fault::EXE_CUT),
+            text_cut: has(fault::TYPED),
+        },
+        Parts {
+            components: other,
+            text: &other_text,
+            cut: has(fault::CWD_CUT),
+            text_cut: has(fault::TYPED_OTHER),
+        },
+    ];
+    let [path, other] = paths.map(Parts::joined);
     Ok(File {
         stamp: stamp(bytes)?,
         process: get_id!(bytes, record::Header, process),
         membership: membership(bytes)?,
         action,
-        path: joined(components, text, cut),
+        path,
         source: PathSource::try_from(get!(bytes, u32, record::File, source))
             .map_err(|_unknown| DecodeError::Value("path source"))?,
         other: match action {
             FileAction::Symlink => Some(other_text),
-            FileAction::Rename | FileAction::Exchange | FileAction::Link => {
-                Some(joined(other, other_text, faults & fault::CWD_CUT != 0))
-            }
+            FileAction::Rename | FileAction::Exchange | FileAction::Link => Some(other),
             FileAction::Write | FileAction::Read | FileAction::Chmod => None,
         },
         inode: (flags & flag::INODE != 0).then_some(inode(bytes)?),
@@ -49,7 +62,7 @@ pub(super) fn file(bytes: &[u8]) -> Result<File, DecodeError> {
             get!(bytes, u64, record::File, written.age_ns),
         ),
         actor: (!exe.is_empty()).then(|| Actor {
-            exe: path(exe, false, 0),
+            exe: super::path(exe, false, 0),
             parents: split(parents),
         }),
         uid: get!(bytes, u32, record::File, uid),
@@ -80,26 +93,38 @@ fn inode(bytes: &[u8]) -> Result<Inode, DecodeError> {
     })
 }
 
-/// A path of components with `text` joined to it, as a caller typed it: `.` and empty
-/// components are dropped; `..` stays, since only the kernel knows what it leads to.
-fn joined(components: &[u8], text: BString, cut: bool) -> BString {
-    if text.is_empty() {
-        return path(components, cut, 0);
+/// A path as a record gives it.
+#[derive(Clone, Copy, Default)]
+struct Parts<'a> {
+    /// Of a kernel object, the leaf first.
+    components: &'a [u8],
+    /// To be joined to it, as a caller typed it.
+    text: &'a [u8],
+    /// The components lack the root end.
+    cut: bool,
+    /// The text lacks its beginning: nobody knows what it counts from.
+    text_cut: bool,
+}
+
+impl Parts<'_> {
+    /// The path as one: `.` and empty components are dropped; `..` stays, since only the
+    /// kernel knows what it leads to.
+    fn joined(self) -> BString {
+        let base = path(self.components, self.cut, 0);
+        if self.text.is_empty() {
+            return base;
+        }
+        let mut joined = if self.text_cut { CUT.into() } else { base };
+        while joined.ends_with(b"/") {
+            joined.pop();
+        }
+        let parts = self.text.split(|&byte| byte == b'/');
+        for part in parts.filter(|part| !matches!(part, [] | [b'.'])) {
+            joined.push(b'/');
+            joined.extend_from_slice(part);
+        }
+        joined
     }
-    let mut joined = if components.is_empty() || text.starts_with(b"/") {
-        BString::default()
-    } else {
-        path(components, cut, 0)
-    };
-    while joined.ends_with(b"/") {
-        joined.pop();
-    }
-    let parts = text.split(|&byte| byte == b'/');
-    for part in parts.filter(|part| !matches!(part, [] | [b'.'])) {
-        joined.push(b'/');
-        joined.extend_from_slice(part);
-    }
-    joined
 }
 
 #[cfg(test)]
@@ -112,12 +137,24 @@ mod tests {
             (&b"html\0www\0var\0"[..], "x.php", "/var/www/html/x.php"),
             (b"html\0www\0var\0", "./a//x.php", "/var/www/html/a/x.php"),
             (b"html\0www\0var\0", "../x.php", "/var/www/html/../x.php"),
-            (b"html\0www\0var\0", "/tmp/x.php", "/tmp/x.php"),
+            // The kernel side sends the process's own root for an absolute one.
+            (b"jail\0", "/tmp/x.php", "/jail/tmp/x.php"),
             (b"x.php\0html\0", "", "/html/x.php"),
             (b"", "x.php", "/x.php"),
             (b"", "", "/"),
         ] {
-            assert_eq!(joined(components, text.into(), false), expected, "{text}");
+            let parts = Parts {
+                components,
+                text: text.as_bytes(),
+                ..Parts::default()
+            };
+            assert_eq!(parts.joined(), expected, "{text}");
+            let cut = Parts {
+                text_cut: true,
+                ..parts
+            };
+            let lost = !text.is_empty();
+            assert_eq!(cut.joined().starts_with(b"[...]"), lost, "{text}");
         }
     }
 }

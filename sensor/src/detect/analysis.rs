@@ -1,13 +1,35 @@
 //! What can be told of a rule without an event: the fields it reads, the selections
-//! its condition names in vain, the roles it can never match under.
+//! its condition names in vain, the roles and acts it can never match.
 
 use rsigma_parser::{
     ConditionExpr, Detection, DetectionItem, Detections, Modifier, Quantifier, SelectorPattern,
     SigmaRule, SigmaValue,
 };
 
-/// Field that decides into which engine a rule goes.
+use super::category::ACTION;
+
+/// Field that decides into which engine a rule goes, with [`ACTION`].
 pub(super) const ROLE: &str = "Service.Role";
+
+/// What all events of one engine have in common.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Common {
+    /// [`ROLE`]; `None` outside every service.
+    pub(super) role: Option<&'static str>,
+    /// [`ACTION`]; `None` for what is no act on a file.
+    pub(super) action: Option<&'static str>,
+}
+
+impl Common {
+    /// The value every event has, of the fields that are the same for all.
+    pub(super) fn value(self, field: &str) -> Option<Option<&'static str>> {
+        match field {
+            ROLE => Some(self.role),
+            ACTION => Some(self.action),
+            _ => None,
+        }
+    }
+}
 
 /// Fields the rule reads, each once, in order of name.
 pub(super) fn fields(rule: &SigmaRule) -> Vec<String> {
@@ -85,50 +107,57 @@ fn check(condition: &ConditionExpr, detections: &Detections, missing: &mut Vec<S
     }
 }
 
-/// `true` when the rule provably matches no event of this role; `None` is an event
-/// outside every service. Anything this cannot prove counts as possible.
-pub(super) fn excludes(sigma: &SigmaRule, role: Option<&str>) -> bool {
+/// `true` when the rule provably matches no event of this kind. Anything this cannot
+/// prove counts as possible.
+pub(super) fn excludes(sigma: &SigmaRule, common: Common) -> bool {
     let Detections { conditions, .. } = &sigma.detection;
-    !conditions.is_empty() && conditions.iter().all(|c| never(c, &sigma.detection, role))
+    !conditions.is_empty()
+        && conditions
+            .iter()
+            .all(|c| never(c, &sigma.detection, common))
 }
 
-/// The rule for events of `role` alone: items that hold for each of them are gone, or
-/// rsigma would index the rule by them. The second value tells whether any is.
-pub(super) fn specialise(sigma: &SigmaRule, role: Option<&str>) -> (SigmaRule, bool) {
+/// The rule for events of this kind alone: items that hold for each of them are gone, or
+/// rsigma would index the rule by them. The second value names their fields.
+pub(super) fn specialise(sigma: &SigmaRule, common: Common) -> (SigmaRule, Vec<&'static str>) {
     let mut special = sigma.clone();
-    let mut stripped = false;
+    let mut stripped = Vec::new();
     for detection in special.detection.named.values_mut() {
         if let Detection::AllOf(items) = detection {
-            let uncertain = items.iter().filter(|item| !certain(item, role));
+            let uncertain = items.iter().filter(|item| certain(item, common).is_none());
             let rest: Vec<_> = uncertain.cloned().collect();
             if !rest.is_empty() && rest.len() < items.len() {
+                stripped.extend(items.iter().filter_map(|item| certain(item, common)));
                 *items = rest;
-                stripped = true;
             }
         }
     }
+    stripped.sort_unstable();
+    stripped.dedup();
     (special, stripped)
 }
 
-/// The item asks for a role by name, without modifiers, and this is one of them.
-fn certain(item: &DetectionItem, role: Option<&str>) -> bool {
-    let wanted = |value| plain(value).is_some_and(|wanted| Some(wanted.as_str()) == role);
-    item.field.name.as_deref() == Some(ROLE)
-        && item.field.modifiers.is_empty()
-        && item.values.iter().any(wanted)
+/// Field of an item that asks for a value by name, without modifiers, which all have.
+fn certain(item: &DetectionItem, common: Common) -> Option<&'static str> {
+    let field = [ROLE, ACTION]
+        .into_iter()
+        .find(|field| item.field.name.as_deref() == Some(field))?;
+    let have = common.value(field)??;
+    let wanted = |value| plain(value).is_some_and(|wanted| wanted == have);
+    (item.field.modifiers.is_empty() && item.values.iter().any(wanted)).then_some(field)
 }
 
-fn never(condition: &ConditionExpr, detections: &Detections, role: Option<&str>) -> bool {
+fn never(condition: &ConditionExpr, detections: &Detections, common: Common) -> bool {
     match condition {
-        ConditionExpr::And(parts) => parts.iter().any(|part| never(part, detections, role)),
+        ConditionExpr::And(parts) => parts.iter().any(|part| never(part, detections, common)),
         ConditionExpr::Or(parts) => {
-            !parts.is_empty() && parts.iter().all(|part| never(part, detections, role))
+            !parts.is_empty() && parts.iter().all(|part| never(part, detections, common))
         }
         ConditionExpr::Not(_) => false,
         ConditionExpr::Identifier(name) => detections
             .named
             .get(name)
-            .is_some_and(|detection| impossible(detection, role)),
+            .is_some_and(|detection| impossible(detection, common)),
         ConditionExpr::Selector {
             quantifier,
             pattern,
@@ -136,7 +165,7 @@ fn never(condition: &ConditionExpr, detections: &Detections, role: Option<&str>)
             let named = detections.named.iter();
             let mut chosen = named
                 .filter(|(name, _)| pattern.matches_detection_name(name))
-                .map(|(_, detection)| impossible(detection, role))
+                .map(|(_, detection)| impossible(detection, common))
                 .peekable();
             match quantifier {
                 Quantifier::Any => chosen.peek().is_some() && chosen.all(|never| never),
@@ -147,26 +176,34 @@ fn never(condition: &ConditionExpr, detections: &Detections, role: Option<&str>)
     }
 }
 
-fn impossible(detection: &Detection, role: Option<&str>) -> bool {
+fn impossible(detection: &Detection, common: Common) -> bool {
     match detection {
-        Detection::AllOf(items) => items.iter().any(|item| mismatch(item, role)),
+        Detection::AllOf(items) => items.iter().any(|item| mismatch(item, common)),
         Detection::AnyOf(parts) => {
-            !parts.is_empty() && parts.iter().all(|part| impossible(part, role))
+            !parts.is_empty() && parts.iter().all(|part| impossible(part, common))
         }
-        Detection::And(parts) => parts.iter().any(|part| impossible(part, role)),
+        Detection::And(parts) => parts.iter().any(|part| impossible(part, common)),
         _ => false,
     }
 }
 
-/// The item asks for a role by name, without modifiers, and never for this one.
-fn mismatch(item: &DetectionItem, role: Option<&str>) -> bool {
-    item.field.name.as_deref() == Some(ROLE)
-        && item.field.modifiers.is_empty()
+/// The item asks for a value by name, without modifiers, and never for the one all have.
+fn mismatch(item: &DetectionItem, common: Common) -> bool {
+    let Some(have) = item
+        .field
+        .name
+        .as_deref()
+        .and_then(|name| common.value(name))
+    else {
+        return false;
+    };
+    let other = |wanted: &str| have.is_none_or(|have| !wanted.eq_ignore_ascii_case(have));
+    item.field.modifiers.is_empty()
         && !item.values.is_empty()
-        && item.values.iter().all(|value| {
-            plain(value)
-                .is_some_and(|wanted| role.is_none_or(|role| !wanted.eq_ignore_ascii_case(role)))
-        })
+        && item
+            .values
+            .iter()
+            .all(|value| plain(value).is_some_and(|wanted| other(&wanted)))
 }
 
 #[cfg(test)]
@@ -181,12 +218,16 @@ mod tests {
         parsed.rules.pop().unwrap()
     }
 
+    fn with(role: Option<&'static str>) -> Common {
+        Common { role, action: None }
+    }
+
     fn excluded(detection: &str) -> Vec<&'static str> {
         let rule = rule(detection);
         let roles = [("none", None), ("edge", Some("edge")), ("app", Some("app"))];
         roles
             .iter()
-            .filter(|(_, role)| excludes(&rule, *role))
+            .filter(|(_, role)| excludes(&rule, with(*role)))
             .map(|(name, _)| *name)
             .collect()
     }
@@ -242,13 +283,25 @@ mod tests {
             ("{Service.Role: app}", Some("app"), 1),
         ] {
             let rule = rule(&format!("  s: {detection}\n  condition: s"));
-            let (special, stripped) = specialise(&rule, role);
+            let (special, stripped) = specialise(&rule, with(role));
             let Some(Detection::AllOf(items)) = special.detection.named.get("s") else {
                 panic!("{detection}");
             };
             assert_eq!(items.len(), expected, "{detection} {role:?}");
-            assert_eq!(stripped, special != rule);
+            assert_eq!(!stripped.is_empty(), special != rule);
         }
+    }
+
+    #[test]
+    fn acts_are_excluded_and_taken_out_too() {
+        let rule = rule("  s: {Target.Action: [rename, link], Image: x}\n  condition: s");
+        let act = |action| Common {
+            role: None,
+            action: Some(action),
+        };
+        assert!(excludes(&rule, act("read")) && !excludes(&rule, act("link")));
+        assert_eq!(specialise(&rule, act("link")).1, [ACTION]);
+        assert_eq!(specialise(&rule, act("read")).1, [""; 0]);
     }
 
     #[test]

@@ -117,6 +117,12 @@ pub(super) fn unserved(candidate: &Candidate) -> Vec<Problem> {
     let mut problems = Vec::new();
     for name in analysis::fields(sigma) {
         let reason = match field::find(&name) {
+            Some(field) if field.only.is_some_and(|only| only != rule.category) => {
+                format!(
+                    "field `{name}` has no value in category {}",
+                    rule.category.name()
+                )
+            }
             Some(field) => match field.fact.filter(|fact| !rule.needs.contains(fact)) {
                 Some(fact) => format!(
                     "field `{name}` has a value only for rules with `needs: [{}]`",
@@ -296,8 +302,8 @@ examples:
             ("product: linux", "product: windows", "for product windows"),
             (
                 "category: process_creation",
-                "category: file_event",
-                "of category file_event",
+                "category: dns_query",
+                "of category dns_query",
             ),
             (
                 "category: process_creation",

@@ -9,7 +9,9 @@ use bstr::BString;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    category::Stream,
     masquerade::{self, KnownShell, Likeness},
+    memory::Memory,
     rule::Rule,
     ruleset::{RuleSet, Stage},
     view::{Evidence, Users, View},
@@ -85,6 +87,7 @@ pub struct Verdicts {
 struct Waiting {
     subject: Arc<Subject>,
     likeness: Option<Likeness>,
+    evidence: Evidence,
     deadline_ns: u64,
 }
 
@@ -97,6 +100,7 @@ impl Waiting {
 /// The detector.
 #[derive(Debug)]
 pub struct Detector {
+    memory: Memory,
     rules: RuleSet,
     users: Users,
     shells: Vec<KnownShell>,
@@ -108,6 +112,7 @@ impl Detector {
     #[must_use]
     pub fn new(rules: RuleSet, users: Users) -> Self {
         Self {
+            memory: Memory::default(),
             rules,
             users,
             shells: Vec::new(),
@@ -127,18 +132,26 @@ impl Detector {
         self.waiting.len()
     }
 
+    /// Forgets earlier acts: each example stands by itself.
+    pub(super) fn forget(&mut self) {
+        self.memory = Memory::default();
+    }
+
     /// Evaluates one act.
-    pub fn evaluate(&mut self, subject: Arc<Subject>, now_ns: u64) -> Verdicts {
-        if subject.act != Act::Exec {
+    pub fn evaluate(&mut self, mut subject: Arc<Subject>, now_ns: u64) -> Verdicts {
+        self.memory.note(&subject);
+        let stream = Stream::of(&subject.act);
+        let role = subject.service.as_ref().map(|service| service.role);
+        if !self.rules.has(stream, role) {
             return Verdicts::default();
         }
+        let mut evidence = Evidence::default();
+        if stream == Stream::Exec && role.is_some() {
+            self.remember(&mut subject, &mut evidence);
+        }
         let likeness = self.likeness(&subject);
-        let evidence = Evidence {
-            shell: likeness.and_then(known),
-            sha256: None,
-        };
-        let role = subject.service.as_ref().map(|service| service.role);
-        let (waits, hash_all) = self.rules.waits(role);
+        evidence.shell = likeness.and_then(known);
+        let (waits, hash_all) = self.rules.waits(stream, role);
         let wanted = waits && (hash_all || likeness == Some(Likeness::Size));
 
         let mut verdicts = Verdicts::default();
@@ -150,7 +163,13 @@ impl Detector {
         }
         if wanted {
             verdicts.requests.push(request(&subject));
-            verdicts.matches = self.hold(&subject, likeness, now_ns);
+            let waiting = Waiting {
+                subject: subject.clone(),
+                likeness,
+                evidence,
+                deadline_ns: now_ns.saturating_add(MAX_WAIT_NS),
+            };
+            verdicts.matches = self.hold(waiting);
         }
         verdicts
             .matches
@@ -199,7 +218,7 @@ impl Detector {
 
     /// `None` while nothing is known of the installed shells, or outside services.
     fn likeness(&self, subject: &Subject) -> Option<Likeness> {
-        if self.shells.is_empty() || subject.service.is_none() {
+        if self.shells.is_empty() || subject.service.is_none() || subject.act != Act::Exec {
             return None;
         }
         if subject.own_image {
@@ -208,19 +227,26 @@ impl Detector {
         Some(masquerade::likeness(&subject.program.image, &self.shells))
     }
 
-    fn hold(&mut self, subject: &Arc<Subject>, likeness: Option<Likeness>, now: u64) -> Vec<Match> {
+    /// Puts to an exec what is remembered of files and connects.
+    fn remember(&self, subject: &mut Arc<Subject>, evidence: &mut Evidence) {
+        let now = subject.stamp.time_ns;
+        evidence.jndi_age_ns = self.memory.jndi_age(subject);
+        evidence.preload = self.memory.preload(&subject.program, now);
+        if subject.script_written.is_none()
+            && let Some(written) = self.memory.script(&subject.program, now)
+        {
+            Arc::make_mut(subject).script_written = Some(written);
+        }
+    }
+
+    fn hold(&mut self, waiting: Waiting) -> Vec<Match> {
         let mut matches = Vec::new();
         if self.waiting.len() >= MAX_WAITING
             && let Some(oldest) = self.waiting.pop_front()
         {
             matches = self.resolve(&oldest, None);
         }
-        let deadline_ns = now.saturating_add(MAX_WAIT_NS);
-        self.waiting.push_back(Waiting {
-            subject: subject.clone(),
-            likeness,
-            deadline_ns,
-        });
+        self.waiting.push_back(waiting);
         matches
     }
 
@@ -234,7 +260,12 @@ impl Detector {
             (Some(Likeness::Size), None) => Some(true),
             (likeness, _) => likeness.and_then(known),
         };
-        let view = View::new(&waiting.subject, &self.users, Evidence { shell, sha256 });
+        let evidence = Evidence {
+            shell,
+            sha256,
+            ..waiting.evidence
+        };
+        let view = View::new(&waiting.subject, &self.users, evidence);
         let found = self.rules.matches(&view, Stage::Waiting);
         let incomplete = if sha256.is_none() {
             vec!["hash"]

@@ -7,6 +7,8 @@
 //!       service: php-fpm              # nginx, apache, php-fpm, java, none
 //!       image: /usr/bin/dash
 //!       argv: [sh, -c, id]
+//!     - note: move_uploaded_file()
+//!       target: {action: rename, path: /var/www/html/x.php, old: /tmp/phpAbCdEf}
 //! ```
 //! Every other key has a default: see [`Example`]. For rules' authors and tests only.
 
@@ -30,7 +32,7 @@ pub(super) struct Examples {
     pub(super) silent: Vec<Example>,
 }
 
-/// One exec and what is around it.
+/// One act and what is around it: an exec, unless `target` or `connect` is given.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Example {
@@ -48,7 +50,8 @@ pub(super) struct Example {
     pub(super) lineage: Vec<Link>,
     /// Images this process exec'ed earlier.
     pub(super) before: Vec<String>,
-    /// The executable.
+    /// The executable. Of an act other than an exec: the last of `lineage` acts itself
+    /// when there is none.
     pub(super) image: String,
     /// The image alone by default.
     pub(super) argv: Vec<String>,
@@ -67,6 +70,77 @@ pub(super) struct Example {
     pub(super) file: File,
     /// The image is the service's by default.
     pub(super) own_image: Option<bool>,
+    /// Who wrote the script it runs.
+    pub(super) script_written: Writer,
+    /// Its creator has ended, and init is its parent.
+    pub(super) orphan: bool,
+    /// Milliseconds since it was forked.
+    pub(super) alive: u64,
+    /// An act on a file.
+    pub(super) target: Option<Target>,
+    /// A connect.
+    pub(super) connect: Option<Connect>,
+    /// Seconds before the example itself.
+    pub(super) ago: u64,
+    /// What the detector was shown before.
+    pub(super) earlier: Vec<Example>,
+}
+
+/// Who wrote a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Writer {
+    /// No service, as far as is known.
+    #[default]
+    None,
+    /// The service itself.
+    Same,
+    /// Another one.
+    Other,
+}
+
+/// The file acted on. Paths may hold escapes: `\xff`, `\n`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "keys of a file, each by itself"
+)]
+pub(super) struct Target {
+    /// Word of `Target.Action`, `write` by default.
+    pub(super) action: Option<String>,
+    pub(super) path: String,
+    /// Old name, or target of a symbolic link.
+    pub(super) old: Option<String>,
+    /// Made by this very open.
+    pub(super) created: bool,
+    /// Opened for reading too.
+    pub(super) update: bool,
+    pub(super) mode: Option<u32>,
+    pub(super) owner: u32,
+    pub(super) size: u64,
+    pub(super) links: Option<u32>,
+    pub(super) written: Writer,
+    /// Seconds since it was written.
+    pub(super) age: u64,
+    pub(super) watched: bool,
+    /// Joined as typed, not the kernel's.
+    pub(super) joined: bool,
+    pub(super) uring: bool,
+    pub(super) attempt: bool,
+    /// The beginning of the path is missing.
+    pub(super) cut: bool,
+}
+
+/// The other end.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Connect {
+    pub(super) ip: String,
+    pub(super) port: u16,
+    /// `tcp` by default, or `udp`.
+    pub(super) protocol: Option<String>,
+    pub(super) fd: Option<u32>,
 }
 
 /// The executable file.
@@ -83,6 +157,9 @@ pub(super) struct File {
     /// The beginning of the path is missing.
     pub(super) cut: bool,
     pub(super) upper: Option<bool>,
+    /// Who wrote it, and how many seconds ago.
+    pub(super) written: Writer,
+    pub(super) age: u64,
     /// The same file as this shell of [`shells`].
     pub(super) same_file: Option<String>,
     /// The same content in another file.
@@ -122,8 +199,12 @@ pub(super) fn shells() -> Vec<KnownShell> {
 }
 
 impl Example {
-    /// Shows the exec to `detector`, which knows [`shells`], and answers what it asks.
+    /// Shows the act to `detector`, which knows [`shells`], and answers what it asks.
     pub(super) fn run(&self, detector: &mut Detector) -> Result<Vec<Match>, String> {
+        detector.forget();
+        for earlier in &self.earlier {
+            detector.evaluate(Arc::new(earlier.subject()?), 0);
+        }
         let verdicts = detector.evaluate(Arc::new(self.subject()?), 0);
         let mut matches = verdicts.matches;
         for Request::Hash { process, file, .. } in verdicts.requests {

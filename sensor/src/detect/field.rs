@@ -1,5 +1,5 @@
-//! The fields rules can name. One table ([`FIELDS`]) stands behind look-up, `rules
-//! check` and the documentation.
+//! The fields rules can name. One list ([`all`]) stands behind look-up, `rules check`
+//! and the documentation.
 //!
 //! A field that has no value for an event is absent, which only `null` and
 //! `exists: false` match.
@@ -8,8 +8,16 @@ use std::sync::LazyLock;
 
 use rsigma_eval::EventValue;
 
-pub use super::table::FIELDS;
-use super::{rule::Need, view::View};
+use super::{category::Category, rule::Need, table, view::View};
+
+/// Every field except the variables under [`ENV`].
+pub fn all() -> impl Iterator<Item = &'static Field> {
+    table::PROCESS
+        .iter()
+        .chain(table::exec::FIELDS)
+        .chain(table::file::FIELDS)
+        .chain(table::network::FIELDS)
+}
 
 /// Shape of a field's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +45,7 @@ impl Kind {
     }
 }
 
-type Get = for<'v> fn(&'v View<'_>) -> Option<EventValue<'v>>;
+pub(super) type Get = for<'v> fn(&'v View<'_>) -> Option<EventValue<'v>>;
 
 /// One field.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +58,8 @@ pub struct Field {
     pub about: &'static str,
     /// Fact without which it may be absent: rules that use it declare it under `needs`.
     pub fact: Option<Need>,
+    /// The only category in which it has a value; `None` when in every.
+    pub only: Option<Category>,
     get: Get,
 }
 
@@ -60,8 +70,15 @@ impl Field {
             kind,
             about,
             fact: None,
+            only: None,
             get,
         }
+    }
+
+    /// A field that only acts of one category have.
+    pub(super) const fn only(mut self, category: Category) -> Self {
+        self.only = Some(category);
+        self
     }
 
     pub(super) const fn with_fact(mut self, fact: Need) -> Self {
@@ -81,14 +98,14 @@ pub const ENV: &str = "Env.";
 pub const ENV_ABOUT: &str = "Environment variable of the new program, if the sensor keeps it";
 
 /// Buckets of the look-up table: enough that few fields share one.
-const BUCKETS: usize = 128;
+const BUCKETS: usize = 512;
 
 /// The field called `name`; variables are not in the table. Half the cost of an
 /// evaluation was a binary search here, hence the buckets.
 pub(super) fn find(name: &str) -> Option<&'static Field> {
     static TABLE: LazyLock<Vec<Vec<&'static Field>>> = LazyLock::new(|| {
         let mut table = vec![Vec::new(); BUCKETS];
-        for field in FIELDS {
+        for field in all() {
             table[bucket(field.name)].push(field);
         }
         table
@@ -108,7 +125,7 @@ fn bucket(name: &str) -> usize {
 /// The field whose name is most like `name`, if any is at all.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
     let wanted = name.to_lowercase();
-    let scored = FIELDS.iter().map(|field| {
+    let scored = all().map(|field| {
         let tail = field
             .name
             .rsplit('.')
@@ -131,7 +148,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_found() {
-        for field in FIELDS {
+        for field in all() {
             assert_eq!(find(field.name).map(|found| found.about), Some(field.about));
             assert!(
                 !field.about.is_empty() && !field.about.ends_with('.'),
@@ -139,13 +156,8 @@ mod tests {
                 field.name
             );
         }
-        let shared = |n: &str| {
-            FIELDS
-                .iter()
-                .filter(|f| bucket(f.name) == bucket(n))
-                .count()
-        };
-        assert!(FIELDS.iter().all(|field| shared(field.name) <= 3));
+        let shared = |n: &str| all().filter(|f| bucket(f.name) == bucket(n)).count();
+        assert!(all().all(|field| shared(field.name) <= 3));
         assert!(find("").is_none());
         assert!(find("image").is_none());
         assert!(find("Env.PATH").is_none());

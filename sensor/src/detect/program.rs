@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use bstr::{BStr, BString, ByteSlice};
 use sensor_common::{limit, name, record::fault};
 
+use super::place::folded;
 use crate::event::{Image, Program};
 
 /// Shells by file name without version suffix, sorted.
@@ -165,9 +166,14 @@ impl<'p> Argv<'p> {
     }
 
     /// An argument known in full.
-    fn whole(self, index: usize) -> Option<&'p [u8]> {
+    pub(super) fn whole(self, index: usize) -> Option<&'p [u8]> {
         let arg = self.args.get(index)?;
         (!self.cut || index + 1 < self.args.len()).then_some(arg.as_slice())
+    }
+
+    /// Arguments are missing.
+    pub(super) const fn is_cut(self) -> bool {
+        self.cut
     }
 
     fn from(self, index: usize) -> Self {
@@ -255,25 +261,11 @@ fn applet(argv: Argv<'_>) -> Option<(&[u8], Argv<'_>)> {
 /// Absolute path of the `#!` script, `.` and `..` folded by text alone.
 pub(super) fn script(program: &Program) -> Option<Cow<'_, [u8]>> {
     let script: &[u8] = program.script()?;
-    if script.starts_with(b"/") && !script.contains_str("/.") && !script.contains_str("//") {
-        return Some(Cow::Borrowed(script));
+    if script.starts_with(b"/") {
+        return Some(folded(script));
     }
-    let mut parts: Vec<&[u8]> = Vec::new();
-    let base: &[u8] = if script.starts_with(b"/") {
-        b""
-    } else {
-        &program.cwd
-    };
-    for part in base.split_str("/").chain(script.split_str("/")) {
-        match part {
-            b"" | b"." => {}
-            b".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    let mut path = vec![b'/'];
-    path.extend(bstr::join("/", parts));
-    Some(Cow::Owned(path))
+    let joined = [&program.cwd[..], script].join(&b'/');
+    Some(Cow::Owned(folded(&joined).into_owned()))
 }
 
 /// `true` when the script was named relative to a directory whose beginning is missing.

@@ -5,6 +5,8 @@ use std::fmt;
 pub use rsigma_parser::Level;
 use rsigma_parser::SigmaRule;
 
+use super::category::Category;
+
 /// A fact a rule may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
@@ -29,6 +31,8 @@ impl Need {
 /// Metadata of a loaded rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
+    /// Acts it sees.
+    pub category: Category,
     /// UUID.
     pub id: String,
     /// Stable slug: `rule.id` of alerts.
@@ -67,7 +71,17 @@ impl Rule {
                 "name `{name}` is not a slug: lower case, digits, underscores"
             ));
         }
+        let category = sigma.logsource.category.as_deref();
+        let category = category.and_then(Category::parse).ok_or("no category")?;
+        let needs = needs(sigma)?;
+        if !needs.is_empty() && category != Category::Process {
+            return Err(format!(
+                "needs are for process_creation, not {}",
+                category.name()
+            ));
+        }
         Ok(Self {
+            category,
             name,
             id: id.to_lowercase(),
             title: sigma.title.clone(),
@@ -77,7 +91,7 @@ impl Rule {
             falsepositives: sigma.falsepositives.clone(),
             triage: attribute(sigma, "triage").unwrap_or_default(),
             catalogue: attribute(sigma, "catalogue"),
-            needs: needs(sigma)?,
+            needs,
             file: file.to_owned(),
             examples: sigma.custom_attributes.get("examples").cloned(),
         })
@@ -106,8 +120,9 @@ impl fmt::Display for Rule {
         let level = self.level.as_str();
         write!(
             f,
-            "{level:<13} {:<32} {:<24} {}",
+            "{level:<13} {:<36} {:<18} {:<24} {}",
             self.name,
+            self.category.name(),
             self.techniques.join(","),
             self.title
         )

@@ -1,7 +1,9 @@
-//! The rules in force: parsed, named, compiled into one engine per role.
+//! The rules in force: parsed, named, compiled into one engine per stream of acts and
+//! role.
 //!
-//! A rule goes into every engine except those whose role it provably never matches.
-//! Rules that wait for a fact stand in an engine of their own, so that no other waits.
+//! A rule goes into every engine of its category except those whose role or act it
+//! provably never matches. Rules that wait for a fact stand in an engine of their own,
+//! so that no other waits.
 
 use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc};
 
@@ -10,7 +12,9 @@ use rsigma_parser::{LogSource, SigmaCollection, SigmaRule, Status};
 use serde_json::Value;
 
 use super::{
-    analysis, check,
+    analysis::{self, Common},
+    category::{ACTION, Category, Stream},
+    check,
     rule::Rule,
     source::{self, Problem, Source},
     view::View,
@@ -166,7 +170,7 @@ fn not_ours(sigma: &SigmaRule) -> Option<String> {
         return Some(format!("for the log of service {service}"));
     }
     match category.as_deref() {
-        Some("process_creation") => {}
+        Some(category) if Category::parse(category).is_some() => {}
         Some(category) => return Some(format!("of category {category}")),
         None => return Some("of no category".to_owned()),
     }
@@ -188,14 +192,16 @@ fn bare(sigma: &SigmaRule) -> SigmaRule {
     bare
 }
 
-/// Engines for the events of one role.
+/// Engines for the acts of one stream under one role.
 struct Engines {
     ready: Engine,
     waiting: Engine,
     /// Some waiting rule reads the hash itself, so every executable is hashed.
     hash_all: bool,
-    /// Rules that ask for this role and were compiled without asking.
-    stripped: Vec<usize>,
+    /// What all of these acts have in common.
+    common: Common,
+    /// Rules that ask for some of it and were compiled without asking, and for what.
+    stripped: HashMap<usize, Vec<&'static str>>,
 }
 
 /// Which of a role's engines.
@@ -210,7 +216,7 @@ pub(super) enum Stage {
 /// The rules in force.
 pub struct RuleSet {
     rules: Vec<Arc<Rule>>,
-    engines: HashMap<Option<Role>, Engines>,
+    engines: HashMap<(Stream, Option<Role>), Engines>,
     skipped: Vec<Skipped>,
     unserved: Vec<Problem>,
     hash: String,
@@ -247,12 +253,13 @@ impl RuleSet {
         gathered
             .candidates
             .sort_by(|a, b| a.rule.rank().cmp(&b.rule.rank()));
-        let roles = [None, Some(Role::Edge), Some(Role::App)];
-        let engines = roles.map(|role| (role, engines(&gathered.candidates, role)));
+        let roles = Role::ALL.into_iter().map(Some).chain([None]);
+        let keys = roles.flat_map(|role| Stream::ALL.iter().map(move |&stream| (stream, role)));
+        let engines = keys.map(|key| (key, engines(&gathered.candidates, key)));
         let unserved = gathered.candidates.iter().flat_map(check::unserved);
         let unserved = unserved.collect();
         Self {
-            engines: engines.into_iter().collect(),
+            engines: engines.collect(),
             rules: gathered
                 .candidates
                 .into_iter()
@@ -295,17 +302,25 @@ impl RuleSet {
         skipped.chain(unserved).collect()
     }
 
-    /// `true` when rules wait for a fact under this role; whether for every executable.
-    pub(super) fn waits(&self, role: Option<Role>) -> (bool, bool) {
+    /// `true` when some rule may match an act of this stream under this role.
+    pub(super) fn has(&self, stream: Stream, role: Option<Role>) -> bool {
         self.engines
-            .get(&role)
+            .get(&(stream, role))
+            .is_some_and(|e| e.ready.rule_count() + e.waiting.rule_count() > 0)
+    }
+
+    /// `true` when rules wait for a fact under this role; whether for every executable.
+    pub(super) fn waits(&self, stream: Stream, role: Option<Role>) -> (bool, bool) {
+        self.engines
+            .get(&(stream, role))
             .map_or((false, false), |e| (e.waiting.rule_count() > 0, e.hash_all))
     }
 
     /// Rules of one stage that match, with what matched, in order of [`RuleSet::list`].
     pub(super) fn matches(&self, view: &View<'_>, stage: Stage) -> Vec<(Arc<Rule>, Fields)> {
         let role = view.service().map(|service| service.role);
-        let Some(engines) = self.engines.get(&role) else {
+        let key = (Stream::of(&view.subject.act), role);
+        let Some(engines) = self.engines.get(&key) else {
             return Vec::new();
         };
         let engine = match stage {
@@ -317,8 +332,7 @@ impl RuleSet {
             let Some(index) = index(&result) else {
                 continue;
             };
-            let asked = role.filter(|_| engines.stripped.contains(&index));
-            found.push((index, fields(&result, asked)));
+            found.push((index, engines.fields(index, &result)));
         }
         found.sort_unstable();
         let known = |(index, fields)| Some((self.rules.get::<usize>(index)?.clone(), fields));
@@ -351,24 +365,28 @@ impl fmt::Debug for RuleSet {
 /// Names and values of the fields that made a rule match, by name.
 pub(super) type Fields = Vec<(String, String)>;
 
-fn engines(candidates: &[Candidate], role: Option<Role>) -> Engines {
-    let role = role.map(Role::name);
+fn engines(candidates: &[Candidate], (stream, role): (Stream, Option<Role>)) -> Engines {
+    let common = Common {
+        role: role.map(Role::name),
+        action: stream.action(),
+    };
     let mut engines = Engines {
         ready: Engine::new(),
         waiting: Engine::new(),
         hash_all: false,
-        stripped: Vec::new(),
+        common,
+        stripped: HashMap::new(),
     };
     let mut stages = [Vec::new(), Vec::new()];
     for (index, candidate) in candidates.iter().enumerate() {
         let Candidate { rule, sigma, .. } = candidate;
-        if analysis::excludes(sigma, role) {
+        if !sees(candidate, stream) || analysis::excludes(sigma, common) {
             continue;
         }
-        let (special, stripped) = analysis::specialise(sigma, role);
+        let (special, stripped) = analysis::specialise(sigma, common);
         let special = rsigma_eval::compile_rule(&bare(&special)).ok();
-        if stripped && special.is_some() {
-            engines.stripped.push(index);
+        if !stripped.is_empty() && special.is_some() {
+            engines.stripped.insert(index, stripped);
         }
         let mut compiled = special.unwrap_or_else(|| candidate.compiled.clone());
         // Results carry no index; the id, ours to choose, becomes one.
@@ -382,24 +400,38 @@ fn engines(candidates: &[Candidate], role: Option<Role>) -> Engines {
     engines
 }
 
+/// The rule is of the stream's category, and asks for reads and the like by name.
+fn sees(candidate: &Candidate, stream: Stream) -> bool {
+    candidate.rule.category == stream.category()
+        && (!stream.is_extra()
+            || analysis::fields(&candidate.sigma)
+                .iter()
+                .any(|field| field == ACTION))
+}
+
 fn index(result: &EvaluationResult) -> Option<usize> {
     result.header.rule_id.as_ref()?.parse().ok()
 }
 
-/// rsigma walks a hash map of selections, so the order is made here. A role that was
-/// asked for and compiled away is put back.
-fn fields(result: &EvaluationResult, role: Option<Role>) -> Fields {
-    let matched = result
-        .as_detection()
-        .map_or(&[][..], |body| &body.matched_fields);
-    let mut fields: Fields = matched
-        .iter()
-        .map(|matched| (matched.field.clone(), shown(&matched.value)))
-        .collect();
-    fields.extend(role.map(|role| (analysis::ROLE.to_owned(), role.name().to_owned())));
-    fields.sort_unstable();
-    fields.dedup();
-    fields
+impl Engines {
+    /// What made a rule match. rsigma walks a hash map of selections, so the order is made
+    /// here. What was asked for and compiled away is put back.
+    fn fields(&self, rule: usize, result: &EvaluationResult) -> Fields {
+        let matched = result
+            .as_detection()
+            .map_or(&[][..], |body| &body.matched_fields);
+        let mut fields: Fields = matched
+            .iter()
+            .map(|matched| (matched.field.clone(), shown(&matched.value)))
+            .collect();
+        for &field in self.stripped.get(&rule).into_iter().flatten() {
+            let value = self.common.value(field).flatten().unwrap_or_default();
+            fields.push((field.to_owned(), value.to_owned()));
+        }
+        fields.sort_unstable();
+        fields.dedup();
+        fields
+    }
 }
 
 /// A value in an alert; of a text that was offered in two forms the first.

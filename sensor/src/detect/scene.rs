@@ -1,4 +1,4 @@
-//! From an example to the subject it describes: a service, a lineage, one exec.
+//! From an example to the subject it describes: a service, a lineage, one act.
 //!
 //! Ids are made up from positions, so that the same example is always the same subject.
 
@@ -9,52 +9,107 @@ use sensor_common::record::fault;
 
 use super::example::{Example, File, Link, known};
 use crate::{
-    event::{Args, Credentials, Faults, Fd, FileId, Image, ProcessId, Program, Stamp},
+    event::{
+        Args, Credentials, ExitStatus, Faults, Fd, FileId, Image, Namespaces, ProcessId, Program,
+        Stamp,
+    },
     lineage::{Act, Ancestor, Lineage, Part, Provenance, Role, Service, ServiceKind, Subject},
+    service,
 };
+
+mod act;
+
+const NS: u64 = 1_000_000_000;
+
+/// When examples happen, seconds after boot: late enough for what happened before.
+const NOW_S: u64 = 1_000_000;
 
 impl Example {
     /// The subject this describes.
     pub(super) fn subject(&self) -> Result<Subject, String> {
         let service = self.service()?;
+        let kind = service.as_ref().map(|service| service.kind);
+        let root = root(kind);
+        let (mut ancestors, origin) = (self.ancestors(root, kind), self.origin(service.as_ref())?);
+        let now = (NOW_S - self.ago.min(NOW_S)) * NS;
+        let act = act::act(self, now)?;
+        if act != Act::Exec && self.image.is_empty() {
+            let own = ancestors.pop().ok_or("a lineage with a process")?;
+            let subject = self.acting(act, own, ancestors, service, origin);
+            return Ok(at(now, subject));
+        }
         let program = Arc::new(self.program()?);
-        let root = root(service.as_ref().map(|service| service.kind));
-        let (mut ancestors, origin) = (self.ancestors(root), self.origin(service.as_ref())?);
-        let creator = ancestors.last().cloned();
         let own_image = self.own_image.unwrap_or(self.image == root);
         let mut chain: Vec<_> = self.before.iter().map(|image| link(image, &[])).collect();
-        let previous = chain
-            .last()
-            .cloned()
-            .or_else(|| creator.as_ref()?.program.clone());
+        let last = chain.last().cloned();
         chain.push(program.clone());
-        let process = process(ancestors.len());
-        let left = ancestors.iter().filter(|a| a.part == Part::Descendant);
-        let depth = left.clone().count() + self.before.len() + usize::from(!own_image);
-        let spawn_root = left.clone().next().map_or(process, |ancestor| ancestor.id);
-        let parent = creator.as_ref().map_or(process, |creator| creator.id);
+        let alive = self.alive.max(1) * (NS / 1_000);
+        let process = ProcessId {
+            start_ns: now - alive.min(now),
+            ..process(ancestors.len())
+        };
         let part = [Part::Descendant, Part::Master][usize::from(own_image)];
-        ancestors.push(ancestor(process, program.clone(), chain, part));
-        Ok(Subject {
+        let own = ancestor(process, program, chain, part);
+        let exec = act == Act::Exec;
+        let mut subject = self.acting(act, own, ancestors, service, origin);
+        if exec {
+            self.exec(&mut subject, last, own_image);
+        }
+        Ok(at(now, subject))
+    }
+
+    /// What is the same for every act of the process `own`.
+    fn acting(
+        &self,
+        act: Act,
+        mut own: Ancestor,
+        mut ancestors: Vec<Ancestor>,
+        service: Option<Service>,
+        origin: Part,
+    ) -> Subject {
+        own.uid = self.uid;
+        let left = ancestors.iter().filter(|a| a.part == Part::Descendant);
+        let spawn_root = left.clone().next().map_or(own.id, |ancestor| ancestor.id);
+        let depth = u32::try_from(left.count()).unwrap_or(u32::MAX);
+        if let Some(creator) = ancestors.last_mut().filter(|_| self.orphan) {
+            creator.exit = Some((1, ExitStatus::Code(0)));
+        }
+        let creator = ancestors.last().cloned();
+        let (process, program) = (own.id, own.program.clone().unwrap_or_default());
+        ancestors.push(own);
+        Subject {
             stamp: Stamp::default(),
             process,
-            parent: Some(parent),
+            parent: None,
             program,
-            act: Act::Exec,
-            script_written: None,
+            act,
+            script_written: act::written(self.script_written, self.file.age),
             service: service.map(Arc::new),
             lineage: Lineage {
                 ancestors,
                 elided: 0,
             },
             creator,
-            previous,
+            previous: None,
             origin,
-            depth: u32::try_from(depth).unwrap_or(u32::MAX),
-            own_image,
+            depth,
+            own_image: false,
             spawn_root,
             lost_events: 0,
-        })
+        }
+    }
+
+    fn exec(&self, subject: &mut Subject, last: Option<Arc<Program>>, own_image: bool) {
+        let creator = subject.creator.as_ref();
+        subject.previous = last.or_else(|| creator?.program.clone());
+        subject.own_image = own_image;
+        let steps = self.before.len() + usize::from(!own_image);
+        subject.depth += u32::try_from(steps).unwrap_or(u32::MAX);
+        subject.parent = Some(match creator {
+            Some(creator) if !self.orphan => creator.id,
+            Some(_) => ProcessId::new(1, 0),
+            None => subject.process,
+        });
     }
 
     fn service(&self) -> Result<Option<Service>, String> {
@@ -66,15 +121,11 @@ impl Example {
             .iter()
             .find(|kind| kind.name() == word)
             .ok_or_else(|| format!("service `{word}`"))?;
-        let usual = if kind == ServiceKind::Nginx {
-            Role::Edge
-        } else {
-            Role::App
-        };
         let role = match self.role.as_deref() {
-            None => usual,
-            Some(word) => named(&[Role::Edge, Role::App], Role::name, word)
-                .ok_or_else(|| format!("role `{word}`"))?,
+            None => service::role(kind),
+            Some(word) => {
+                named(&Role::ALL, Role::name, word).ok_or_else(|| format!("role `{word}`"))?
+            }
         };
         Ok(Some(Service {
             id: process(0),
@@ -86,7 +137,7 @@ impl Example {
 
     fn origin(&self, service: Option<&Service>) -> Result<Part, String> {
         let usual = match service {
-            Some(service) if service.kind == ServiceKind::Java => "both",
+            Some(service) if !service::has_workers(service.kind) => "both",
             Some(_) => "worker",
             None => "descendant",
         };
@@ -95,10 +146,10 @@ impl Example {
         named(&parts, Part::name, word).ok_or_else(|| format!("origin `{word}`"))
     }
 
-    fn ancestors(&self, root: &str) -> Vec<Ancestor> {
+    fn ancestors(&self, root: &str, kind: Option<ServiceKind>) -> Vec<Ancestor> {
         let usual = [Link::Image(root.to_owned()), Link::Image(root.to_owned())];
-        let java = root.ends_with("/java");
-        let master = self.origin.as_deref() == Some("master") || java;
+        let single = kind.is_some_and(|kind| !service::has_workers(kind));
+        let master = self.origin.as_deref() == Some("master") || single;
         let usual = usual.get(usize::from(master)..).unwrap_or_default();
         let links = if self.lineage.is_empty() {
             usual
@@ -118,6 +169,7 @@ impl Example {
             let program = link(image, argv);
             let mut chain: Vec<_> = before.iter().map(|image| link(image, &[])).collect();
             let part = match (image == root, ancestors.is_empty()) {
+                (true, true) if single => Part::Both,
                 (true, true) => Part::Master,
                 (true, false) => Part::Worker,
                 (false, _) => Part::Descendant,
@@ -161,6 +213,11 @@ impl Example {
                 .map(|(k, v)| (k.as_str().into(), v.as_str().into()))
                 .collect(),
             stdio,
+            written: act::written(self.file.written, self.file.age),
+            ns: Namespaces {
+                mount: act::MOUNT_NS,
+                ..Namespaces::default()
+            },
             faults: self.faults(),
             ..Program::default()
         })
@@ -199,6 +256,15 @@ impl File {
     }
 }
 
+/// The subject at a time.
+fn at(time_ns: u64, subject: Subject) -> Subject {
+    let stamp = Stamp {
+        time_ns,
+        ..Stamp::default()
+    };
+    Subject { stamp, ..subject }
+}
+
 const FDS: &[Fd] = &[
     Fd::Unknown,
     Fd::Closed,
@@ -221,9 +287,32 @@ const fn root(kind: Option<ServiceKind>) -> &'static str {
     match kind {
         Some(ServiceKind::Nginx) => "/usr/sbin/nginx",
         Some(ServiceKind::Apache) => "/usr/sbin/apache2",
+        Some(ServiceKind::Lighttpd) => "/usr/sbin/lighttpd",
+        Some(ServiceKind::Haproxy) => "/usr/sbin/haproxy",
         Some(ServiceKind::PhpFpm) => "/usr/sbin/php-fpm8.2",
+        Some(ServiceKind::PhpCgi) => "/usr/bin/php-cgi8.2",
+        Some(ServiceKind::Php) => "/usr/bin/php8.2",
+        Some(ServiceKind::Fcgiwrap) => "/usr/sbin/fcgiwrap",
         Some(ServiceKind::Java) => "/usr/lib/jvm/java-17-openjdk-amd64/bin/java",
-        Some(ServiceKind::Unknown) | None => "/usr/lib/systemd/systemd",
+        Some(ServiceKind::Uwsgi) => "/usr/bin/uwsgi-core",
+        Some(
+            ServiceKind::Gunicorn
+            | ServiceKind::Uvicorn
+            | ServiceKind::Hypercorn
+            | ServiceKind::Daphne
+            | ServiceKind::Waitress
+            | ServiceKind::Python,
+        ) => "/usr/bin/python3.11",
+        Some(ServiceKind::Node) => "/usr/bin/node",
+        Some(ServiceKind::Puma | ServiceKind::Unicorn | ServiceKind::Ruby) => "/usr/bin/ruby3.1",
+        Some(ServiceKind::Perl) => "/usr/bin/perl",
+        Some(ServiceKind::Postgres) => "/usr/lib/postgresql/15/bin/postgres",
+        Some(ServiceKind::Mysql) => "/usr/sbin/mariadbd",
+        Some(ServiceKind::Redis) => "/usr/bin/redis-server",
+        Some(ServiceKind::Mongodb) => "/usr/bin/mongod",
+        Some(ServiceKind::Gitea) => "/usr/local/bin/gitea",
+        Some(_) => "/usr/sbin/server",
+        None => "/usr/lib/systemd/systemd",
     }
 }
 

@@ -1,6 +1,11 @@
-//! The table of fields: name, shape, what it says, where it comes from.
+//! The tables of fields: name, shape, what it says, where it comes from.
 //!
-//! Standard Linux names of Sigma's `process_creation` first, ours after.
+//! Here those of the process that acts; standard Linux names of Sigma first, ours after.
+//! Under acts other than execs they say what the process runs, as it was at its exec.
+
+pub(super) mod exec;
+pub(super) mod file;
+pub(super) mod network;
 
 use bstr::ByteSlice;
 use rsigma_eval::EventValue;
@@ -41,6 +46,15 @@ fn bytes(bytes: &[u8]) -> Option<EventValue<'_>> {
     (!bytes.is_empty()).then(|| text(bytes))
 }
 
+/// The words whose bits are set; absent when none is.
+fn words(bits: u32, all: &'static [(u32, &'static str)]) -> Option<EventValue<'static>> {
+    let set = all.iter().filter(|(bit, _)| bits & bit != 0);
+    let words: Vec<_> = set
+        .map(|(_, word)| EventValue::Str((*word).into()))
+        .collect();
+    (!words.is_empty()).then_some(EventValue::Array(words))
+}
+
 fn image<'v>(view: &'v View<'_>) -> &'v Image {
     &view.program().image
 }
@@ -76,8 +90,8 @@ fn script<'v>(view: &'v View<'_>) -> Option<EventValue<'v>> {
     Some(offer(path.to_str_lossy().into_owned().into()))
 }
 
-/// Every field except the variables under [`ENV`](super::ENV).
-pub const FIELDS: &[Field] = &[
+/// Fields of the process that acts.
+pub(super) const PROCESS: &[Field] = &[
     Field::new(
         "Image",
         Text,

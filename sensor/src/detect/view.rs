@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{command, field, masquerade, program};
 use crate::{
-    event::Program,
+    event::{Program, Written},
     lineage::{Part, Service, Subject},
 };
 
@@ -25,6 +25,10 @@ pub(super) struct Evidence {
     pub(super) shell: Option<bool>,
     /// Content of the executable.
     pub(super) sha256: Option<[u8; 32]>,
+    /// How long ago the service connected to a directory server, ns.
+    pub(super) jndi_age_ns: Option<u64>,
+    /// Who wrote a library that a variable of the exec names.
+    pub(super) preload: Option<Written>,
 }
 
 /// One subject, ready to be matched.
@@ -37,6 +41,8 @@ pub(super) struct View<'s> {
     shell_command: OnceCell<Option<String>>,
     name: OnceCell<Cow<'s, str>>,
     server: OnceCell<bool>,
+    pub(super) kinds: OnceCell<u32>,
+    pub(super) places: OnceCell<u32>,
 }
 
 impl<'s> View<'s> {
@@ -50,6 +56,8 @@ impl<'s> View<'s> {
             shell_command: OnceCell::new(),
             name: OnceCell::new(),
             server: OnceCell::new(),
+            kinds: OnceCell::new(),
+            places: OnceCell::new(),
         }
     }
 
@@ -72,7 +80,7 @@ impl<'s> View<'s> {
     }
 
     pub(super) fn user(&self) -> Cow<'s, str> {
-        let uid = self.program().cred.uid;
+        let uid = self.uid();
         self.users
             .get(&uid)
             .map_or_else(|| uid.to_string().into(), |name| name.as_str().into())
@@ -173,7 +181,7 @@ impl<'s> View<'s> {
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&str)) {
-        for field in field::FIELDS {
+        for field in field::all() {
             if let Some(found) = field.get(self) {
                 each_text(&found, visit);
             }
@@ -248,15 +256,13 @@ impl Event for View<'_> {
 
     /// Off the hot path: only rsigma's own diagnostics ask for it.
     fn to_json(&self) -> Value {
-        let fields = field::FIELDS.iter();
+        let fields = field::all();
         let known = fields.filter_map(|f| Some((f.name.to_owned(), f.get(self)?.to_json())));
         Value::Object(known.collect())
     }
 
     fn field_keys(&self) -> Vec<Cow<'_, str>> {
-        let set = field::FIELDS
-            .iter()
-            .filter(|field| field.get(self).is_some());
+        let set = field::all().filter(|field| field.get(self).is_some());
         set.map(|field| Cow::Borrowed(field.name)).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! Numbers that the core writes and a scrape reads. Atomics only: the core takes no lock.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -9,6 +9,33 @@ use crate::{
     event::{Event, RingKind},
     lineage::ServiceKind,
 };
+
+/// Services of each kind, in order of [`ServiceKind::ALL`].
+#[derive(Debug)]
+pub(super) struct Kinds([Kind; ServiceKind::ALL.len()]);
+
+#[derive(Debug, Default)]
+struct Kind {
+    live: AtomicU64,
+    /// There has been one since the start.
+    met: AtomicBool,
+}
+
+impl Default for Kinds {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Kind::default()))
+    }
+}
+
+impl Kinds {
+    /// Live services of the kinds that have been met: the others would be many series of
+    /// nothing.
+    pub(super) fn met(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let kinds = ServiceKind::ALL.iter().zip(&self.0);
+        let met = kinds.filter(|(_, gauge)| gauge.met.load(Relaxed));
+        met.map(|(kind, gauge)| (kind.name(), gauge.live.load(Relaxed)))
+    }
+}
 
 /// Counters and gauges of the core. All times are `CLOCK_BOOTTIME` ns.
 #[derive(Debug, Default)]
@@ -23,7 +50,7 @@ pub struct CoreStats {
     pub(super) live: AtomicU64,
     pub(super) exited: AtomicU64,
     pub(super) evicted: AtomicU64,
-    pub(super) services: [AtomicU64; ServiceKind::ALL.len()],
+    pub(super) services: Kinds,
     self_test_ns: AtomicU64,
     tick_ns: AtomicU64,
 }
@@ -58,13 +85,11 @@ impl CoreStats {
     /// States how many services of each kind live; kinds not named have none.
     pub fn set_services(&self, counts: impl IntoIterator<Item = (ServiceKind, u64)>) {
         let counts = counts.into_iter().collect::<Vec<_>>();
-        for (kind, gauge) in ServiceKind::ALL.iter().zip(&self.services) {
-            let count = counts
-                .iter()
-                .filter(|(of, _)| of == kind)
-                .map(|(_, count)| count)
-                .sum();
-            gauge.store(count, Relaxed);
+        for (kind, gauge) in ServiceKind::ALL.iter().zip(&self.services.0) {
+            let of_kind = counts.iter().filter(|(of, _)| of == kind);
+            let count: u64 = of_kind.map(|(_, count)| count).sum();
+            gauge.live.store(count, Relaxed);
+            gauge.met.fetch_or(count > 0, Relaxed);
         }
     }
 

@@ -14,7 +14,7 @@ use prometheus::{
 use sensor_common::counter::Counter;
 
 use super::CoreStats;
-use crate::{lineage::ServiceKind, sink::SinkStats};
+use crate::sink::SinkStats;
 
 /// The one ring there is.
 const LIFECYCLE: &str = "lifecycle";
@@ -125,9 +125,13 @@ impl Page {
         let states = [("live", &core.live), ("exited", &core.exited)];
         let states = states.map(|(state, gauge)| ([state], gauge.load(Relaxed)));
         self.gauges("processes", "Processes in the tree.", ["state"], states);
-        let services = ServiceKind::ALL.iter().zip(&core.services);
-        let services = services.map(|(kind, gauge)| ([kind.name()], gauge.load(Relaxed)));
-        self.gauges("services", "Services alive.", ["kind"], services);
+        let services = core.services.met().map(|(kind, live)| ([kind], live));
+        self.gauges(
+            "services",
+            "Services alive, of the kinds met since the start.",
+            ["kind"],
+            services,
+        );
         if let Some(age) = core.self_test_age(now_ns) {
             let opts = Opts::new(
                 "self_test_age_seconds",

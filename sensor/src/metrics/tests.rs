@@ -4,7 +4,9 @@ use std::{error::Error, sync::Arc};
 
 use sensor_common::counter::Counter;
 
-use super::{ALERT_SERIES, Build, CoreStats, KernelCounters, KernelReading, Metrics};
+use super::{
+    ALERT_SERIES, Build, CoreStats, EXPECTED_SERIES, KernelCounters, KernelReading, Metrics,
+};
 use crate::{
     alert::{Level, sample::sample},
     event::{Event, Lost},
@@ -118,6 +120,11 @@ fn alert_series_are_bounded() {
     let (_, metrics) = metrics();
     for rule in 0..2 * ALERT_SERIES {
         metrics.expect_alerts(&format!("rule_{rule}"), Level::Low, "nginx");
+    }
+    assert_eq!(metrics.series().len(), EXPECTED_SERIES);
+    for rule in 0..2 * ALERT_SERIES {
+        let rule = format!("rule_{rule}");
+        metrics.alert_series(&rule, Level::Low, "apache").inc();
     }
     let text = metrics.render().unwrap();
     let series = text

@@ -9,7 +9,7 @@ use aya::{
 };
 use sensor_common::counter::Counter;
 
-use super::{Hook, ProbeError, error::chain, hook};
+use super::{Hook, ProbeError, error::chain};
 
 /// The counter map.
 const MAP: &str = "LINEAGE_COUNT";
@@ -25,10 +25,11 @@ impl Counters {
     pub(super) fn new(map: Map, ebpf: &Ebpf, hooks: &[Hook]) -> Result<Self, ProbeError> {
         let mut programs = Vec::new();
         for hook in hooks {
-            let name = hook::program_name(hook::stem(hook), hook.rung);
-            let program = ebpf.program(&name).ok_or(ProbeError::Object("program"))?;
-            let descriptor = program.fd().and_then(|fd| Ok(fd.try_clone()?));
-            programs.push(descriptor.map_err(|error| ProbeError::Load(chain(&error)))?);
+            for &name in &hook.programs {
+                let program = ebpf.program(name).ok_or(ProbeError::Object(name))?;
+                let descriptor = program.fd().and_then(|fd| Ok(fd.try_clone()?));
+                programs.push(descriptor.map_err(|error| ProbeError::Load(chain(&error)))?);
+            }
         }
         Ok(Self {
             map: PerCpuArray::try_from(map).map_err(ProbeError::map(MAP))?,

@@ -1,65 +1,77 @@
 //! The hooks and their rungs, probed by loading and attaching.
 
-use std::fmt;
+use aya::{Btf, Ebpf};
+pub use sensor_common::record::Rung;
 
-use aya::{
-    Btf, Ebpf,
-    programs::{BtfTracePoint, Program, ProgramError, RawTracePoint},
+use super::{
+    ProbeError,
+    attach::{At, Link, Point, attach},
+    tracefs,
 };
 
-use super::{ProbeError, error::chain};
-
-/// A way to attach a hook, best first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Rung {
-    /// BTF-typed raw tracepoint: Linux 5.5 with BTF.
-    TpBtf,
-    /// Raw tracepoint: Linux 4.17. Same events and fields; every load is a helper call.
-    RawTp,
-}
-
-impl Rung {
-    /// Every rung, best first.
-    pub const ALL: [Self; 2] = [Self::TpBtf, Self::RawTp];
-
-    /// Word used in metric labels and on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TpBtf => "tp_btf",
-            Self::RawTp => "raw_tp",
-        }
-    }
-}
-
-impl fmt::Display for Rung {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
+/// What a hook is for, and so which rungs it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Lifecycle of processes: the sensor does not run without them.
+    Process,
+    /// Files and connections.
+    File,
 }
 
 /// An attached hook.
 #[derive(Clone, Debug)]
 pub struct Hook {
-    /// Tracepoint.
+    /// What it watches: a tracepoint's name, or what is done to a file.
     pub name: &'static str,
     /// How it is attached.
     pub rung: Rung,
     /// Why: what better rungs answered, or that it is the best.
     pub reason: String,
+    /// Its programs.
+    pub(super) programs: Vec<&'static str>,
 }
 
 impl Hook {
-    /// Every tracepoint there is a hook for, in the order of attaching.
+    /// Every hook there is, in the order of attaching.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        HOOKS.iter().map(|&(name, _)| name)
+        HOOKS.iter().map(|hook| hook.name)
+    }
+
+    /// Every hook on every rung it has, best first.
+    pub fn ladder() -> impl Iterator<Item = (&'static str, Rung)> {
+        let rungs = |hook: &'static Spec| hook.rungs.iter().map(|&(rung, _)| (hook.name, rung));
+        HOOKS.iter().flat_map(rungs)
+    }
+
+    /// What is worse on its rung, in words; `None` when nothing is.
+    #[must_use]
+    pub fn shortcoming(&self) -> Option<&'static str> {
+        shortcoming(self.name, self.rung)
+    }
+}
+
+/// What is worse about `hook` on `rung` than on the best one, in words.
+#[must_use]
+pub fn shortcoming(hook: &str, rung: Rung) -> Option<&'static str> {
+    match (rung, hook) {
+        (Rung::Syscall, "open") => {
+            Some("32-bit programs are not seen; io_uring is reported when it is asked for")
+        }
+        (Rung::Syscall, "connect") => Some("32-bit programs are not seen"),
+        (Rung::Syscall, _) => Some(
+            "paths are joined as typed, not resolved; 32-bit programs are not seen; \
+                 io_uring is reported when it is asked for",
+        ),
+        (Rung::Lsm, "open") => None,
+        (Rung::Lsm, _) => Some("reported before it is done: it may have failed"),
+        _ => None,
     }
 }
 
 /// Outcome of attaching one hook on one rung.
 #[derive(Clone, Debug)]
 pub struct Trial {
-    /// Tracepoint.
+    /// Hook.
     pub hook: &'static str,
     /// Rung.
     pub rung: Rung,
@@ -67,52 +79,277 @@ pub struct Trial {
     pub result: Result<(), String>,
 }
 
-/// Tracepoints in the order of attaching, with the stem of their program names. Exit
-/// comes first: an exit that is missed would leave a member behind, a fork or exec that
-/// is missed is found by the scan.
-const HOOKS: [(&str, &str); 3] = [
-    ("sched_process_exit", "exit"),
-    ("sched_process_fork", "fork"),
-    ("sched_process_exec", "exec"),
+/// A hook and the ways to attach it, best first.
+struct Spec {
+    name: &'static str,
+    family: Family,
+    rungs: &'static [(Rung, &'static [Point])],
+}
+
+const fn point(program: &'static str, at: At) -> Point {
+    Point { program, at }
+}
+
+/// One program at each of a list of system calls' entries (or exits).
+macro_rules! syscalls {
+    ($program:literal, $($name:literal),+) => {
+        point($program, At::Syscalls(&[$($name),+]))
+    };
+}
+
+macro_rules! tracepoint {
+    ($name:literal, $typed:literal, $raw:literal) => {
+        Spec {
+            name: $name,
+            family: Family::Process,
+            rungs: &[
+                (Rung::TpBtf, &[point($typed, At::BtfTracepoint($name))]),
+                (Rung::RawTp, &[point($raw, At::RawTracepoint($name))]),
+            ],
+        }
+    };
+}
+
+/// In the order of attaching. Exit comes first: an exit that is missed would leave a
+/// member behind, a fork or exec that is missed is found by the scan.
+const HOOKS: &[Spec] = &[
+    tracepoint!("sched_process_exit", "exit_tp_btf", "exit_raw_tp"),
+    tracepoint!("sched_process_fork", "fork_tp_btf", "fork_raw_tp"),
+    tracepoint!("sched_process_exec", "exec_tp_btf", "exec_raw_tp"),
+    Spec {
+        name: "open",
+        family: Family::File,
+        rungs: &[
+            (
+                Rung::Fentry,
+                &[point("open_fentry", At::FunctionExit("security_file_open"))],
+            ),
+            (Rung::Lsm, &[point("open_lsm", At::Lsm("file_open"))]),
+            (
+                Rung::Kprobe,
+                &[point("open_kprobe", At::Kprobe("security_file_open"))],
+            ),
+            (
+                Rung::Syscall,
+                &[syscalls!(
+                    "open_syscall",
+                    "sys_exit_openat",
+                    "sys_exit_open",
+                    "sys_exit_creat",
+                    "sys_exit_openat2",
+                    "sys_exit_open_by_handle_at"
+                )],
+            ),
+        ],
+    },
+    Spec {
+        name: "rename",
+        family: Family::File,
+        rungs: &[
+            (
+                Rung::Fentry,
+                &[
+                    point("rename_end_fentry", At::FunctionExit("vfs_rename")),
+                    point("rename_begin_fentry", At::Function("security_path_rename")),
+                ],
+            ),
+            (
+                Rung::Kprobe,
+                &[
+                    point("change_leave_kprobe", At::Kretprobe("vfs_rename")),
+                    point("change_enter_kprobe", At::Kprobe("vfs_rename")),
+                    point("rename_begin_kprobe", At::Kprobe("security_path_rename")),
+                ],
+            ),
+            (Rung::Lsm, &[point("rename_lsm", At::Lsm("path_rename"))]),
+            (
+                Rung::Syscall,
+                &[
+                    syscalls!(
+                        "change_exit",
+                        "sys_exit_rename",
+                        "sys_exit_renameat",
+                        "sys_exit_renameat2"
+                    ),
+                    syscalls!("rename_enter", "sys_enter_rename"),
+                    syscalls!("renameat_enter", "sys_enter_renameat"),
+                    syscalls!("renameat2_enter", "sys_enter_renameat2"),
+                ],
+            ),
+        ],
+    },
+    Spec {
+        name: "link",
+        family: Family::File,
+        rungs: &[
+            (
+                Rung::Fentry,
+                &[
+                    point("link_end_fentry", At::FunctionExit("vfs_link")),
+                    point("link_begin_fentry", At::Function("security_path_link")),
+                ],
+            ),
+            (
+                Rung::Kprobe,
+                &[
+                    point("change_leave_kprobe", At::Kretprobe("vfs_link")),
+                    point("change_enter_kprobe", At::Kprobe("vfs_link")),
+                    point("link_begin_kprobe", At::Kprobe("security_path_link")),
+                ],
+            ),
+            (Rung::Lsm, &[point("link_lsm", At::Lsm("path_link"))]),
+            (
+                Rung::Syscall,
+                &[
+                    syscalls!("change_exit", "sys_exit_link", "sys_exit_linkat"),
+                    syscalls!("link_enter", "sys_enter_link"),
+                    syscalls!("linkat_enter", "sys_enter_linkat"),
+                ],
+            ),
+        ],
+    },
+    Spec {
+        name: "symlink",
+        family: Family::File,
+        rungs: &[
+            (
+                Rung::Fentry,
+                &[
+                    point("symlink_end_fentry", At::FunctionExit("vfs_symlink")),
+                    point(
+                        "symlink_begin_fentry",
+                        At::Function("security_path_symlink"),
+                    ),
+                ],
+            ),
+            (
+                Rung::Kprobe,
+                &[
+                    point("change_leave_kprobe", At::Kretprobe("vfs_symlink")),
+                    point("change_enter_kprobe", At::Kprobe("vfs_symlink")),
+                    point("symlink_begin_kprobe", At::Kprobe("security_path_symlink")),
+                ],
+            ),
+            (Rung::Lsm, &[point("symlink_lsm", At::Lsm("path_symlink"))]),
+            (
+                Rung::Syscall,
+                &[
+                    syscalls!("change_exit", "sys_exit_symlink", "sys_exit_symlinkat"),
+                    syscalls!("symlink_enter", "sys_enter_symlink"),
+                    syscalls!("symlinkat_enter", "sys_enter_symlinkat"),
+                ],
+            ),
+        ],
+    },
+    Spec {
+        name: "chmod",
+        family: Family::File,
+        rungs: &[
+            (
+                Rung::Fentry,
+                &[
+                    point("chmod_end_fentry", At::FunctionExit("chmod_common")),
+                    point("chmod_begin_fentry", At::Function("security_path_chmod")),
+                ],
+            ),
+            (
+                Rung::Kprobe,
+                &[
+                    point("change_leave_kprobe", At::Kretprobe("chmod_common")),
+                    point("change_enter_kprobe", At::Kprobe("chmod_common")),
+                    point("chmod_begin_kprobe", At::Kprobe("security_path_chmod")),
+                ],
+            ),
+            (Rung::Lsm, &[point("chmod_lsm", At::Lsm("path_chmod"))]),
+            (
+                Rung::Syscall,
+                &[
+                    syscalls!(
+                        "change_exit",
+                        "sys_exit_fchmodat",
+                        "sys_exit_chmod",
+                        "sys_exit_fchmod",
+                        "sys_exit_fchmodat2"
+                    ),
+                    syscalls!("chmod_enter", "sys_enter_chmod"),
+                    syscalls!("fchmod_enter", "sys_enter_fchmod"),
+                    syscalls!(
+                        "fchmodat_enter",
+                        "sys_enter_fchmodat",
+                        "sys_enter_fchmodat2"
+                    ),
+                ],
+            ),
+        ],
+    },
 ];
 
-/// Name of the program for a hook on a rung.
-pub(super) fn program_name(stem: &str, rung: Rung) -> String {
-    format!("{stem}_{rung}")
+/// Rungs to use instead of the best.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Forced {
+    /// For processes.
+    pub process: Option<Rung>,
+    /// For files.
+    pub file: Option<Rung>,
 }
 
-/// Stem of the program of an attached hook.
-pub(super) fn stem(hook: &Hook) -> &'static str {
-    HOOKS
-        .iter()
-        .find(|(name, _)| *name == hook.name)
-        .map_or("", |(_, stem)| stem)
+impl Forced {
+    fn of(self, family: Family) -> Option<Rung> {
+        match family {
+            Family::Process => self.process,
+            Family::File => self.file,
+        }
+    }
 }
 
-/// Attaches every hook on its best rung, or all on `forced`.
-pub(super) fn attach(
+/// What could be attached, and what could not.
+#[derive(Default)]
+pub(super) struct Attachment {
+    /// By name.
+    pub(super) hooks: Vec<Hook>,
+    /// Optional hooks that no rung attaches, and what each answered.
+    pub(super) missing: Vec<(&'static str, String)>,
+    /// Dropped to detach.
+    pub(super) links: Vec<Link>,
+}
+
+/// Attaches every hook on its best rung, or on the forced one.
+pub(super) fn attach_all(
     ebpf: &mut Ebpf,
     btf: &Btf,
-    forced: Option<Rung>,
-) -> Result<Vec<Hook>, ProbeError> {
-    let mut hooks = Vec::new();
-    for (name, stem) in HOOKS {
-        hooks.push(attach_best(ebpf, btf, name, stem, forced)?);
+    forced: Forced,
+) -> Result<Attachment, ProbeError> {
+    let mut attachment = Attachment::default();
+    // Only needed while system calls' tracepoints are looked up.
+    let _tracefs = tracefs::Mount::ensure();
+    for spec in HOOKS {
+        let wanted = forced.of(spec.family);
+        match attach_best(ebpf, btf, spec, wanted) {
+            Ok((hook, links)) => {
+                attachment.hooks.push(hook);
+                attachment.links.extend(links);
+            }
+            Err(reason) if spec.family == Family::Process || wanted.is_some() => {
+                let hook = spec.name;
+                return Err(ProbeError::Hook { hook, reason });
+            }
+            Err(reason) => attachment.missing.push((spec.name, reason)),
+        }
     }
-    hooks.sort_by_key(|hook| hook.name);
-    Ok(hooks)
+    attachment.hooks.sort_by_key(|hook| hook.name);
+    Ok(attachment)
 }
 
-/// Attaches every hook on every rung; all are detached with `ebpf`.
+/// Attaches every hook on every rung, and detaches it again.
 pub(super) fn trials(ebpf: &mut Ebpf, btf: &Btf) -> Vec<Trial> {
     let mut trials = Vec::new();
-    for (hook, stem) in HOOKS {
-        for rung in Rung::ALL {
-            let result = attach_one(ebpf, btf, hook, &program_name(stem, rung), rung);
+    let _tracefs = tracefs::Mount::ensure();
+    for spec in HOOKS {
+        for (rung, points) in spec.rungs {
             trials.push(Trial {
-                hook,
-                rung,
-                result: result.map_err(|error| chain(&error)),
+                hook: spec.name,
+                rung: *rung,
+                result: attach(ebpf, btf, points).map(drop),
             });
         }
     }
@@ -122,52 +359,31 @@ pub(super) fn trials(ebpf: &mut Ebpf, btf: &Btf) -> Vec<Trial> {
 fn attach_best(
     ebpf: &mut Ebpf,
     btf: &Btf,
-    name: &'static str,
-    stem: &str,
+    spec: &Spec,
     forced: Option<Rung>,
-) -> Result<Hook, ProbeError> {
+) -> Result<(Hook, Vec<Link>), String> {
     let mut failures = Vec::new();
-    for rung in Rung::ALL {
+    for &(rung, points) in spec.rungs {
         if forced.is_some_and(|forced| forced != rung) {
             continue;
         }
-        match attach_one(ebpf, btf, name, &program_name(stem, rung), rung) {
-            Ok(()) => {
+        match attach(ebpf, btf, points) {
+            Ok(links) => {
                 let reason = match (forced, failures.is_empty()) {
-                    (Some(_), _) => "forced by --rung".to_owned(),
+                    (Some(_), _) => "forced".to_owned(),
                     (None, true) => "the best rung works".to_owned(),
                     (None, false) => failures.join("; "),
                 };
-                return Ok(Hook { name, rung, reason });
+                let hook = Hook {
+                    name: spec.name,
+                    rung,
+                    reason,
+                    programs: points.iter().map(|point| point.program).collect(),
+                };
+                return Ok((hook, links));
             }
-            Err(error) => failures.push(format!("{rung}: {}", chain(&error))),
+            Err(error) => failures.push(format!("{rung}: {error}")),
         }
     }
-    Err(ProbeError::Hook {
-        hook: name,
-        reason: failures.join("; "),
-    })
-}
-
-fn attach_one(
-    ebpf: &mut Ebpf,
-    btf: &Btf,
-    tracepoint: &str,
-    program: &str,
-    rung: Rung,
-) -> Result<(), ProgramError> {
-    let program: &mut Program = ebpf.program_mut(program).ok_or(ProgramError::NotLoaded)?;
-    match rung {
-        Rung::TpBtf => {
-            let program: &mut BtfTracePoint = program.try_into()?;
-            program.load(tracepoint, btf)?;
-            program.attach()?;
-        }
-        Rung::RawTp => {
-            let program: &mut RawTracePoint = program.try_into()?;
-            program.load()?;
-            program.attach(tracepoint)?;
-        }
-    }
-    Ok(())
+    Err(failures.join("; "))
 }

@@ -56,11 +56,24 @@ fn file_names_lead_to_kinds() {
 
 #[test]
 fn every_name_fits_the_kernel_map_and_is_its_own_stem() {
-    for (name, _) in NAMES {
+    let candidates = SERVERS.iter().flat_map(|server| server.candidates);
+    let all: Vec<_> = stems()
+        .map(|(name, _)| name)
+        .chain(candidates.copied())
+        .collect();
+    for name in &all {
         assert!(name.len() < NAME, "{name}");
         assert_eq!(stem(name.as_bytes()), Some(key(name)), "{name}");
     }
-    assert_eq!(names().count(), NAMES.len());
+    let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+    assert_eq!(distinct.len(), all.len());
+    assert!(all.len() < sensor_common::limit::NAME_ENTRIES as usize / 2);
+}
+
+#[test]
+fn the_table_has_every_kind_once() {
+    let kinds: Vec<_> = SERVERS.iter().map(|server| server.kind).collect();
+    assert_eq!(kinds, ServiceKind::ALL);
 }
 
 #[test]

@@ -31,6 +31,9 @@ pub(super) fn render(alert: &Alert, colour: bool, width: Option<usize>) -> Strin
     page.cut(&mut out, &place(alert));
     out.push('\n');
     lineage(&mut out, &page, alert);
+    for line in object(alert) {
+        page.wrap(&mut out, &line, 11);
+    }
     out.push('\n');
     for (word, text) in remarks(alert) {
         let line = Line::indent(2)
@@ -129,6 +132,43 @@ fn node(relative: &Relative, before: Option<&Relative>, indent: usize) -> Line {
     line
 }
 
+/// What was acted on, below the process that did it.
+fn object(alert: &Alert) -> Vec<Line> {
+    let indent = 2;
+    let verb = format!("{:<9}", alert.event.action);
+    let mut lines = Vec::new();
+    if let Some(file) = &alert.file {
+        let mut line = Line::indent(indent)
+            .span(MARK, &verb)
+            .span(BOLD, &word(&file.path));
+        if let Some(inode) = &file.inode {
+            let owner = inode.owner.as_ref().unwrap_or(&inode.uid);
+            let facts = format!("  {} {owner} {} bytes", inode.mode, inode.size);
+            line = line.span(DIM, &facts);
+        }
+        lines.push(line);
+        let others = [("from", &file.old_path), ("to", &file.target_path)];
+        for (preposition, path) in others {
+            if let Some(path) = path {
+                let line = Line::indent(indent)
+                    .span(MARK, &format!("{preposition:<9}"))
+                    .span(PLAIN, &word(path));
+                lines.push(line);
+            }
+        }
+    }
+    if let Some(to) = &alert.destination {
+        let transport = alert.network.and_then(|network| network.transport);
+        let to = std::net::SocketAddr::new(to.ip, to.port);
+        let line = Line::indent(indent)
+            .span(MARK, &verb)
+            .span(BOLD, &to.to_string())
+            .span(DIM, &format!("  {}", transport.unwrap_or_default()));
+        lines.push(line);
+    }
+    lines
+}
+
 /// The executable, behind the names of what the same process ran before.
 fn program(relative: &Relative) -> String {
     let current = relative
@@ -184,9 +224,15 @@ fn remarks(alert: &Alert) -> Vec<(&'static str, String)> {
     let mut remarks = vec![
         (
             "stdio",
-            format!("{} {} {}", stdio.stdin, stdio.stdout, stdio.stderr),
+            match alert.event.action {
+                "exec" | "connect" => {
+                    format!("{} {} {}", stdio.stdin, stdio.stdout, stdio.stderr)
+                }
+                _ => String::new(),
+            },
         ),
         ("env", argv(&alert.process.env_vars)),
+        ("written", written(alert)),
         ("ATT&CK", techniques.join(" ")),
         (
             "triage",
@@ -206,6 +252,31 @@ fn remarks(alert: &Alert) -> Vec<(&'static str, String)> {
     ];
     remarks.retain(|(_, text)| !text.is_empty());
     remarks
+}
+
+/// Who wrote what it is about.
+fn written(alert: &Alert) -> String {
+    let process = &alert.process;
+    let file = alert
+        .file
+        .as_ref()
+        .and_then(|file| file.written_by.as_ref());
+    let all = [
+        ("the file", file),
+        ("the script", process.script_written_by.as_ref()),
+        ("the program", process.file.written_by.as_ref()),
+    ];
+    let said = all.iter().filter_map(|(what, by)| {
+        let by = by.as_ref()?;
+        let own = alert.service.as_ref().is_some_and(|it| it.id == by.service);
+        let whom = if own {
+            "this service"
+        } else {
+            "another service"
+        };
+        Some(format!("{what} by {whom}, {} s before", by.seconds))
+    });
+    said.collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

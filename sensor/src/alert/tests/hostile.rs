@@ -5,12 +5,12 @@ use std::{collections::HashMap, sync::Arc};
 use proptest::prelude::*;
 
 use super::{
-    super::sample::{Sample, ancestor, program, sample},
+    super::sample::{Sample, ancestor, file_sample, program, sample},
     checked, own,
 };
 use crate::{
-    event::{Args, ExitStatus, Faults, Fd, Program},
-    lineage::Part,
+    event::{Args, ExitStatus, Faults, Fd, File, FileAction, Program},
+    lineage::{Act, Part},
 };
 
 #[test]
@@ -33,6 +33,13 @@ fn the_worst_case_fits() {
     own.filename = format!("x{long}").into();
     own.faults = Faults(u32::MAX);
     own.env = vec![(long.as_str().into(), long.as_str().into()); 4];
+    let Act::File(act) = file_sample().subject.act else {
+        unreachable!("the sample is about a file");
+    };
+    let mut act = File::clone(&act);
+    (act.path, act.other) = (long.as_str().into(), Some(format!("\u{1b}{long}").into()));
+    act.faults = Faults(u32::MAX);
+    sample.subject.act = Act::File(Arc::new(act));
     let rule = &mut sample.rule;
     for text in [
         &mut rule.name,
@@ -101,7 +108,7 @@ fn lossy() -> impl Strategy<Value = String> {
 prop_compose! {
     fn hostile_sample()(
         own in hostile_program(), programs in prop::collection::vec(hostile_program(), 1..4),
-        ancestors in 0_usize..32, chain in 0_usize..7, lost: u64, time: u64, offset: i64,
+        path in hostile(), other in hostile(), is_file: bool, link: bool, ancestors in 0_usize..32, chain in 0_usize..7, lost: u64, time: u64, offset: i64,
         texts in prop::collection::vec(lossy(), 14), fields in prop::collection::vec((lossy(), lossy()), 0..12),
         many in prop_oneof![4 => 0_usize..4, 1 => Just(100_usize)],
     ) -> Sample {
@@ -118,6 +125,14 @@ prop_compose! {
         sample.subject.lineage.elided = u32::MAX;
         sample.subject.creator = sample.subject.lineage.ancestors.first().cloned();
         sample.subject.program = Arc::new(own);
+        if is_file && let Act::File(act) = file_sample().subject.act {
+            let mut act = File::clone(&act);
+            (act.path, act.other) = (path.into(), Some(other.into()));
+            if link {
+                act.action = FileAction::Symlink;
+            }
+            sample.subject.act = Act::File(Arc::new(act));
+        }
         (sample.subject.lost_events, sample.subject.stamp.time_ns) = (lost, time);
         let mut texts = texts.into_iter();
         let mut text = || texts.next().unwrap();

@@ -1,0 +1,230 @@
+//! What rules ask of an act on a file or a socket, and of the process that acts, beyond
+//! what records say: kinds and places of paths, who wrote a file, how a process came to
+//! where it stands.
+
+use super::{filetype, interpreter, place, preload, program, view::View};
+use crate::{
+    event::{File, FileAction, Socket, Written},
+    lineage::{Act, Part, Subject},
+};
+
+/// Package managers, by the names of their executables.
+const PACKAGE_MANAGERS: &[&str] = &[
+    "dpkg",
+    "apt",
+    "apt-get",
+    "aptitude",
+    "unattended-upgrade",
+    "rpm",
+    "dnf",
+    "dnf5",
+    "microdnf",
+    "yum",
+    "zypper",
+    "apk",
+    "pacman",
+    "packagekitd",
+];
+
+/// Programs through which people come in, or become root.
+const ENTRANCES: &[&str] = &[
+    "sshd",
+    "sshd-session",
+    "login",
+    "sudo",
+    "sudo-rs",
+    "su",
+    "doas",
+    "pkexec",
+    "agetty",
+];
+
+/// A process this old, ns, was not forked to exec at once.
+const SETTLED_NS: u64 = 1_000_000_000;
+
+impl<'s> View<'s> {
+    pub(super) fn file(&self) -> Option<&'s File> {
+        match &self.subject.act {
+            Act::File(file) => Some(file),
+            _ => None,
+        }
+    }
+
+    pub(super) fn socket(&self) -> Option<&'s Socket> {
+        match &self.subject.act {
+            Act::Socket(socket) => Some(socket),
+            _ => None,
+        }
+    }
+
+    /// Real uid at the act.
+    pub(super) fn uid(&self) -> u32 {
+        match &self.subject.act {
+            Act::Exec => self.program().cred.uid,
+            Act::File(file) => file.uid,
+            Act::Socket(socket) => socket.uid,
+        }
+    }
+
+    /// The name the act is about. Of two that were exchanged, the one that says more.
+    pub(super) fn target(&self) -> Option<&'s [u8]> {
+        let file = self.file()?;
+        let other = file
+            .other
+            .as_ref()
+            .filter(|_| file.action == FileAction::Exchange);
+        let telling = |path: &[u8]| filetype::kinds(program::basename(path)) != 0;
+        Some(match other {
+            Some(other) if !telling(&file.path) && telling(other) => other,
+            _ => &file.path,
+        })
+    }
+
+    /// Last component of [`View::target`].
+    pub(super) fn target_name(&self) -> Option<&'s [u8]> {
+        self.target().map(program::basename)
+    }
+
+    pub(super) fn kinds(&self) -> u32 {
+        *self
+            .kinds
+            .get_or_init(|| self.target_name().map_or(0, filetype::kinds))
+    }
+
+    pub(super) fn places(&self) -> u32 {
+        *self
+            .places
+            .get_or_init(|| self.target().map_or(0, place::places))
+    }
+
+    /// Places of the script an exec runs, or of its executable when it runs none.
+    pub(super) fn program_places(&self) -> u32 {
+        let program = self.program();
+        match interpreter::script(program, self.program_name().as_bytes()) {
+            Some(script) => place::places(&script),
+            None => place::places(&program.image.path),
+        }
+    }
+
+    /// The act made this name: a new file, a rename, a link.
+    pub(super) fn makes_name(&self) -> Option<bool> {
+        let file = self.file()?;
+        Some(match file.action {
+            FileAction::Write => file.created,
+            FileAction::Rename | FileAction::Exchange | FileAction::Link | FileAction::Symlink => {
+                true
+            }
+            FileAction::Read | FileAction::Chmod => false,
+        })
+    }
+
+    /// The file is the script its reader runs.
+    pub(super) fn is_own_script(&self) -> Option<bool> {
+        let path = &self.file()?.path;
+        let script = interpreter::script(self.program(), self.program_name().as_bytes());
+        Some(script.is_some_and(|script| *script == **path))
+    }
+
+    /// Who wrote the file acted on.
+    pub(super) fn target_written(&self) -> Option<Written> {
+        self.file()?.written
+    }
+
+    /// Who wrote what an exec runs: the executable, or its script.
+    pub(super) fn program_written(&self) -> Option<Written> {
+        let both = [self.program().written, self.subject.script_written];
+        let mine = both.iter().flatten().find(|it| self.is_same(**it));
+        mine.or_else(|| both.iter().flatten().next()).copied()
+    }
+
+    /// Written by the service it happened under.
+    pub(super) fn is_same(&self, written: Written) -> bool {
+        let ancestors = &self.subject.lineage.ancestors;
+        self.service().is_some_and(|it| it.id == written.root)
+            || ancestors.iter().any(|it| it.id == written.root)
+    }
+
+    /// Part that the process itself has in its service.
+    pub(super) fn part(&self) -> Option<Part> {
+        self.service()?;
+        self.subject.lineage.ancestors.last().map(|own| own.part)
+    }
+
+    /// Root works through a package manager, outside every service.
+    pub(super) fn is_packaging(&self) -> bool {
+        let own = &self.program().image.path;
+        let name = program::basename(own);
+        self.service().is_none()
+            && self.uid() == 0
+            && (self.has_ancestor(PACKAGE_MANAGERS)
+                || is_one_of(name, PACKAGE_MANAGERS) && own.starts_with(b"/usr/"))
+    }
+
+    /// Somebody who came in by a login works, outside every service.
+    pub(super) fn is_administering(&self) -> bool {
+        self.service().is_none() && self.has_ancestor(ENTRANCES)
+    }
+
+    fn has_ancestor(&self, names: &[&str]) -> bool {
+        let ancestors = self.subject.lineage.ancestors.iter().rev().skip(1);
+        let programs = ancestors.flat_map(|it| it.chain.iter().chain(&it.program));
+        programs
+            .into_iter()
+            .any(|program| is_one_of(program.image.name(), names))
+    }
+
+    /// Variables that load something, new in this exec.
+    pub(super) fn preloads(&self) -> Vec<&'s bstr::BStr> {
+        preload::added(self.subject)
+    }
+}
+
+fn is_one_of(name: &[u8], list: &[&str]) -> bool {
+    list.iter().any(|known| known.as_bytes() == name)
+}
+
+/// Its creator had ended, and another process was its parent, when it exec'ed.
+pub(super) fn is_reparented(subject: &Subject) -> bool {
+    let Some(creator) = &subject.creator else {
+        return false;
+    };
+    creator.exit.is_some() && subject.parent.is_some_and(|parent| parent != creator.id)
+}
+
+/// Orphaned on purpose: its creator was forked only to fork it and end, or it is in a
+/// session of its own by `setsid`.
+pub(super) fn is_daemonised(subject: &Subject) -> bool {
+    let Some(creator) = subject.creator.as_ref().filter(|_| is_reparented(subject)) else {
+        return false;
+    };
+    let own = subject.lineage.ancestors.last();
+    let chain = own.map_or(&[][..], |own| &own.chain);
+    let by_setsid = chain.iter().any(|it| it.image.name() == "setsid");
+    by_setsid || creator.chain.is_empty() && chain.len() <= 1
+}
+
+/// A process of the service itself became another program, without a fork for it.
+///
+/// Masters fork their workers, which exec nothing; a helper that a master forks execs at
+/// once, as the user the master is.
+pub(super) fn is_in_place(subject: &Subject) -> bool {
+    let Some(service) = &subject.service else {
+        return false;
+    };
+    if subject.own_image || subject.spawn_root != subject.process {
+        return false;
+    }
+    let own = subject.lineage.ancestors.last();
+    if subject.process == service.id {
+        return own.is_some_and(|own| own.part == Part::Descendant);
+    }
+    let first = own.is_none_or(|own| own.chain.len() <= 1);
+    let age = subject
+        .stamp
+        .time_ns
+        .saturating_sub(subject.process.start_ns);
+    subject.creator.as_ref().is_some_and(|creator| {
+        let dropped = creator.uid == 0 && subject.program.cred.uid != 0;
+        creator.part == Part::Master && first && (dropped || age >= SETTLED_NS)
+    })
+}

@@ -1,0 +1,419 @@
+//! Where a path lies: web roots, upload and cache directories, places of modules, cron
+//! tables and the like.
+//!
+//! From the text of the path alone, letters of any case alike. Classes that accuse go by
+//! any component; those that make an alert milder (cache, work) are narrow, and a path
+//! that also lies in an upload directory never has them.
+
+use std::borrow::Cow;
+
+use bstr::ByteSlice;
+
+use super::filetype::{self, kind};
+
+/// Places, as bits.
+pub(super) mod place {
+    /// Served to browsers, by convention.
+    pub(in crate::detect) const WEB_ROOT: u32 = 1;
+    /// In a web root, where visitors' files are kept.
+    pub(in crate::detect) const UPLOAD: u32 = 1 << 1;
+    /// Where frameworks keep compiled templates, or unpack updates.
+    pub(in crate::detect) const CACHE: u32 = 1 << 2;
+    /// Where a Java server deploys applications.
+    pub(in crate::detect) const DEPLOY: u32 = 1 << 3;
+    /// Where a Java server compiles pages.
+    pub(in crate::detect) const WORK: u32 = 1 << 4;
+    /// Tables of cron and at.
+    pub(in crate::detect) const CRON: u32 = 1 << 5;
+    /// Modules, extensions and plugins of servers.
+    pub(in crate::detect) const MODULE: u32 = 1 << 6;
+    /// Configuration of servers.
+    pub(in crate::detect) const CONFIGURATION: u32 = 1 << 7;
+    /// Where only packages and administrators install.
+    pub(in crate::detect) const SYSTEM: u32 = 1 << 8;
+    /// Writable by everybody.
+    pub(in crate::detect) const TEMPORARY: u32 = 1 << 9;
+    /// CGI programs, by convention.
+    pub(in crate::detect) const CGI: u32 = 1 << 10;
+}
+
+/// Words of `Target.Place`.
+pub(super) const WORDS: &[(u32, &str)] = &[
+    (place::WEB_ROOT, "web_root"),
+    (place::UPLOAD, "upload"),
+    (place::CACHE, "cache"),
+    (place::DEPLOY, "deploy"),
+    (place::WORK, "work"),
+    (place::CRON, "cron"),
+    (place::MODULE, "module"),
+    (place::CONFIGURATION, "configuration"),
+    (place::SYSTEM, "system"),
+    (place::TEMPORARY, "temporary"),
+    (place::CGI, "cgi"),
+];
+
+/// Beginnings of paths.
+const PREFIXES: &[(u32, &[&str])] = &[
+    (
+        place::WEB_ROOT,
+        &[
+            "/var/www/",
+            "/srv/www/",
+            "/srv/http/",
+            "/usr/share/nginx/",
+            "/usr/share/caddy/",
+            "/usr/share/webapps/",
+            "/usr/share/zabbix/",
+            "/usr/share/phpmyadmin/",
+            "/usr/share/cacti/",
+            "/usr/share/nagios",
+            "/usr/share/webmin/",
+            "/usr/local/lsws/",
+            "/usr/local/nginx/",
+            "/usr/local/apache",
+            "/usr/local/openresty/",
+            "/usr/local/httpd/",
+            "/usr/local/cpanel/",
+            "/usr/local/psa",
+            "/var/lib/nginx/",
+            "/var/lib/roundcube/",
+            "/opt/bitnami/",
+            "/opt/psa/",
+            "/app/",
+        ],
+    ),
+    (
+        place::DEPLOY,
+        &[
+            "/var/lib/tomcat",
+            "/usr/share/tomcat",
+            "/usr/local/tomcat",
+            "/opt/tomcat",
+            "/opt/apache-tomcat",
+            "/usr/sap/",
+        ],
+    ),
+    (
+        place::CRON,
+        &[
+            "/var/spool/cron/",
+            "/var/spool/at/",
+            "/var/spool/atjobs/",
+            "/etc/cron.",
+            "/etc/crontab",
+            "/etc/anacrontab",
+        ],
+    ),
+    (
+        place::MODULE,
+        &[
+            "/usr/lib/nginx/modules/",
+            "/usr/lib64/nginx/modules/",
+            "/usr/share/nginx/modules",
+            "/etc/nginx/modules-",
+            "/usr/lib/apache2/modules/",
+            "/usr/lib64/httpd/modules/",
+            "/usr/local/apache2/modules/",
+            "/etc/apache2/mods-",
+            "/usr/lib/php",
+            "/usr/lib64/php",
+            "/usr/local/lib/php/",
+            "/usr/lib/mysql/plugin/",
+            "/usr/lib64/mysql/plugin/",
+            "/usr/lib/postgresql/",
+            "/usr/lib64/pgsql/",
+            "/usr/pgsql-",
+            "/usr/share/tomcat",
+        ],
+    ),
+    (
+        place::CONFIGURATION,
+        &[
+            "/etc/nginx/",
+            "/etc/apache2/",
+            "/etc/httpd/",
+            "/etc/php",
+            "/etc/tomcat",
+            "/etc/lighttpd/",
+            "/etc/caddy/",
+            "/etc/haproxy/",
+            "/etc/uwsgi/",
+            "/usr/local/etc/php",
+            "/usr/local/nginx/conf/",
+            "/usr/local/apache2/conf/",
+        ],
+    ),
+    (
+        place::SYSTEM,
+        &[
+            "/usr/",
+            "/bin/",
+            "/sbin/",
+            "/opt/",
+            "/lib/",
+            "/lib32/",
+            "/lib64/",
+            "/nix/store/",
+            "/snap/",
+        ],
+    ),
+    (
+        place::TEMPORARY,
+        &[
+            "/tmp/",
+            "/var/tmp/",
+            "/dev/",
+            "/run/",
+            "/var/run/",
+            "/var/lock/",
+            "/var/mail/",
+            "/var/spool/",
+            "/var/log/",
+            "/var/crash/",
+            "/proc/",
+            "/var/lib/php/",
+        ],
+    ),
+    (place::CGI, &["/usr/lib/cgi-bin/"]),
+];
+
+/// Components of directories, wherever they stand.
+const COMPONENTS: &[(u32, &[&str])] = &[
+    (
+        place::WEB_ROOT,
+        &[
+            "htdocs",
+            "httpdocs",
+            "httpsdocs",
+            "public_html",
+            "private_html",
+            "www",
+            "html",
+            "wwwroot",
+            "webroot",
+            "cgi-bin",
+            "public",
+            "vhost",
+            "vhosts",
+            "fileadmin",
+            "custom_apps",
+            "wp-content",
+            "wp-admin",
+            "wp-includes",
+            "webapps",
+        ],
+    ),
+    (
+        place::WEB_ROOT | place::UPLOAD,
+        &[
+            "upload",
+            "uploads",
+            "uploaded",
+            "userfiles",
+            "attachments",
+            "images",
+            "media",
+            "avatars",
+        ],
+    ),
+    (
+        place::DEPLOY,
+        &[
+            "webapps",
+            "deployments",
+            "autodeploy",
+            "dropins",
+            "installedapps",
+            "user_projects",
+        ],
+    ),
+    (place::CGI, &["cgi-bin"]),
+];
+
+/// Components that mean uploads within a web root only.
+const UPLOADS_WITHIN: &[&str] = &["files", "img", "image", "photos", "pictures", "tmp", "temp"];
+
+/// Beginnings of components of Java servers' homes.
+const HOMES: &[&str] = &["wildfly", "jboss", "glassfish", "payara", "resin", "jetty"];
+
+/// Where frameworks compile templates to: no browser is served from there.
+const CACHES: &[&str] = &["/var/cache/", "/storage/framework/", "/bootstrap/cache/"];
+
+/// The same, but beside what is served: names must look made up by a program.
+const HASHED_CACHES: &[&str] = &["/templates_c/", "/files/php/twig/", "/cache/twig/"];
+
+/// Where content management systems unpack updates before they move them into place.
+const STAGING: &[&str] = &["/wp-content/upgrade/", "/wp-content/upgrade-temp-backup/"];
+
+/// Where Java servers compile pages to.
+const WORK: &[&str] = &["/work/catalina/", "/org/apache/jsp/"];
+
+/// Places of a path.
+pub(super) fn places(path: &[u8]) -> u32 {
+    let path = folded(path);
+    let path = path.to_ascii_lowercase();
+    let mut places = 0;
+    for (place, prefixes) in PREFIXES {
+        if prefixes.iter().any(|it| path.starts_with(it.as_bytes())) {
+            places |= place;
+        }
+    }
+    let end = path.rfind_byte(b'/').unwrap_or(0);
+    let directory = path.get(..end).unwrap_or_default();
+    places |= by_component(directory, places);
+    if places & place::UPLOAD == 0 {
+        places |= by_sequence(&path);
+    }
+    if path.starts_with(b"/home/") && directory.contains_str("/domains/") {
+        places |= place::WEB_ROOT;
+    }
+    places
+}
+
+fn by_component(directory: &[u8], prefixes: u32) -> u32 {
+    let mut places = 0;
+    let mut within = prefixes & place::WEB_ROOT != 0;
+    for component in directory.split_str("/").filter(|it| !it.is_empty()) {
+        if within && is_one_of(component, UPLOADS_WITHIN) {
+            places |= place::UPLOAD;
+        }
+        for (place, components) in COMPONENTS {
+            if is_one_of(component, components) {
+                places |= place;
+            }
+        }
+        within |= places & place::WEB_ROOT != 0;
+        if HOMES
+            .iter()
+            .any(|home| component.starts_with(home.as_bytes()))
+        {
+            places |= place::DEPLOY;
+        }
+        if component == b"plugin" && directory.contains_str("/mysql") {
+            places |= place::MODULE;
+        }
+    }
+    places
+}
+
+fn by_sequence(path: &[u8]) -> u32 {
+    let inside = |list: &[&str]| {
+        list.iter()
+            .any(|it| path.find(it.as_bytes()).is_some_and(|at| at > 0))
+    };
+    let name = path.rsplit_once_str("/").map_or(path, |(_, name)| name);
+    let mut places = 0;
+    if inside(CACHES) || inside(STAGING) || inside(HASHED_CACHES) && is_made_up(name) {
+        places |= place::CACHE;
+    }
+    if inside(WORK) && is_compiled(name) {
+        places |= place::WORK;
+    }
+    places
+}
+
+fn is_one_of(component: &[u8], list: &[&str]) -> bool {
+    list.iter().any(|known| known.as_bytes() == component)
+}
+
+/// Thirty-two or more hexadecimal digits in a row: no person names a file so.
+fn is_made_up(name: &[u8]) -> bool {
+    let mut run = 0;
+    name.iter().any(|byte| {
+        run = if byte.is_ascii_hexdigit() { run + 1 } else { 0 };
+        run >= 32
+    })
+}
+
+/// What compiling a page leaves: `x_jsp.java`, `x_jsp.class`, `x_jsp$1.class`.
+fn is_compiled(name: &[u8]) -> bool {
+    name.ends_with(b".java") || filetype::kinds(name) == kind::CLASS
+}
+
+/// `.` and `..` folded by text, for paths that were joined and not resolved.
+pub(super) fn folded(path: &[u8]) -> Cow<'_, [u8]> {
+    if !path.contains_str("/.") && !path.contains_str("//") {
+        return Cow::Borrowed(path);
+    }
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in path.split_str("/") {
+        match part {
+            b"" | b"." => {}
+            b".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    let mut folded = vec![b'/'];
+    folded.extend(bstr::join("/", parts));
+    Cow::Owned(folded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(path: &str) -> Vec<&'static str> {
+        let places = places(path.as_bytes());
+        let set = WORDS.iter().filter(|(bit, _)| places & bit != 0);
+        set.map(|(_, word)| *word).collect()
+    }
+
+    #[test]
+    fn places_of_paths() {
+        for (path, expected) in [
+            ("/var/www/html/x.php", &["web_root"][..]),
+            ("/var/www/html/uploads/x.php", &["web_root", "upload"]),
+            ("/VAR/WWW/html/Uploads/x.php", &["web_root", "upload"]),
+            ("/srv/shop/public/x.php", &["web_root"]),
+            ("/home/u/public_html/tmp/x.php", &["web_root", "upload"]),
+            ("/home/u/domains/x.org/x.php", &["web_root"]),
+            ("/var/www/html/../../lib/x.php", &[]),
+            ("/tmp/x.php", &["temporary"]),
+            ("/srv/uploads", &[]),
+            ("/srv/app/var/cache/prod/Foo.php", &["cache"]),
+            ("/var/cache/x.php", &[]),
+            (
+                "/var/www/html/uploads/var/cache/x.php",
+                &["web_root", "upload"],
+            ),
+            ("/srv/a/templates_c/x.php", &[]),
+            (
+                "/srv/a/templates_c/0123456789abcdef0123456789abcdef01234567_0.file.a.tpl.php",
+                &["cache"],
+            ),
+            (
+                "/var/www/html/wp-content/upgrade/a/x.php",
+                &["web_root", "cache"],
+            ),
+            (
+                "/var/lib/tomcat10/webapps/ROOT/x.jsp",
+                &["web_root", "deploy"],
+            ),
+            (
+                "/var/lib/tomcat10/work/Catalina/localhost/ROOT/org/apache/jsp/x_jsp.class",
+                &["deploy", "work"],
+            ),
+            (
+                "/var/lib/tomcat10/work/Catalina/localhost/x.jsp",
+                &["deploy"],
+            ),
+            (
+                "/opt/wildfly-30/standalone/deployments/x.war",
+                &["deploy", "system"],
+            ),
+            ("/etc/cron.d/x", &["cron"]),
+            ("/var/spool/cron/crontabs/root", &["cron", "temporary"]),
+            ("/usr/lib/php/20220829/x.so", &["module", "system"]),
+            (
+                "/etc/apache2/mods-enabled/x.load",
+                &["module", "configuration"],
+            ),
+            ("/usr/lib/cgi-bin/x.pl", &["web_root", "system", "cgi"]),
+            ("[...]/uploads/x.php", &["web_root", "upload"]),
+            ("", &[]),
+            ("x", &[]),
+        ] {
+            assert_eq!(words(path), expected, "{path}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Fields of execs that are made of more than the record: what an interpreter was told,
+//! who wrote what runs, what the environment adds, how the process came to be orphaned.
+
+use bstr::{BStr, ByteSlice};
+use rsigma_eval::EventValue;
+
+use super::{
+    super::{
+        category::Category::Process,
+        deed,
+        field::{
+            Field,
+            Kind::{Bool, List, Number, Text},
+        },
+        interpreter, place, preload,
+    },
+    flag, large, word, words,
+};
+
+const NS: u64 = 1_000_000_000;
+
+fn names<'v>(names: Vec<&'v BStr>) -> Option<EventValue<'v>> {
+    let texts: Vec<_> = names
+        .into_iter()
+        .map(|name| EventValue::Str(name.to_str_lossy()))
+        .collect();
+    (!texts.is_empty()).then_some(EventValue::Array(texts))
+}
+
+/// See the module.
+pub(in crate::detect) const FIELDS: &[Field] = &[
+    Field::new(
+        "Service.Part",
+        Text,
+        "Part of the process itself in its service: master, worker, both or descendant",
+        |v| word(v.part()?.name()),
+    ),
+    Field::new(
+        "Service.JndiConnect",
+        Number,
+        "Seconds since the Java service connected to a directory server: port 389, 636, 1389 or 1099, not loopback",
+        |v| large(v.evidence.jndi_age_ns? / NS),
+    )
+    .only(Process),
+    Field::new(
+        "Lineage.PackageManager",
+        Bool,
+        "Root works through a package manager, outside every service",
+        |v| flag(v.is_packaging()),
+    ),
+    Field::new(
+        "Lineage.Administrator",
+        Bool,
+        "Somebody who logged in (sshd, login, sudo, su) works, outside every service",
+        |v| flag(v.is_administering()),
+    ),
+    Field::new(
+        "Lineage.Reparented",
+        Bool,
+        "The process that forked this one had ended before this exec",
+        |v| flag(deed::is_reparented(v.subject)),
+    )
+    .only(Process),
+    Field::new(
+        "Lineage.Daemonised",
+        Bool,
+        "Reparented on purpose: by a fork that only forked again, or by setsid",
+        |v| flag(deed::is_daemonised(v.subject)),
+    )
+    .only(Process),
+    Field::new(
+        "Exec.InPlace",
+        Bool,
+        "A process of the service itself became this program, no child of its",
+        |v| flag(deed::is_in_place(v.subject)),
+    )
+    .only(Process),
+    Field::new(
+        "Exec.Interpreter",
+        Bool,
+        "The program is an interpreter of a language, no shell",
+        |v| flag(interpreter::is_interpreter(v.program_name().as_bytes())),
+    ),
+    Field::new(
+        "Exec.Code",
+        Bool,
+        "An interpreter, no shell, was given code as an argument (python -c, perl -e, php -r)",
+        |v| flag(interpreter::has_code(v.program(), v.program_name().as_bytes())),
+    ),
+    Field::new(
+        "Exec.CodeFromInput",
+        Bool,
+        "An interpreter, no shell, runs what comes through a pipe, a socket or a file on descriptor 0",
+        |v| flag(interpreter::is_fed(v.program(), v.program_name().as_bytes())),
+    ),
+    Field::new(
+        "Exec.Place",
+        List,
+        "Where the script, or else the executable, lies; words of Target.Place",
+        |v| words(v.program_places(), place::WORDS),
+    )
+    .only(Process),
+    Field::new(
+        "Exec.WrittenByService",
+        Bool,
+        "A service wrote, renamed, linked or made executable what runs: the executable, or the script (its #! or an interpreter's argument)",
+        |v| flag(v.program_written().is_some()),
+    )
+    .only(Process),
+    Field::new(
+        "Exec.WrittenBySame",
+        Bool,
+        "The same, by the service it happens under",
+        |v| flag(v.program_written().is_some_and(|it| v.is_same(it))),
+    )
+    .only(Process),
+    Field::new(
+        "Exec.WrittenAge",
+        Number,
+        "Seconds since then",
+        |v| large(v.program_written()?.age_ns / NS),
+    )
+    .only(Process),
+    Field::new(
+        "Exec.Preload",
+        List,
+        "Variables that make a program load or run something, new in this exec; values in directories of packages are let pass",
+        |v| names(v.preloads()),
+    )
+    .only(Process),
+    Field::new(
+        "Exec.PreloadWritten",
+        Bool,
+        "A service wrote the library that such a variable names",
+        |v| flag(v.evidence.preload.is_some()),
+    )
+    .only(Process),
+    Field::new(
+        "Exec.EnvFunction",
+        List,
+        "Variables whose value begins like a shell function, but for those that shells export",
+        |v| names(preload::functions(v.program())),
+    )
+    .only(Process),
+];

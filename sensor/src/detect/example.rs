@@ -177,6 +177,9 @@ pub(super) enum Link {
         argv: Vec<String>,
         #[serde(default)]
         before: Vec<String>,
+        /// It was forked and never exec'ed itself.
+        #[serde(default)]
+        forked: bool,
     },
 }
 

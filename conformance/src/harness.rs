@@ -196,11 +196,11 @@ impl Sensor {
         };
         probe.self_test().context("the sensor's self-test")?;
         // Servers of others are not followed: nobody looks at their records.
-        let nobody = Judge {
+        let judge = Judge {
             look: &|_| Found::Other,
             same: &|_, _| false,
         };
-        probe.seed(false, &nobody).context("seed the sensor")?;
+        probe.seed(false, &judge).context("seed the sensor")?;
         let counts = probe.counters();
         let (ring, file_ring, attached) = probe.split();
         Ok(Ok(Self {

@@ -97,8 +97,7 @@ pub(crate) fn compare(program: &Program, rung: Rung, run: &Run) -> Verdict {
     let mut missing = 0;
     lifecycle::View::new(run).compare(run, &mut differences, &mut missing);
     let mut invisible = false;
-    let unwatched = program.files && !rung::FILE.contains(&rung);
-    if program.files && !unwatched {
+    if program.files {
         let unseen = file::compare(run, &mut differences);
         invisible = !unseen.is_empty() && rung::is_blind(program.name, rung);
         if !invisible {
@@ -108,9 +107,7 @@ pub(crate) fn compare(program: &Program, rung: Rung, run: &Run) -> Verdict {
     if let Err(error) = losses(program, run, missing) {
         differences.push(format!("{error:#}"));
     }
-    if differences.is_empty() && unwatched {
-        Verdict::skip("the sensor has no file events yet")
-    } else if differences.is_empty() && invisible {
+    if differences.is_empty() && invisible {
         Verdict::NotVisible
     } else if differences.is_empty() {
         Verdict::Pass

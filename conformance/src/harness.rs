@@ -7,7 +7,7 @@
 use std::{
     fs::{self, File},
     io::{Read as _, Seek as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
     thread,
@@ -18,15 +18,14 @@ use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use sensor::{
     event::{Event, Lost},
-    probe::{Attached, Counters, KERNEL_BTF, Options, Probe, Rung},
+    probe::{Attached, Counters, Probe, ProbeError, Rung},
     ring::{Read, Ring},
-    service,
 };
 use sensor_common::counter::Counter;
 use serde::Serialize;
 
 use crate::{
-    answer, base,
+    answer,
     compare::{self, Verdict},
     ledger::{Line, Who},
     program::{ALL, Program, SERVER},
@@ -81,9 +80,32 @@ pub(crate) struct Run {
     pub(crate) root: u32,
 }
 
+/// The directory of a run, removed at its end.
+struct Base(PathBuf);
+
+impl Base {
+    fn new(place: Option<PathBuf>) -> Result<Self> {
+        let place = place.unwrap_or_else(std::env::temp_dir);
+        let path = place.join(format!("lineage-conformance-{}", std::process::id()));
+        let mut builder = fs::DirBuilder::new();
+        // Another's directory is no place for programs that run as root.
+        builder
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| format!("create {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Base {
+    fn drop(&mut self) {
+        let _gone = fs::remove_dir_all(&self.0);
+    }
+}
+
 /// The attached sensor.
 struct Sensor {
-    ring: Ring,
+    rings: [Ring; 2],
     attached: Attached,
     counts: std::sync::Arc<Counters>,
     events: Vec<Event>,
@@ -94,30 +116,33 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     let chosen = choose(args)?;
     let lock = File::create(LOCK).with_context(|| format!("create {LOCK}"))?;
     lock.lock().with_context(|| format!("lock {LOCK}"))?;
-    let base = tempfile::Builder::new()
-        .prefix("lineage-conformance-")
-        .tempdir_in(base(args.dir.clone()))
-        .context("create a directory for the programs")?;
+    let base = Base::new(args.dir.clone())?;
     // Orphans of a program come here, so that its end can be waited for.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .context("become a subreaper")?;
-    let server = base.path().join(SERVER);
+    let server = base.0.join(SERVER);
     fs::copy("/proc/self/exe", &server).context("copy this executable")?;
-    let (files, processes): (Vec<_>, Vec<_>) = chosen
-        .into_iter()
-        .partition(|program| program.files && !rung::FILE.is_empty());
-    let mut failed = false;
+    let (files, processes): (Vec<_>, Vec<_>) =
+        chosen.into_iter().partition(|program| program.files);
+    let mut good = true;
     for (rungs, programs) in [(rung::PROCESS, processes), (rung::FILE, files)] {
         for rung in rungs {
             if args.rung.is_none_or(|wanted| wanted == *rung) && !programs.is_empty() {
-                failed |= !on_rung(*rung, &programs, &server)?;
+                match Sensor::start(*rung)? {
+                    Ok(sensor) => good &= on_rung(sensor, *rung, &programs, &server)?,
+                    Err(why) => {
+                        eprintln!("conformance: this kernel has no rung {rung}: {why}");
+                        // In a virtual machine every rung must work; so must one asked for.
+                        good &= !args.vm && args.rung.is_none();
+                    }
+                }
             }
         }
     }
-    Ok(if failed {
-        ExitCode::FAILURE
-    } else {
+    Ok(if good {
         ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     })
 }
 
@@ -131,16 +156,18 @@ fn choose(args: &Args) -> Result<Vec<&'static Program>> {
         let named = args.only.iter().any(|name| name == program.name);
         let excepted = args.except.iter().any(|name| name == program.name);
         let allowed = args.vm || !program.vm_only;
-        // Without a rung for files only who asks for such a program gets its ledger checked.
-        let useful = named || !program.files || !rung::FILE.is_empty();
-        allowed && useful && !excepted && (named || args.only.is_empty())
+        allowed && !excepted && (named || args.only.is_empty())
     };
     Ok(ALL.iter().filter(wanted).collect())
 }
 
 /// `true` when nothing failed.
-fn on_rung(rung: Rung, programs: &[&'static Program], server: &Path) -> Result<bool> {
-    let mut sensor = Sensor::start(rung)?;
+fn on_rung(
+    mut sensor: Sensor,
+    rung: Rung,
+    programs: &[&'static Program],
+    server: &Path,
+) -> Result<bool> {
     let mut good = true;
     for program in programs {
         let started = Instant::now();
@@ -160,44 +187,42 @@ fn on_rung(rung: Rung, programs: &[&'static Program], server: &Path) -> Result<b
 }
 
 impl Sensor {
-    fn start(on: Rung) -> Result<Self> {
-        let options = Options {
-            btf: KERNEL_BTF.into(),
-            host_scope: false,
-            rung: Some(on),
-            overrides: Vec::new(),
-            names: service::names().collect(),
-            log: None,
+    /// Attaches on this rung, or says why this kernel has no such rung.
+    fn start(on: Rung) -> Result<Result<Self, String>> {
+        let mut probe = match Probe::start(&rung::options(Some(on))) {
+            Ok(probe) => probe,
+            Err(refused @ ProbeError::Hook { .. }) => return Ok(Err(refused.to_string())),
+            Err(error) => return Err(error).context("attach the sensor"),
         };
-        let mut probe =
-            Probe::start(&options).with_context(|| format!("attach the sensor on rung {on}"))?;
         probe.self_test().context("the sensor's self-test")?;
         // Servers of others are not followed: nobody looks at their records.
         probe.seed(false, &|_| None).context("seed the sensor")?;
         let counts = probe.counters();
-        let (ring, attached) = probe.split();
-        Ok(Self {
-            ring,
+        let (ring, file_ring, attached) = probe.split();
+        Ok(Ok(Self {
+            rings: [ring, file_ring],
             attached,
             counts,
             events: Vec::new(),
             lost: 0,
-        })
+        }))
     }
 
     fn drain(&mut self) {
-        while let Some(read) = self.ring.step() {
-            if let Read::Event(event, lost) = read {
-                self.lost += lost.map_or(0, |Lost { count, .. }| count);
-                self.events.push(event);
+        for ring in &mut self.rings {
+            while let Some(read) = ring.step() {
+                if let Read::Event(event, lost) = read {
+                    self.lost += lost.map_or(0, |Lost { count, .. }| count);
+                    self.events.push(event);
+                }
             }
         }
     }
 
     fn ring_full(&self) -> Result<u64> {
-        self.counts
-            .sum(Counter::RingFull)
-            .context("read the sensor's counters")
+        let sum = |counter| self.counts.sum(counter);
+        let both = sum(Counter::RingFull).and_then(|one| Ok(one + sum(Counter::FileRingFull)?));
+        both.context("read the sensor's counters")
     }
 
     fn run(&mut self, program: &Program, server: &Path) -> Result<Run> {

@@ -15,7 +15,7 @@ mod step;
 mod sys;
 mod verifier;
 
-use std::{ffi::OsString, io::Write as _, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, io::Write as _, process::ExitCode};
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
@@ -42,11 +42,6 @@ enum Task {
     Run(harness::Args),
     /// Loads every program of the sensor; one JSON line for each: instructions, states
     Verifier,
-}
-
-/// Where the programs get a directory each.
-fn base(wanted: Option<PathBuf>) -> PathBuf {
-    wanted.unwrap_or_else(std::env::temp_dir)
 }
 
 /// Writes a line of the answer.

@@ -1,11 +1,31 @@
-//! The rungs programs run on, and what kernel.md says a rung is blind to.
+//! The rungs programs run on, and what a rung is known to be blind to.
 
-use sensor::probe::Rung;
+use sensor::{
+    probe::{Forced, KERNEL_BTF, Options, Rung},
+    service,
+};
 
 /// Ways to see processes.
-pub(crate) const PROCESS: &[Rung] = &Rung::ALL;
-/// Ways to see files: none, as long as the sensor attaches nothing there.
-pub(crate) const FILE: &[Rung] = &[];
+pub(crate) const PROCESS: &[Rung] = &[Rung::TpBtf, Rung::RawTp];
+/// Ways to see files.
+pub(crate) const FILE: &[Rung] = &[Rung::Fentry, Rung::Lsm, Rung::Kprobe, Rung::Syscall];
+
+/// How the sensor is started on `rung`, with the best for what is not asked for.
+pub(crate) fn options(rung: Option<Rung>) -> Options {
+    Options {
+        btf: KERNEL_BTF.into(),
+        host_scope: false,
+        rungs: Forced {
+            process: rung.filter(|rung| PROCESS.contains(rung)),
+            file: rung.filter(|rung| FILE.contains(rung)),
+        },
+        classes: Vec::new(),
+        directories: Vec::new(),
+        overrides: Vec::new(),
+        names: service::names().collect(),
+        log: None,
+    }
+}
 
 /// A rung by its name.
 pub(crate) fn parse(text: &str) -> Result<Rung, String> {

@@ -3,13 +3,10 @@
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use sensor::{
-    probe::{KERNEL_BTF, Options, Probe},
-    service,
-};
+use sensor::probe::Probe;
 use serde::Serialize;
 
-use crate::answer;
+use crate::{answer, rung};
 
 /// What is printed.
 #[derive(Serialize)]
@@ -27,15 +24,7 @@ enum Outcome {
 }
 
 pub(crate) fn task() -> Result<ExitCode> {
-    let options = Options {
-        btf: KERNEL_BTF.into(),
-        host_scope: false,
-        rung: None,
-        overrides: Vec::new(),
-        names: service::names().collect(),
-        log: None,
-    };
-    for cost in Probe::costs(&options).context("prepare the kernel programs")? {
+    for cost in Probe::costs(&rung::options(None)).context("prepare the kernel programs")? {
         let outcome = match cost.result {
             Ok((instructions, states)) => Outcome::Loaded {
                 instructions,

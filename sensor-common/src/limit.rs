@@ -29,6 +29,9 @@ pub const LINEAGE_ENTRIES: u32 = 262_144;
 /// Live services. No host has as many servers; it is this large because anybody may run
 /// a program named like one, and must not keep a real server from being followed.
 pub const SERVICE_ENTRIES: u32 = 16_384;
+/// Candidates: the least recently met go first. Anybody may run interpreters, and must
+/// neither fill a map that servers need nor leave entries behind.
+pub const CANDIDATE_ENTRIES: u32 = 16_384;
 /// Executable names recognised in the kernel.
 pub const NAME_ENTRIES: u32 = 256;
 /// Processes per gate page: one byte each.

@@ -49,14 +49,15 @@ pub struct Lineage {
 pub struct ServiceState {
     /// Recognised name, an index chosen by the agent.
     pub name: u32,
-    /// [`service`] bits.
+    /// Always 0.
     pub flags: u32,
 }
 
-/// Bits of [`ServiceState::flags`] and of the values of the name map.
+/// Bits of the values of the name map; the others are the name's index.
 pub mod service {
     /// An interpreter that is no server until it listens or its argv says so: its forks
-    /// are followed in silence, and its children's execs leave it.
+    /// are followed in silence, and its children's execs leave it. Its state stands in
+    /// the map of candidates, from where it moves to that of services.
     pub const CANDIDATE: u32 = 1 << 31;
 }
 

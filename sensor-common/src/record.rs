@@ -545,6 +545,10 @@ pub mod row {
     pub const RECOGNISED: u32 = 1 << 2;
     /// The lineage map was full.
     pub const MAP_FULL: u32 = 1 << 3;
+    /// The process stands in the candidate in `root`.
+    pub const CANDIDATE: u32 = 1 << 4;
+    /// The executable's name is one of an interpreter.
+    pub const INTERPRETER: u32 = 1 << 5;
 }
 
 const _: () = assert!(size_of::<Header>() == 72);

@@ -15,14 +15,17 @@ use aya_log_ebpf::debug;
 use sensor_common::{
     counter::Counter,
     limit::PAYLOAD,
-    map::{Lineage, ProcessId},
+    map::{Lineage, ProcessId, service},
     record::{Exec, RecordKind, fault, flag},
 };
 
 use crate::{
     count::{Ring, count, header},
     image,
-    lineage::{self, emit_all, enter_root, member, process_of, recognise},
+    lineage::{
+        self, Standing, emit_all, enter_candidate, enter_root, forget, process_of, recognise,
+        standing,
+    },
     load::{Load, Object, Probed, Typed},
     map::{LINEAGE_RING, LINEAGE_SCRATCH},
     offset::off,
@@ -49,7 +52,7 @@ fn exec_raw_tp(ctx: RawTracePointContext) -> i32 {
 struct Caller {
     id: ProcessId,
     lineage: Option<Lineage>,
-    recognised: bool,
+    flags: u32,
     faults: u32,
 }
 
@@ -74,9 +77,7 @@ fn try_exec<L: Load, C: EbpfContext>(ctx: &C, task: Object, bprm: Object) -> i32
         caller.lineage,
     );
     record.header.faults = caller.faults;
-    if caller.recognised {
-        record.header.flags |= flag::RECOGNISED;
-    }
+    record.header.flags |= caller.flags;
     image::fill::<L>(record, task, bprm);
     let writer = Writer::new(scratch);
     payload::fill::<L>(record, writer, task, bprm);
@@ -89,32 +90,52 @@ fn try_exec<L: Load, C: EbpfContext>(ctx: &C, task: Object, bprm: Object) -> i32
 #[inline(always)]
 fn caller<L: Load, C: EbpfContext>(ctx: &C, task: Object, dentry: Object) -> Option<Caller> {
     let id = process_of::<L>(task);
-    let lineage = member(id);
+    let standing = standing(id);
     let name = recognise(dentry, lineage::Caller::Exec);
     let mut caller = Caller {
         id,
-        lineage,
-        recognised: name.is_some(),
+        lineage: standing.and_then(Standing::member),
+        flags: 0,
         faults: 0,
     };
-    if lineage.is_none() {
-        if let Some(name) = name {
-            debug!(ctx, "service root: tgid {} name {}", id.tgid, name);
-            if !enter_root(id, name) {
-                caller.faults = fault::MAP_FULL;
-            }
-            // Reported as a member even when the map was full: the agent must know.
-            caller.lineage = Some(Lineage {
-                start_ns: id.start_ns,
-                root: id,
-                depth: 0,
-                pad: 0,
-            });
-        } else if !emit_all() {
+    let server = name.filter(|name| name & service::CANDIDATE == 0);
+    if server.is_some() {
+        caller.flags = flag::RECOGNISED;
+    }
+    if caller.lineage.is_some() {
+        return Some(caller);
+    }
+    if let Some(name) = server {
+        debug!(ctx, "service root: tgid {} name {}", id.tgid, name);
+        begin(&mut caller, name);
+    } else if let Some(name) = name {
+        enter_candidate(id, name & !service::CANDIDATE);
+        caller.flags = flag::CANDIDATE;
+    } else {
+        if standing.is_some() {
+            forget(id.tgid);
+        }
+        if !emit_all() {
             return None;
         }
     }
     Some(caller)
+}
+
+/// Makes the caller the root of a service.
+#[inline(always)]
+fn begin(caller: &mut Caller, name: u32) {
+    let id = caller.id;
+    if !enter_root(id, name) {
+        caller.faults = fault::MAP_FULL;
+    }
+    // Reported as a member even when the map was full: the agent must know.
+    caller.lineage = Some(Lineage {
+        start_ns: id.start_ns,
+        root: id,
+        depth: 0,
+        pad: 0,
+    });
 }
 
 /// Writes the record to the ring. A member's exec can alert, so it wakes the agent.

@@ -18,7 +18,7 @@ use sensor_common::{
 
 use crate::{
     count::{Ring, count, header},
-    lineage::{emit_all, forget, gated, member, process_of},
+    lineage::{Standing, emit_all, forget, gated, process_of, standing},
     load::{Load, Object, Probed, Typed},
     map::LINEAGE_RING,
     offset::{GROUP_DEAD_ARG, off},
@@ -53,12 +53,12 @@ fn try_exit<L: Load>(task: Object, group_dead: bool) -> i32 {
     }
     // The last thread need not be the leader; the identity is the leader's.
     let process = process_of::<L>(task);
-    let lineage = member(process);
-    match lineage {
-        // The first to remove the entry reports the exit.
-        Some(_) if !forget(tgid) => {}
-        None if !all => {}
-        _ => emit(process, lineage, status::<L>(task)),
+    let standing = standing(process);
+    let lineage = standing.and_then(Standing::member);
+    // The first to remove the entry reports the exit.
+    let first = standing.is_none() || forget(tgid);
+    if first && (all || lineage.is_some()) {
+        emit(process, lineage, status::<L>(task));
     }
     0
 }

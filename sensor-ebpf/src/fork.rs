@@ -19,7 +19,7 @@ use sensor_common::{
 
 use crate::{
     count::{Ring, count, header},
-    lineage::{emit_all, enter, gated, member, process_of},
+    lineage::{emit_all, enter, gated, process_of, standing},
     load::{Load, Object, Probed, Typed},
     map::LINEAGE_RING,
     offset::off,
@@ -50,12 +50,13 @@ fn try_fork<L: Load, C: EbpfContext>(ctx: &C, creator_task: Object, child: Objec
     let creator = process_of::<L>(creator_task);
     // A new process leads its own group.
     let process = ProcessId::new(tgid, L::read(child, off!(task_start)));
-    let Some(above) = member(creator) else {
+    let Some(standing) = standing(creator) else {
         if all {
             emit::<L>(process, None, creator, creator_task, child, 0);
         }
         return 0;
     };
+    let above = standing.lineage;
     let lineage = Lineage {
         start_ns: process.start_ns,
         depth: above.depth.wrapping_add(1),
@@ -66,7 +67,15 @@ fn try_fork<L: Load, C: EbpfContext>(ctx: &C, creator_task: Object, child: Objec
         debug!(ctx, "lineage map full: tgid {} is not marked", tgid);
         faults = fault::MAP_FULL;
     }
-    emit::<L>(process, Some(lineage), creator, creator_task, child, faults);
+    // Children of candidates are followed in silence.
+    if all || !standing.candidate {
+        let lineage = if standing.candidate {
+            None
+        } else {
+            Some(lineage)
+        };
+        emit::<L>(process, lineage, creator, creator_task, child, faults);
+    }
     0
 }
 

@@ -1,4 +1,4 @@
-//! Membership: which processes belong to a service, and since which root.
+//! Membership: which processes belong to a service or a candidate, and since which root.
 
 use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_probe_read_kernel};
 use sensor_common::{
@@ -12,8 +12,8 @@ use crate::{
     count::count,
     load::{Load, Object, peek, probe},
     map::{
-        LINEAGE_GATE, LINEAGE_NAME_BUF, LINEAGE_NAMES, LINEAGE_SERVICES, LINEAGE_STATE,
-        LINEAGE_TASKS,
+        LINEAGE_CANDIDATES, LINEAGE_GATE, LINEAGE_NAME_BUF, LINEAGE_NAMES, LINEAGE_SERVICES,
+        LINEAGE_STATE, LINEAGE_TASKS,
     },
     offset::{HOST_SCOPE, off},
 };
@@ -35,32 +35,68 @@ pub(crate) fn gated(tgid: u32) -> bool {
     gate(tgid).is_some_and(|byte| unsafe { *byte } != 0)
 }
 
+/// What a process is in.
+#[derive(Clone, Copy)]
+pub(crate) struct Standing {
+    pub(crate) lineage: Lineage,
+    /// It is no service yet: see `sensor_common::map::service::CANDIDATE`.
+    pub(crate) candidate: bool,
+}
+
+impl Standing {
+    /// The lineage, when it is that of a service.
+    #[inline(always)]
+    pub(crate) fn member(self) -> Option<Lineage> {
+        if self.candidate {
+            None
+        } else {
+            Some(self.lineage)
+        }
+    }
+}
+
 /// Membership of the process `id`, if it has one in a service that still exists.
 #[inline(always)]
 pub(crate) fn member(id: ProcessId) -> Option<Lineage> {
+    standing(id)?.member()
+}
+
+/// Service or candidate that the process `id` stands in.
+#[inline(always)]
+pub(crate) fn standing(id: ProcessId) -> Option<Standing> {
     if gated(id.tgid) { entry(id) } else { None }
 }
 
-/// As [`member`], also for an entry that the agent has just made: the agent cannot
+/// As [`standing`], also for an entry that the agent has just made: the agent cannot
 /// write single bytes of the gate, so this sets it.
 #[inline(always)]
-pub(crate) fn claim(id: ProcessId) -> Option<Lineage> {
-    let lineage = entry(id)?;
+pub(crate) fn claim(id: ProcessId) -> Option<Standing> {
+    let standing = entry(id)?;
     open_gate(id.tgid);
-    Some(lineage)
+    Some(standing)
 }
 
 /// Looks the entry up. Drops one left over from another process or a service that is
 /// no more.
 #[inline(always)]
-fn entry(id: ProcessId) -> Option<Lineage> {
+fn entry(id: ProcessId) -> Option<Standing> {
     // SAFETY: map values stay readable for the whole program run (RCU); an entry changes
     // only when its process is born or ends.
     let lineage = unsafe { LINEAGE_TASKS.get(id.tgid) }.copied()?;
     if lineage.start_ns == id.start_ns {
         // SAFETY: as above.
         if unsafe { LINEAGE_SERVICES.get(lineage.root) }.is_some() {
-            return Some(lineage);
+            return Some(Standing {
+                lineage,
+                candidate: false,
+            });
+        }
+        // SAFETY: as above.
+        if unsafe { LINEAGE_CANDIDATES.get(lineage.root) }.is_some() {
+            return Some(Standing {
+                lineage,
+                candidate: true,
+            });
         }
     } else {
         count(Counter::StaleEntry);
@@ -116,6 +152,39 @@ pub(crate) fn enter_root(id: ProcessId, name: u32) -> bool {
     entered
 }
 
+/// Makes `id` the root of a candidate; whatever it stood in before, it has left.
+#[inline(always)]
+pub(crate) fn enter_candidate(id: ProcessId, name: u32) {
+    let state = ServiceState { name, flags: 0 };
+    if LINEAGE_CANDIDATES
+        .insert(id, state, u64::from(BPF_ANY))
+        .is_err()
+        || !enter(id, id, 0)
+    {
+        count(Counter::MapFull);
+    }
+}
+
+/// Makes a service of the candidate `root`; `false` when the map is full.
+#[inline(always)]
+pub(crate) fn promote(root: ProcessId) -> bool {
+    // SAFETY: map values stay readable for the whole program run (RCU); this one never
+    // changes.
+    let Some(state) = unsafe { LINEAGE_CANDIDATES.get(root) }.copied() else {
+        return false;
+    };
+    if LINEAGE_SERVICES
+        .insert(root, state, u64::from(BPF_ANY))
+        .is_err()
+    {
+        count(Counter::MapFull);
+        return false;
+    }
+    // The service map is asked first, so that nothing is lost in between.
+    let _gone = LINEAGE_CANDIDATES.remove(root);
+    true
+}
+
 /// Removes whatever entry `tgid` has; `true` for the one caller that removed it.
 #[inline(always)]
 pub(crate) fn forget(tgid: u32) -> bool {
@@ -149,7 +218,8 @@ pub(crate) fn process_of<L: Load>(task: Object) -> ProcessId {
     )
 }
 
-/// Index of the recognised name of the executable at `dentry`, if it has one.
+/// Value of the recognised name of the executable at `dentry`, if it has one: its index,
+/// and `sensor_common::map::service::CANDIDATE` for an interpreter.
 /// `caller` tells apart programs that can interrupt each other on a CPU.
 #[inline(always)]
 pub(crate) fn recognise(dentry: Object, caller: Caller) -> Option<u32> {

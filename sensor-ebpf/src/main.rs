@@ -1,4 +1,4 @@
-//! Kernel programs of the lineage sensor: exec, fork, exit, files and the start-up scan.
+//! Kernel programs of the lineage sensor: exec, fork, exit, listen, files and the start-up scan.
 //!
 //! One file per hook. Each hook exists twice, as a BTF-typed raw tracepoint and as a
 //! plain one; both are the same function over a [`load::Load`], which says how kernel
@@ -41,6 +41,7 @@ mod fork;
 mod image;
 mod inode;
 mod lineage;
+mod listen;
 mod load;
 mod map;
 mod offset;

@@ -15,7 +15,7 @@ use sensor_common::{
 
 use crate::{class::ClassBuf, file::SLOTS, lineage::NameBuf, pending::Pending, scratch::Scratch};
 
-/// Lifecycle records: fork, exec, exit.
+/// Lifecycle records: fork, exec, exit, listen.
 #[map]
 pub(crate) static LINEAGE_RING: RingBuf = RingBuf::with_byte_size(limit::RING_BYTES, 0);
 
@@ -32,6 +32,12 @@ pub(crate) static LINEAGE_GATE: Array<GatePage> = Array::with_max_entries(limit:
 #[map]
 pub(crate) static LINEAGE_SERVICES: HashMap<ProcessId, ServiceState> =
     HashMap::with_max_entries(limit::SERVICE_ENTRIES, 0);
+
+/// Candidates by root process. LRU: one that is lost is met again when it listens, as a
+/// stranger, and their number must not keep a real server from being followed.
+#[map]
+pub(crate) static LINEAGE_CANDIDATES: LruHashMap<ProcessId, ServiceState> =
+    LruHashMap::with_max_entries(limit::CANDIDATE_ENTRIES, 0);
 
 /// Recognised executable names, by stem.
 #[map]

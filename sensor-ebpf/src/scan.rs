@@ -9,12 +9,12 @@ use core::ffi::c_void;
 
 use aya_ebpf::helpers::generated::bpf_seq_write;
 use sensor_common::{
-    map::ProcessId,
+    map::{ProcessId, service},
     record::{TaskRow, row},
 };
 
 use crate::{
-    lineage::{self, claim, enter, member, process_of, recognise},
+    lineage::{self, Standing, claim, enter, process_of, recognise, standing},
     load::{Load, Object, Probed},
     offset::off,
 };
@@ -74,8 +74,13 @@ fn inspect(task: Object) -> Option<TaskRow> {
         uid: Probed::read(cred, off!(cred_uid)),
         pad: 0,
     };
-    if executable(task).is_some_and(|dentry| recognise(dentry, lineage::Caller::Scan).is_some()) {
-        row.flags |= row::RECOGNISED;
+    let name = executable(task).and_then(|dentry| recognise(dentry, lineage::Caller::Scan));
+    if let Some(name) = name {
+        row.flags |= if name & service::CANDIDATE == 0 {
+            row::RECOGNISED
+        } else {
+            row::INTERPRETER
+        };
     }
     membership(&mut row);
     Some(row)
@@ -92,16 +97,30 @@ fn executable(task: Object) -> Option<Object> {
     Some(Probed::object(file, off!(file_path) + off!(path_dentry)))
 }
 
+/// Bit for what a process stands in.
+#[inline(always)]
+fn bit(standing: Standing) -> u32 {
+    if standing.candidate {
+        row::CANDIDATE
+    } else {
+        row::MEMBER
+    }
+}
+
 #[inline(always)]
 fn membership(row: &mut TaskRow) {
-    if let Some(lineage) = claim(row.process) {
-        row.root = lineage.root;
-        row.depth = lineage.depth;
-        row.flags |= row::MEMBER;
-    } else if let Some(lineage) = member(row.parent) {
-        row.root = lineage.root;
-        row.depth = lineage.depth.wrapping_add(1);
-        row.flags |= row::MEMBER | row::ADDED;
+    if let Some(standing) = claim(row.process) {
+        row.root = standing.lineage.root;
+        row.depth = standing.lineage.depth;
+        row.flags |= bit(standing);
+    } else if let Some(above) = standing(row.parent) {
+        // What left a candidate by an exec is not known here; its own image it has not.
+        if above.candidate && row.flags & row::INTERPRETER == 0 {
+            return;
+        }
+        row.root = above.lineage.root;
+        row.depth = above.lineage.depth.wrapping_add(1);
+        row.flags |= bit(above) | row::ADDED;
         if !enter(row.process, row.root, row.depth) {
             row.flags |= row::MAP_FULL;
         }

@@ -27,6 +27,8 @@ pub enum Input {
     Snapshot(Snapshot),
     /// Something enrichment found out.
     Fact(Fact),
+    /// A process that was to become a service has ended unseen.
+    Gone(ProcessId),
     /// Time goes on: `CLOCK_BOOTTIME`, ns.
     Tick(u64),
     /// What the sensor cannot see at present.
@@ -44,6 +46,13 @@ pub enum Output {
     Started(Arc<Service>),
     /// The root is no server, or its service has ended: its marks in the kernel go.
     Retired(ProcessId),
+    /// The root is no server as far as is known: the kernel shall tell when it listens.
+    Demoted(ProcessId),
+    /// The root is a server after all: what it has forked are members.
+    Promoted(ProcessId),
+    /// The processes are to be scanned: some have been forked by what is a service only
+    /// now.
+    Survey,
     /// A process belongs to a service and the kernel did not mark it.
     Adopted(ProcessId, Membership),
     /// A fact is wanted.
@@ -92,6 +101,7 @@ impl Engine {
                 let effects = self.tree.seed(&snapshot);
                 self.judge(effects, out);
             }
+            Input::Gone(process) => self.tree.gone(process, self.now_ns),
             Input::Fact(fact) => {
                 let matches = self.detector.fact(fact, self.now_ns);
                 self.alert(&matches, out);
@@ -137,6 +147,9 @@ impl Engine {
     fn judge(&mut self, effects: Effects, out: &mut Vec<Output>) {
         out.extend(effects.started.into_iter().map(Output::Started));
         out.extend(effects.retired.into_iter().map(Output::Retired));
+        out.extend(effects.demoted.into_iter().map(Output::Demoted));
+        out.extend(effects.promoted.into_iter().map(Output::Promoted));
+        out.extend(effects.survey.then_some(Output::Survey));
         let adopted = effects.adopted.into_iter();
         out.extend(adopted.map(|(process, membership)| Output::Adopted(process, membership)));
         for subject in effects.subjects {

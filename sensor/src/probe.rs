@@ -4,6 +4,7 @@
 //! when [`Probe`] is dropped: nothing is pinned.
 
 mod attach;
+mod candidate;
 mod cost;
 mod counter;
 mod error;
@@ -11,12 +12,14 @@ mod family;
 mod hook;
 mod mark;
 mod offset;
+mod row;
 mod seed;
 mod self_test;
 mod tracefs;
 mod watch;
 
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -37,7 +40,7 @@ pub use self::{
     error::ProbeError,
     hook::{Family, Forced, Hook, Rung, Trial, shortcoming},
     offset::Override,
-    seed::{Seed, Survey},
+    seed::{Found, Judge, Seed, Survey},
     self_test::{HELPER_ARG, helper},
 };
 use crate::{
@@ -80,7 +83,9 @@ pub struct Probe {
     /// Read during start-up, to be consumed after the snapshot.
     backlog: Vec<Read>,
     /// The processes right after attaching.
-    early: Vec<seed::Row>,
+    early: Vec<row::Row>,
+    /// Services known by nothing but that they listen.
+    listening: HashSet<ProcessId>,
     /// A map took no more.
     full: bool,
     hooks: Vec<Hook>,
@@ -90,6 +95,7 @@ pub struct Probe {
     directories: HashMap<MapData, DirectoryKey, u32>,
     tasks: HashMap<MapData, u32, Lineage>,
     services: HashMap<MapData, ProcessId, ServiceState>,
+    candidates: HashMap<MapData, ProcessId, ServiceState>,
     state: Array<MapData, SensorState>,
     counters: Arc<Counters>,
 }
@@ -116,6 +122,8 @@ impl Probe {
         let state = Array::try_from(take(&mut ebpf, "LINEAGE_STATE")?)
             .map_err(ProbeError::map("LINEAGE_STATE"))?;
         let counts = take(&mut ebpf, "LINEAGE_COUNT")?;
+        let candidates = HashMap::try_from(take(&mut ebpf, "LINEAGE_CANDIDATES")?)
+            .map_err(ProbeError::map("LINEAGE_CANDIDATES"))?;
         watch::fill_classes(&mut ebpf, &options.classes)?;
         let mut directories = HashMap::try_from(take(&mut ebpf, "LINEAGE_DIRECTORIES")?)
             .map_err(ProbeError::map("LINEAGE_DIRECTORIES"))?;
@@ -134,6 +142,7 @@ impl Probe {
             ring,
             backlog,
             early,
+            listening: HashSet::new(),
             full: false,
             hooks: attachment.hooks,
             missing: attachment.missing,
@@ -142,6 +151,7 @@ impl Probe {
             directories,
             tasks,
             services,
+            candidates,
             state,
             counters,
         })
@@ -222,6 +232,7 @@ impl Probe {
             links,
             tasks,
             services,
+            candidates,
             directories,
             ..
         } = self;
@@ -230,6 +241,7 @@ impl Probe {
             links,
             tasks,
             services,
+            candidates,
             directories,
         };
         (ring, file_ring, attached)
@@ -244,19 +256,40 @@ pub struct Attached {
     directories: HashMap<MapData, DirectoryKey, u32>,
     tasks: HashMap<MapData, u32, Lineage>,
     services: HashMap<MapData, ProcessId, ServiceState>,
+    candidates: HashMap<MapData, ProcessId, ServiceState>,
 }
 
 impl Attached {
+    /// Makes a service of the candidate, or the marked process, `root`: one write, by
+    /// which all it has forked are members too.
+    ///
+    /// # Errors
+    /// When the map refuses.
+    pub fn promote(&mut self, root: ProcessId) -> Result<(), ProbeError> {
+        let state = ServiceState::default();
+        mark::insert("LINEAGE_SERVICES", &mut self.services, root, state)?;
+        mark::remove("LINEAGE_CANDIDATES", &mut self.candidates, root)
+    }
+
+    /// Makes a candidate of the service `root`: it is none, as far as is known, and will
+    /// be one when it listens.
+    ///
+    /// # Errors
+    /// When a map refuses.
+    pub fn demote(&mut self, root: ProcessId) -> Result<(), ProbeError> {
+        let state = ServiceState::default();
+        // In this order it is one of the two at any time.
+        mark::insert("LINEAGE_CANDIDATES", &mut self.candidates, root, state)?;
+        mark::remove("LINEAGE_SERVICES", &mut self.services, root)
+    }
+
     /// Un-marks every member of the service `root`: one write. For a root that is no
     /// server, and for a service that has ended.
     ///
     /// # Errors
     /// When the map refuses; a service that is already gone is no error.
     pub fn retire(&mut self, root: ProcessId) -> Result<(), ProbeError> {
-        match self.services.remove(&root) {
-            Ok(()) | Err(aya::maps::MapError::KeyNotFound) => Ok(()),
-            Err(error) => Err(ProbeError::map("LINEAGE_SERVICES")(error)),
-        }
+        mark::remove("LINEAGE_SERVICES", &mut self.services, root)
     }
 
     /// Marks members the kernel did not: their services must still exist. Takes effect

@@ -4,6 +4,8 @@
 //! rewritten since exec, and a process may end while it is read. What cannot be read
 //! is left empty; what belongs to another process of the same pid is thrown away.
 
+mod socket;
+
 use std::{
     fs,
     io::Read,
@@ -16,6 +18,7 @@ use bstr::{BString, ByteSlice};
 use procfs::process::Process;
 use sensor_common::{limit, record::fault};
 
+pub use self::socket::Listening;
 use crate::{
     decode,
     event::{
@@ -209,6 +212,13 @@ fn unified(process: &Process) -> Option<String> {
 fn open(id: ProcessId) -> Option<Process> {
     let process = Process::new(i32::try_from(id.tgid).ok()?).ok()?;
     is(&process, id).then_some(process)
+}
+
+/// `true` while the process has not exited; a zombie has.
+#[must_use]
+pub fn lives(id: ProcessId) -> bool {
+    let stat = open(id).and_then(|process| process.stat().ok());
+    stat.is_some_and(|stat| !matches!(stat.state, 'Z' | 'X' | 'x') || stat.num_threads > 1)
 }
 
 /// cgroup v2 path of a process; `None` when it is gone.

@@ -1,18 +1,22 @@
 //! Which programs are servers, of which kind, and what that kind may do.
 //!
 //! The kernel recognises a server by the stem of its executable's file name; this
-//! module holds the list of those stems and looks closer where a name is not enough: a
-//! `java` is a server only when its command line names one. It decides on a program
-//! alone and must never look at a process, a file or the clock.
+//! module holds the list of those stems and looks closer where a name is not enough:
+//! interpreters are servers when their command line names one, else candidates until they
+//! listen. It decides on a program alone and must never look at a process, a file or the
+//! clock.
 
 mod java;
+mod script;
 mod server;
 #[cfg(test)]
 mod tests;
 
 use sensor_common::limit::NAME;
+use sensor_common::map;
 use sensor_common::name::{NameKey, stem};
 
+pub use self::script::programs;
 pub use self::server::{Evidence, SERVERS, Server, server};
 use crate::event::{Image, Program};
 use crate::lineage::{Part, Role, ServiceKind};
@@ -27,20 +31,28 @@ fn stems() -> impl Iterator<Item = (&'static str, ServiceKind)> {
     SERVERS.iter().flat_map(names)
 }
 
-/// Keys and values for the kernel's name map.
-pub fn names() -> impl Iterator<Item = (NameKey, u32)> {
-    stems()
-        .zip(0..)
-        .map(|((name, _), index)| (key(name), index))
+/// Every stem of an interpreter, with the kind of what it runs.
+fn interpreters() -> impl Iterator<Item = (&'static str, ServiceKind)> {
+    let names = |server: &'static Server| server.candidates.iter().map(|name| (*name, server.kind));
+    SERVERS.iter().flat_map(names)
 }
 
-/// Value the kernel's name map has for the file name of `image`.
+/// Keys and values for the kernel's name map: those of interpreters carry
+/// [`map::service::CANDIDATE`].
+pub fn names() -> impl Iterator<Item = (NameKey, u32)> {
+    let servers = stems().map(|(name, _)| (name, 0));
+    let interpreters = interpreters().map(|(name, _)| (name, map::service::CANDIDATE));
+    let all = servers.chain(interpreters).zip(0..);
+    all.map(|((name, bit), index)| (key(name), index | bit))
+}
+
+/// Index that the kernel's name map has for the file name of `image`.
 #[must_use]
 pub fn name_index(image: &Image) -> Option<u32> {
     let wanted = wanted(image)?;
     names()
         .find(|(key, _)| *key == wanted)
-        .map(|(_, index)| index)
+        .map(|(_, value)| value & !map::service::CANDIDATE)
 }
 
 /// Kind of server the file name of `image` stands for, by the same rule as the kernel's.
@@ -48,6 +60,15 @@ pub fn name_index(image: &Image) -> Option<u32> {
 pub fn kind_of(image: &Image) -> Option<ServiceKind> {
     let wanted = wanted(image)?;
     stems()
+        .find(|(name, _)| key(name) == wanted)
+        .map(|(_, kind)| kind)
+}
+
+/// Kind of what `image` runs, when it is an interpreter by name.
+#[must_use]
+pub fn interpreter(image: &Image) -> Option<ServiceKind> {
+    let wanted = wanted(image)?;
+    interpreters()
         .find(|(name, _)| key(name) == wanted)
         .map(|(_, kind)| kind)
 }
@@ -72,12 +93,32 @@ fn key(name: &str) -> NameKey {
     key
 }
 
-/// What a closer look at a recognised program says.
+/// What a service is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Kind of program.
+    pub kind: ServiceKind,
+    /// Role, as long as nothing better is known of the service.
+    pub role: Role,
+}
+
+impl From<ServiceKind> for Identity {
+    fn from(kind: ServiceKind) -> Self {
+        Self {
+            kind,
+            role: role(kind),
+        }
+    }
+}
+
+/// What a closer look at a program says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// A server.
-    Server(ServiceKind),
-    /// It only has the name of one.
+    Server(Identity),
+    /// None that is known; should it listen, it is one.
+    Candidate(Identity),
+    /// Neither.
     NotServer,
 }
 
@@ -97,21 +138,70 @@ impl Catalogue {
         }
     }
 
-    /// Looks at a program whose name the kernel has recognised.
+    /// Looks at a program whose name the kernel has recognised, or that of an interpreter.
     #[must_use]
     pub fn decide(&self, program: &Program) -> Verdict {
         match kind_of(&program.image) {
-            Some(ServiceKind::Java)
-                if !java::is_server(&program.args, program.faults, &self.extra_java) =>
-            {
-                Verdict::NotServer
-            }
-            Some(kind) => Verdict::Server(kind),
-            // The path could not be read, and the kernel says it is a server.
-            None if program.image.path.is_empty() => Verdict::Server(ServiceKind::Unknown),
-            None => Verdict::NotServer,
+            Some(ServiceKind::Java) => self.decide_java(program),
+            Some(kind) => Verdict::Server(kind.into()),
+            None => match interpreter(&program.image) {
+                Some(kind) => decide_script(kind, program),
+                // The path could not be read, and the kernel says it is a server.
+                None if program.image.path.is_empty() => {
+                    Verdict::Server(ServiceKind::Unknown.into())
+                }
+                None => Verdict::NotServer,
+            },
         }
     }
+
+    /// What a program is that is known to serve.
+    #[must_use]
+    pub fn serving(&self, program: &Program) -> Identity {
+        match self.decide(program) {
+            Verdict::Server(identity) | Verdict::Candidate(identity) => identity,
+            Verdict::NotServer => ServiceKind::Unknown.into(),
+        }
+    }
+
+    fn decide_java(&self, program: &Program) -> Verdict {
+        let kind = ServiceKind::Java;
+        match java::server(&program.args, program.faults, &self.extra_java) {
+            Some(role) => Verdict::Server(Identity { kind, role }),
+            None => Verdict::Candidate(kind.into()),
+        }
+    }
+}
+
+fn decide_script(kind: ServiceKind, program: &Program) -> Verdict {
+    let named = script::server(script::Language::of(kind), &program.args);
+    let mut identity = Identity::from(named.unwrap_or(kind));
+    // GitLab ships its own Ruby; its services run git and builds.
+    let protected = program.image.owner == 0 && !program.image.unlinked;
+    if protected && program.image.path.starts_with(b"/opt/gitlab/") {
+        identity.role = Role::Ci;
+    }
+    match named {
+        Some(_) => Verdict::Server(identity),
+        None => Verdict::Candidate(identity),
+    }
+}
+
+/// An interpreter is the same program only when it runs the same script; anything else
+/// is decided by its file.
+#[must_use]
+pub fn runs_the_same(old: &Program, new: &Program) -> bool {
+    match interpreter(&old.image) {
+        Some(kind) => script::same(script::Language::of(kind), old, new),
+        None => true,
+    }
+}
+
+/// An interpreter was exec'ed to be a worker of the process that forked it, by the
+/// library that does so.
+#[must_use]
+pub fn is_spawned_worker(program: &Program) -> bool {
+    interpreter(&program.image) == Some(ServiceKind::Python) && script::is_spawned(&program.args)
 }
 
 /// Role a service of this kind has until something better is known.

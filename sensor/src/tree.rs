@@ -7,11 +7,13 @@
 //! give the same answers: no clock, no I/O, no map order leaves this module.
 
 mod act;
+mod candidate;
 mod evict;
 mod exec;
 mod grow;
 mod image;
 mod node;
+mod part;
 mod seed;
 mod table;
 #[cfg(test)]
@@ -24,6 +26,7 @@ use std::sync::Arc;
 
 use sensor_common::limit::{LINEAGE_ENTRIES, SERVICE_ENTRIES};
 
+use self::candidate::Candidates;
 use self::table::Table;
 pub use self::view::{ProcessView, ServiceView, Stats};
 use crate::event::{Event, Membership, ProcessId, Snapshot};
@@ -54,6 +57,8 @@ pub struct Limits {
     pub contexts: usize,
     /// Remembered roots that turned out to be no servers.
     pub retired: usize,
+    /// Candidates whose programs are remembered until they listen.
+    pub candidates: usize,
     /// How long what has exited is kept after its last descendant, ns.
     pub grace_ns: u64,
     /// Processes removed by one call of [`Tree::expire`].
@@ -72,6 +77,7 @@ impl Default for Limits {
             nested: 64,
             contexts: 4,
             retired: SERVICE_ENTRIES as usize,
+            candidates: 1_024,
             grace_ns: 60_000_000_000,
             expire_batch: 4_096,
             program_bytes_exited: 16 << 20,
@@ -91,6 +97,13 @@ pub struct Effects {
     pub started: Vec<Arc<Service>>,
     /// Roots that are no servers: to be marked so in the kernel's service map.
     pub retired: Vec<ProcessId>,
+    /// Roots that are no servers as far as is known: to be made candidates in the kernel.
+    pub demoted: Vec<ProcessId>,
+    /// Candidates that are services: to be made such in the kernel.
+    pub promoted: Vec<ProcessId>,
+    /// Processes may have been forked by what is a service only now: they are to be
+    /// looked for.
+    pub survey: bool,
     /// Members the kernel did not mark (born while the scan ran): to be entered into
     /// its lineage map.
     pub adopted: Vec<(ProcessId, Membership)>,
@@ -117,6 +130,8 @@ pub struct Tree {
     /// Roots that are no servers, whose members' records may still be on their way.
     retired: BTreeSet<ProcessId>,
     retired_order: VecDeque<ProcessId>,
+    /// Interpreters that may turn out servers.
+    candidates: Candidates,
     /// Next processes to go when the table is full and nothing has exited; newest first.
     victims: Vec<ProcessId>,
     shed: Shed,
@@ -135,6 +150,7 @@ impl Tree {
             table: Table::default(),
             retired: BTreeSet::new(),
             retired_order: VecDeque::new(),
+            candidates: Candidates::default(),
             victims: Vec::new(),
             shed: Shed::default(),
             lost: 0,
@@ -165,6 +181,12 @@ impl Tree {
         effects
     }
 
+    /// A process that was said to be a service had ended before the kernel knew it for
+    /// one, and will say nothing of its end.
+    pub fn gone(&mut self, id: ProcessId, time_ns: u64) {
+        self.table.end(id, time_ns, None);
+    }
+
     /// Takes a new list of servers; it counts from the next exec on.
     pub fn set_catalogue(&mut self, catalogue: Catalogue) {
         self.catalogue = catalogue;
@@ -187,6 +209,16 @@ impl Tree {
     /// Remembers that `root` is no server.
     fn retire(&mut self, root: ProcessId, effects: &mut Effects) {
         effects.retired.push(root);
+        self.disown(root);
+    }
+
+    /// `root` is no server until it listens.
+    fn demote(&mut self, root: ProcessId, effects: &mut Effects) {
+        effects.demoted.push(root);
+        self.disown(root);
+    }
+
+    fn disown(&mut self, root: ProcessId) {
         if self.retired.insert(root) {
             self.retired_order.push_back(root);
         }

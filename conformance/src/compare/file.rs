@@ -2,7 +2,7 @@
 //! the kernel resolved.
 
 use sensor::event::{Event, File as Seen};
-use sensor_common::record::FileAction;
+use sensor_common::record::{FileAction, PathSource};
 
 use super::{field, who};
 use crate::{
@@ -94,8 +94,10 @@ fn fields(done: &File, seen: &Seen, differences: &mut Vec<String>) {
         (FileKind::Chmod, _) | (_, None) => {}
         (_, Some(inode)) => same("mode", &done.mode, &inode.mode),
     }
-    // A link made by name may not be known to be a file yet; an open one is.
-    if matches!(done.kind, FileKind::Open) && done.id.is_some() {
+    // A name may not be known to be a file yet, nor what io_uring is asked for where
+    // requests are all there is to see; what has been opened is.
+    let requested = seen.io_uring && seen.source == PathSource::Joined;
+    if matches!(done.kind, FileKind::Open) && done.id.is_some() && !requested {
         same("file known", &true, &seen.inode.is_some());
     }
 }

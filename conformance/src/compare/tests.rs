@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sensor::event::{Exec, Exit, ExitStatus, Faults, File, Fork, Image, Inode, Program as Runs};
-use sensor_common::record::{self, FileAction, PathSource};
+use sensor_common::record::{FileAction, PathSource};
 
 use super::*;
 use crate::{
@@ -194,7 +194,7 @@ fn opened(path: &str, ino: u64) -> Event {
         uid: 0,
         euid: 0,
         mount_ns: 0,
-        rung: record::Rung::Fentry,
+        rung: Rung::Fentry,
         faults: Faults::default(),
     }))
 }

@@ -15,7 +15,8 @@ use crate::{
     exit::{Exit, Failure},
     host,
     probe::{
-        Attached, Counters, Forced, Hook, KERNEL_BTF, Options, Override, Probe, ProbeError, Rung,
+        Attached, Counters, Forced, Found, Hook, Judge, KERNEL_BTF, Options, Override, Probe,
+        ProbeError, Rung,
     },
     ring::{Read, Ring},
     service::{self, Catalogue, Verdict},
@@ -71,13 +72,19 @@ impl Started {
             _ => Some(probe.take_log().map_err(|e| refused(&e))?),
         };
         probe.self_test().map_err(|e| refused(&e))?;
-        let is_server = |program: &Program| match catalogue.decide(program) {
-            Verdict::Server(_) => service::name_index(&program.image),
-            Verdict::NotServer => None,
+        let look = |program: &Program| {
+            let name = service::name_index(&program.image).unwrap_or_default();
+            match catalogue.decide(program) {
+                Verdict::Server(_) => Found::Server(name),
+                Verdict::Candidate(_) => Found::Candidate(name),
+                Verdict::NotServer => Found::Other,
+            }
         };
-        let seed = probe
-            .seed(host_scope, &is_server)
-            .map_err(|e| refused(&e))?;
+        let judge = Judge {
+            look: &look,
+            same: &service::runs_the_same,
+        };
+        let seed = probe.seed(host_scope, &judge).map_err(|e| refused(&e))?;
         let mut out = Vec::new();
         engine.step(Input::Fact(Fact::Shells(shells)), &mut out);
         if !seed.complete {

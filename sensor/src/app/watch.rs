@@ -21,12 +21,13 @@ use crate::{
     detect::{Fact, Request},
     engine::{Engine, Input, Output},
     enrich,
-    event::{Event, Lost, RingKind, Snapshot},
+    event::{Event, Lost, ProcessId, RingKind, Snapshot},
     exit::{Exit, Failure},
     lineage::Service,
     logging,
     probe::{Attached, Counters, Hook},
     ring::AsyncRings,
+    scan,
 };
 
 /// How often the ring is looked at without a wake-up, and time passes for the engine.
@@ -54,12 +55,25 @@ pub(super) struct Watch<'a> {
     out: Vec<Output>,
     /// A loss happened that the tree has not been repaired after.
     stale: bool,
+    /// Processes of a new service are to be looked for.
+    curious: bool,
     looked: Instant,
     map_full: u64,
     /// Recursion misses seen so far.
     missed: u64,
-    snapshots: (mpsc::Sender<Snapshot>, mpsc::Receiver<Snapshot>),
+    snapshots: (mpsc::Sender<Found>, mpsc::Receiver<Found>),
 }
+
+/// Why the processes are scanned again.
+#[derive(Clone, Copy, Debug)]
+enum Cause {
+    /// Records were lost.
+    Loss,
+    /// A service is new, and has forked before it was known.
+    Service,
+}
+
+type Found = (Cause, Snapshot);
 
 impl<'a> Watch<'a> {
     /// Takes over what start-up has made ready, and says so.
@@ -86,6 +100,7 @@ impl<'a> Watch<'a> {
             host_scope: started.host_scope,
             out: started.out,
             stale: started.stale,
+            curious: false,
             looked: Instant::now(),
             map_full: 0,
             missed: 0,
@@ -128,7 +143,7 @@ impl<'a> Watch<'a> {
                     more = self.take();
                     self.step(Input::Query(query));
                 }
-                Some(snapshot) = self.snapshots.1.recv() => self.repair(snapshot),
+                Some((because, snapshot)) = self.snapshots.1.recv() => self.repair(because, snapshot),
                 _ = tick.tick() => {
                     self.tick();
                     more = true;
@@ -206,7 +221,7 @@ impl<'a> Watch<'a> {
             self.stale = true;
             self.step(Input::Event(Event::Lost(lost)));
         }
-        if self.stale {
+        if self.stale || self.curious {
             self.survey();
         }
     }
@@ -217,27 +232,45 @@ impl<'a> Watch<'a> {
             Ok(survey) => survey,
             Err(error) => return warn!("cannot scan again after a loss: {error}"),
         };
-        self.stale = false;
-        self.surroundings.stale(true);
+        self.surroundings.stale(self.stale);
+        let because = if self.stale {
+            Cause::Loss
+        } else {
+            Cause::Service
+        };
+        (self.stale, self.curious) = (false, false);
         let (host_scope, done) = (self.host_scope, self.snapshots.0.clone());
         tokio::task::spawn_blocking(move || {
             // Nobody waits for it any more when the sensor has ended.
-            drop(done.blocking_send(survey.read(host_scope)));
+            drop(done.blocking_send((because, survey.read(host_scope))));
         });
     }
 
-    fn repair(&mut self, snapshot: Snapshot) {
-        warn!(
-            "records are missing: {} processes scanned again",
-            snapshot.processes.len()
-        );
+    fn repair(&mut self, because: Cause, snapshot: Snapshot) {
+        let count = snapshot.processes.len();
+        match because {
+            Cause::Loss => warn!("records are missing: {count} processes scanned again"),
+            Cause::Service => debug!("a service is new: {count} processes scanned"),
+        }
         self.step(Input::Snapshot(snapshot));
         self.step(Input::Degraded(Vec::new()));
         self.surroundings.stale(self.stale);
     }
 
+    /// Tells the kernel side about a candidate that is a service.
+    fn promote(&mut self, root: ProcessId) {
+        if let Err(error) = self.attached.promote(root) {
+            warn!("cannot mark the service at pid {}: {error}", root.tgid);
+        }
+        // From here on its exit is reported; before, it ended in silence.
+        if !scan::lives(root) {
+            self.step(Input::Gone(root));
+        }
+    }
+
     fn deliver(&mut self) {
-        for output in self.out.drain(..) {
+        // What follows from telling the kernel side is delivered next time.
+        for output in std::mem::take(&mut self.out) {
             match output {
                 Output::Alert(alert) => self.surroundings.alert(alert),
                 Output::Started(service) => {
@@ -249,9 +282,16 @@ impl<'a> Watch<'a> {
                         warn!("cannot un-mark pid {}: {error}", root.tgid);
                     }
                 }
+                Output::Demoted(root) => {
+                    if let Err(error) = self.attached.demote(root) {
+                        warn!("cannot un-mark pid {}: {error}", root.tgid);
+                    }
+                }
+                Output::Promoted(root) => self.promote(root),
+                Output::Survey => self.curious = true,
                 Output::Adopted(process, membership) => {
                     // The scan that follows makes it count.
-                    self.stale = true;
+                    self.curious = true;
                     if let Err(error) = self.attached.adopt(process, membership) {
                         warn!("cannot mark pid {}: {error}", process.tgid);
                     }

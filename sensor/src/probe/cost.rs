@@ -4,12 +4,20 @@
 //! behind the verifier: with no descriptor left for the program, the kernel verifies it,
 //! writes its statistics and then says EMFILE.
 
-use std::{fs::File, os::fd::AsRawFd as _};
+use std::{collections::BTreeMap, fs::File, os::fd::AsRawFd as _};
 
-use aya::VerifierLogLevel;
+use aya::{
+    Btf, Ebpf, VerifierLogLevel,
+    programs::{Program, ProgramError},
+};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::{Options, Probe, ProbeError, hook, kernel_btf, load_logged, seed};
+use super::{
+    Options, Probe, ProbeError,
+    attach::{At, Point},
+    error::chain,
+    hook, kernel_btf, load_logged, seed,
+};
 
 /// What the verifier did for one program.
 #[derive(Clone, Debug)]
@@ -36,11 +44,13 @@ impl Probe {
             Ok(setrlimit(Resource::Nofile, Rlimit { current, ..before })?)
         };
         full().map_err(|error| ProbeError::Load(format!("limit descriptors: {error}")))?;
-        let mut costs: Vec<Cost> = hook::trials(&mut ebpf, &btf)
-            .into_iter()
-            .map(|trial| Cost {
-                program: format!("{}_{}", trial.hook, trial.rung),
-                result: statistics(trial.result.err().unwrap_or_default()),
+        // A program that belongs to several places is verified the same for each.
+        let points: BTreeMap<_, _> = hook::points().map(|point| (point.program, point)).collect();
+        let mut costs: Vec<Cost> = points
+            .into_values()
+            .map(|point| Cost {
+                program: point.program.to_owned(),
+                result: statistics(refusal(&mut ebpf, &btf, point)),
             })
             .collect();
         let scan = seed::load(&mut ebpf, &btf).err();
@@ -52,6 +62,33 @@ impl Probe {
             .map_err(|error| ProbeError::Load(format!("restore the limit: {error}")))?;
         Ok(costs)
     }
+}
+
+/// What the kernel says to a program that cannot be had.
+fn refusal(ebpf: &mut Ebpf, btf: &Btf, point: &Point) -> String {
+    let Some(program) = ebpf.program_mut(point.program) else {
+        return format!("no program {}", point.program);
+    };
+    let loaded = match (program, point.at) {
+        (Program::BtfTracePoint(program), At::BtfTracepoint(names)) => {
+            // By the first name this kernel has.
+            let loads = names.iter().map(|name| program.load(name, btf));
+            loads
+                .reduce(|before, now| match before {
+                    Err(ProgramError::Btf(_)) => now,
+                    _ => before,
+                })
+                .unwrap_or(Err(ProgramError::NotLoaded))
+        }
+        (Program::FEntry(program), At::Function(name)) => program.load(name, btf),
+        (Program::FExit(program), At::FunctionExit(name)) => program.load(name, btf),
+        (Program::Lsm(program), At::Lsm(name)) => program.load(name, btf),
+        (Program::RawTracePoint(program), At::RawTracepoint(_)) => program.load(),
+        (Program::KProbe(program), At::Kprobe(_) | At::Kretprobe(_)) => program.load(),
+        (Program::TracePoint(program), At::Syscalls(_)) => program.load(),
+        _ => Err(ProgramError::UnexpectedProgramType),
+    };
+    loaded.err().map(|error| chain(&error)).unwrap_or_default()
 }
 
 /// Reads `processed 120 insns (limit 1000000) max_states_per_insn 2 total_states 14 ...`;

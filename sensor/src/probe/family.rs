@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::seed::Row;
+use super::row::Row;
 use crate::{
     event::{Event, Membership, ProcessId},
     ring::Read,

@@ -14,6 +14,8 @@ use super::{
 pub enum Family {
     /// Lifecycle of processes: the sensor does not run without them.
     Process,
+    /// Sockets that begin to listen: on the rungs of the process hooks.
+    Listen,
     /// Files and connections.
     File,
     /// `io_uring`: only where files are watched at system calls, which it is none of.
@@ -101,10 +103,10 @@ macro_rules! syscalls {
 }
 
 macro_rules! tracepoint {
-    ($name:literal, $typed:literal, $raw:literal) => {
+    ($family:ident: $name:literal, $typed:literal, $raw:literal) => {
         Spec {
             name: $name,
-            family: Family::Process,
+            family: Family::$family,
             rungs: &[
                 (Rung::TpBtf, &[point($typed, At::BtfTracepoint(&[$name]))]),
                 (Rung::RawTp, &[point($raw, At::RawTracepoint(&[$name]))]),
@@ -116,9 +118,10 @@ macro_rules! tracepoint {
 /// In the order of attaching. Exit comes first: an exit that is missed would leave a
 /// member behind, a fork or exec that is missed is found by the scan.
 const HOOKS: &[Spec] = &[
-    tracepoint!("sched_process_exit", "exit_tp_btf", "exit_raw_tp"),
-    tracepoint!("sched_process_fork", "fork_tp_btf", "fork_raw_tp"),
-    tracepoint!("sched_process_exec", "exec_tp_btf", "exec_raw_tp"),
+    tracepoint!(Process: "sched_process_exit", "exit_tp_btf", "exit_raw_tp"),
+    tracepoint!(Process: "sched_process_fork", "fork_tp_btf", "fork_raw_tp"),
+    tracepoint!(Process: "sched_process_exec", "exec_tp_btf", "exec_raw_tp"),
+    tracepoint!(Listen: "inet_sock_set_state", "listen_tp_btf", "listen_raw_tp"),
     Spec {
         name: "open",
         family: Family::File,
@@ -351,7 +354,7 @@ pub struct Forced {
 impl Forced {
     fn of(self, family: Family) -> Option<Rung> {
         match family {
-            Family::Process => self.process,
+            Family::Process | Family::Listen => self.process,
             Family::File => self.file,
             // On the rung of the process hooks, where it has the same two.
             Family::Uring => self.process,
@@ -402,6 +405,14 @@ pub(super) fn attach_all(
     }
     attachment.hooks.sort_by_key(|hook| hook.name);
     Ok(attachment)
+}
+
+/// Every program and where it belongs; some belong to several places.
+pub(super) fn points() -> impl Iterator<Item = &'static Point> {
+    HOOKS
+        .iter()
+        .flat_map(|spec| spec.rungs)
+        .flat_map(|(_, points)| *points)
 }
 
 /// Attaches every hook on every rung, and detaches it again.

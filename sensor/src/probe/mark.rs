@@ -8,7 +8,7 @@ use aya::{
 };
 use sensor_common::map::{Lineage, ProcessId, ServiceState};
 
-use super::{ProbeError, seed::Row};
+use super::{ProbeError, row::Row};
 use crate::event::Membership;
 
 /// Tries for a map entry that another CPU holds.
@@ -23,12 +23,12 @@ pub(super) fn mark_missed(
 ) -> Result<(), ProbeError> {
     let servers: HashSet<ProcessId> = rows
         .iter()
-        .filter(|row| row.recognised)
+        .filter(|row| row.recognised())
         .map(|row| row.process)
         .collect();
     let missed = rows
         .iter()
-        .filter(|row| row.recognised && row.membership.is_none());
+        .filter(|row| row.recognised() && row.membership.is_none() && !row.candidate());
     for row in missed.filter(|row| !servers.contains(&row.parent)) {
         let root = Membership {
             root: row.process,
@@ -62,6 +62,18 @@ pub(super) fn enter(
         pad: 0,
     };
     insert("LINEAGE_TASKS", tasks, process.tgid, lineage)
+}
+
+/// Removes an entry; one that is already gone is no error.
+pub(super) fn remove<K: Pod, V: Pod>(
+    name: &'static str,
+    map: &mut Tasks<MapData, K, V>,
+    key: K,
+) -> Result<(), ProbeError> {
+    match map.remove(&key) {
+        Ok(()) | Err(MapError::KeyNotFound) => Ok(()),
+        Err(error) => Err(ProbeError::map(name)(error)),
+    }
 }
 
 /// Inserts into a hash map that programs write at the same time; `false` when it is

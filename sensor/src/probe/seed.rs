@@ -7,13 +7,16 @@
 //! parent that died in between hides nobody. When a round adds nothing, every later
 //! fork of a member is marked by the kernel itself.
 
-use std::{collections::HashMap, io::Read as _, mem::offset_of};
+use std::{
+    collections::{HashMap, HashSet},
+    io::Read as _,
+};
 
 use aya::{Btf, Ebpf, programs::Iter};
 use bstr::{BString, ByteSlice as _};
 use sensor_common::{
     map::{ProcessId, SensorState, ServiceState},
-    record::{TaskRow, row},
+    record::TaskRow,
 };
 
 use super::{
@@ -21,6 +24,7 @@ use super::{
     error::chain,
     family::Family,
     mark::{enter, insert},
+    row::Row,
 };
 use crate::{
     clock,
@@ -50,31 +54,23 @@ pub struct Seed {
     pub complete: bool,
 }
 
-/// A row of the iterator.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Row {
-    pub(super) process: ProcessId,
-    pub(super) parent: ProcessId,
-    pub(super) membership: Option<Membership>,
-    /// This pass made it a member.
-    pub(super) added: bool,
-    pub(super) recognised: bool,
-    pub(super) uid: u32,
+/// What a program is, with the index of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A server.
+    Server(u32),
+    /// A server if it listens.
+    Candidate(u32),
+    /// Neither.
+    Other,
 }
 
-#[cfg(test)]
-impl Row {
-    /// A row of a stranger.
-    pub(super) const fn new(process: ProcessId, parent: ProcessId) -> Self {
-        Self {
-            process,
-            parent,
-            membership: None,
-            added: false,
-            recognised: false,
-            uid: 33,
-        }
-    }
+/// What is to be known of programs.
+pub struct Judge<'a> {
+    /// What a program is.
+    pub look: &'a dyn Fn(&Program) -> Found,
+    /// Whether an interpreter, the second, runs what the first does.
+    pub same: &'a dyn Fn(&Program, &Program) -> bool,
 }
 
 /// Loads the iterator.
@@ -96,27 +92,25 @@ fn iterator(ebpf: &mut Ebpf) -> Result<&mut Iter, ProbeError> {
 }
 
 impl Probe {
-    /// Finds and marks the services that run already. `server` gives the index of the
-    /// name of a program that is one.
+    /// Finds and marks the services that run already. `judge` says what programs are.
     ///
     /// # Errors
     /// When the iterator or a map fails.
-    pub fn seed(
-        &mut self,
-        host_scope: bool,
-        server: &dyn Fn(&Program) -> Option<u32>,
-    ) -> Result<Seed, ProbeError> {
+    pub fn seed(&mut self, host_scope: bool, judge: &Judge<'_>) -> Result<Seed, ProbeError> {
         let mut family = Family::default();
         family.learn(&std::mem::take(&mut self.early));
         family.hear(&self.backlog);
         let mut complete = false;
         for _ in 0..ROUNDS {
             let rows = self.look(&mut family)?;
-            let mut progress = rows.iter().any(|row| row.added);
-            progress |= self.mark_roots(&rows, &mut family, server)?;
+            let mut progress = rows.iter().any(Row::added);
+            progress |= self.mark_roots(&rows, &mut family, judge)?;
             progress |= self.mark_known(&rows, &family)?;
             // Inference comes last: only what nothing else explains is left to it.
-            if !progress && !self.infer(&rows)? {
+            if !progress
+                && !self.infer(&rows)?
+                && !self.mark_candidates(&rows, &mut family, judge)?
+            {
                 complete = !self.full;
                 break;
             }
@@ -128,7 +122,7 @@ impl Probe {
         // From here on the kernel marks by itself; what was born just before is in no
         // row yet.
         let mut rows = self.look(&mut family)?;
-        let roots = self.mark_roots(&rows, &mut family, server)?;
+        let roots = self.mark_roots(&rows, &mut family, judge)?;
         if self.mark_known(&rows, &family)? || roots {
             rows = self.look(&mut family)?;
         }
@@ -137,7 +131,7 @@ impl Probe {
             .iter()
             .any(|read| matches!(read, Read::Event(_, Some(_))));
         Ok(Seed {
-            snapshot: snapshot(&rows, host_scope),
+            snapshot: snapshot(&rows, host_scope, &self.listening),
             backlog: backlog
                 .into_iter()
                 .map(|read| family.annotate(read))
@@ -175,10 +169,10 @@ impl Probe {
         &mut self,
         rows: &[Row],
         family: &mut Family,
-        server: &dyn Fn(&Program) -> Option<u32>,
+        judge: &Judge<'_>,
     ) -> Result<bool, ProbeError> {
         let mut progress = false;
-        let mut recognised: Vec<&Row> = rows.iter().filter(|row| row.recognised).collect();
+        let mut recognised: Vec<&Row> = rows.iter().filter(|row| row.recognised()).collect();
         // The older first, so that a server is known when one below it is looked at.
         recognised.sort_unstable_by_key(|row| row.process);
         for row in recognised {
@@ -192,7 +186,7 @@ impl Probe {
                     true
                 }
                 None if !below && !family.strangers.contains(&row.process) => {
-                    self.mark_root(row.process, family, server)?
+                    self.mark_root(row.process, family, judge)?
                 }
                 _ => false,
             };
@@ -209,10 +203,10 @@ impl Probe {
         &mut self,
         process: ProcessId,
         family: &mut Family,
-        server: &dyn Fn(&Program) -> Option<u32>,
+        judge: &Judge<'_>,
     ) -> Result<bool, ProbeError> {
         let program = scan::program(process, clock::boottime_ns());
-        let Some(name) = program.and_then(|program| server(&program)) else {
+        let Some(Found::Server(name)) = program.map(|program| (judge.look)(&program)) else {
             family.strangers.insert(process);
             return Ok(false);
         };
@@ -295,7 +289,7 @@ impl Survey {
     pub(super) fn new(ebpf: &mut Ebpf) -> Result<Self, ProbeError> {
         let mut found = rows(ebpf)?;
         for _ in 0..ROUNDS {
-            if !found.iter().any(|row| row.added) {
+            if !found.iter().any(Row::added) {
                 break;
             }
             found = rows(ebpf)?;
@@ -306,7 +300,7 @@ impl Survey {
     /// Reads `/proc`, which takes its time: not for the loop.
     #[must_use]
     pub fn read(&self, host_scope: bool) -> Snapshot {
-        snapshot(&self.0, host_scope)
+        snapshot(&self.0, host_scope, &HashSet::new())
     }
 }
 
@@ -322,12 +316,12 @@ pub(super) fn rows(ebpf: &mut Ebpf) -> Result<Vec<Row>, ProbeError> {
         .map_err(|error| failed(&error))?;
     Ok(bytes
         .chunks_exact(size_of::<TaskRow>())
-        .filter_map(parse)
+        .filter_map(Row::parse)
         .collect())
 }
 
 /// What the processes of `rows` run.
-fn snapshot(rows: &[Row], host_scope: bool) -> Snapshot {
+fn snapshot(rows: &[Row], host_scope: bool, listening: &HashSet<ProcessId>) -> Snapshot {
     let time_ns = clock::boottime_ns();
     let wanted = rows
         .iter()
@@ -337,7 +331,8 @@ fn snapshot(rows: &[Row], host_scope: bool) -> Snapshot {
             process: row.process,
             parent: row.parent,
             membership: row.membership,
-            recognised: row.recognised,
+            recognised: row.recognised(),
+            listens: listening.contains(&row.process),
             program: scan::program(row.process, time_ns),
         })
         .collect();
@@ -345,33 +340,4 @@ fn snapshot(rows: &[Row], host_scope: bool) -> Snapshot {
         time_ns: clock::boottime_ns(),
         processes,
     }
-}
-
-fn parse(bytes: &[u8]) -> Option<Row> {
-    let word = |at: usize| {
-        bytes
-            .get(at..)
-            .and_then(<[u8]>::first_chunk::<4>)
-            .map(|word| u32::from_ne_bytes(*word))
-    };
-    let id = |at: usize| {
-        let start = bytes
-            .get(at + offset_of!(ProcessId, start_ns)..)?
-            .first_chunk::<8>()?;
-        Some(ProcessId::new(
-            word(at + offset_of!(ProcessId, tgid))?,
-            u64::from_ne_bytes(*start),
-        ))
-    };
-    let flags = word(offset_of!(TaskRow, flags))?;
-    let root = id(offset_of!(TaskRow, root))?;
-    let depth = word(offset_of!(TaskRow, depth))?;
-    Some(Row {
-        process: id(offset_of!(TaskRow, process))?,
-        parent: id(offset_of!(TaskRow, parent))?,
-        membership: (flags & row::MEMBER != 0).then_some(Membership { root, depth }),
-        added: flags & row::ADDED != 0,
-        recognised: flags & row::RECOGNISED != 0,
-        uid: word(offset_of!(TaskRow, uid))?,
-    })
 }

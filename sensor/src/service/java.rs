@@ -5,6 +5,7 @@
 //! was among the options. A few options take the next word as their value.
 
 use crate::event::{Args, Faults};
+use crate::lineage::Role;
 use sensor_common::record::fault;
 
 /// Options whose value is the next word (`IsWhiteSpaceOption` in `java.c`).
@@ -37,8 +38,22 @@ const PROPERTIES: &[&str] = &[
     "-Dweblogic.Name=",
     "-Dcom.sun.aas.instanceRoot=",
     "-Dsolr.solr.home=",
-    "-Dteamcity.server=",
     "-Dserver.port=",
+];
+
+/// System properties, main classes and jars of servers that build and deploy.
+const CI: &[&str] = &[
+    "-Dteamcity",
+    "-DJENKINS_HOME=",
+    "-Dbamboo.home=",
+    "com.google.gerrit.pgm.Daemon",
+    "jetbrains.buildServer.agent.Launcher",
+    "jetbrains.buildServer.agent.AgentMain",
+    "executable.Main",
+    "jenkins",
+    "gerrit",
+    "winstone",
+    "winstone.Launcher",
 ];
 
 /// Main classes of servers; a trailing `*` stands for any rest.
@@ -66,6 +81,8 @@ const MAINS: &[&str] = &[
     "com.atlassian.jira.startup.Launcher",
     "com.atlassian.bitbucket.internal.launcher.BitbucketServerLauncher",
     "com.google.gerrit.pgm.Daemon",
+    "jetbrains.buildServer.agent.Launcher",
+    "jetbrains.buildServer.agent.AgentMain",
     "kafka.Kafka",
     "org.apache.zookeeper.server.quorum.QuorumPeerMain",
     "org.apache.cassandra.service.CassandraDaemon",
@@ -112,33 +129,54 @@ enum Main<'a> {
     Hidden,
 }
 
-/// `true` when the command line names a server we know, or `extra` names. Another class
-/// or jar is no server; where neither can be seen (cut off, `@argfile`) it counts as one:
+/// Role of the server that the command line names, one we know or of `extra`. Another
+/// class or jar is none; where neither can be seen (cut off, `@argfile`) it counts as one:
 /// a false alert can be silenced, a server nobody watches cannot.
-pub(super) fn is_server(args: &Args, faults: Faults, extra: &[String]) -> bool {
+pub(super) fn server(args: &Args, faults: Faults, extra: &[String]) -> Option<Role> {
     let cut = args.truncated || faults.has(fault::ARGS | fault::ARGS_CUT);
     let words: Vec<&[u8]> = args.head.iter().map(|word| &word[..]).collect();
     if words.is_empty() {
-        return true;
+        return Some(Role::App);
     }
-    let Line {
-        main,
-        options,
-        rest,
-    } = parse(&words, cut);
-    if options.iter().any(|option| {
-        PROPERTIES
+    let line = parse(&words, cut);
+    is_server(&line, extra).then(|| if builds(&line) { Role::Ci } else { Role::App })
+}
+
+fn is_server(line: &Line<'_, '_>, extra: &[String]) -> bool {
+    let known = |option: &&[u8]| {
+        let mut properties = PROPERTIES
             .iter()
-            .any(|name| option.starts_with(name.as_bytes()))
-    }) {
+            .chain(CI.iter().filter(|ci| is_property(ci)));
+        properties.any(|name| option.starts_with(name.as_bytes()))
+    };
+    if line.options.iter().any(known) {
         return true;
     }
-    match main {
+    match line.main {
         Main::Class(class) => names_class(class, extra),
-        Main::Jar(jar) => names_jar(jar, extra) || rest.iter().any(|word| is_spring(word)),
+        Main::Jar(jar) => names_jar(jar, extra) || line.rest.iter().any(|word| is_spring(word)),
         Main::Nothing => false,
         Main::Hidden => true,
     }
+}
+
+/// The server's work is to build and deploy.
+fn builds(line: &Line<'_, '_>) -> bool {
+    let named = |name: &[u8]| CI.iter().any(|ci| ci.as_bytes() == name);
+    let property = |option: &&[u8]| {
+        let mut properties = CI.iter().filter(|ci| is_property(ci));
+        properties.any(|name| option.starts_with(name.as_bytes()))
+    };
+    line.options.iter().any(property)
+        || match line.main {
+            Main::Class(class) => named(class),
+            Main::Jar(jar) => named(stem(jar)),
+            Main::Nothing | Main::Hidden => false,
+        }
+}
+
+fn is_property(name: &str) -> bool {
+    name.starts_with("-D")
 }
 
 /// A command line taken apart.
@@ -229,16 +267,25 @@ fn matches(pattern: &str, text: &[u8]) -> bool {
 
 /// By file name: a known stem, alone or followed by a version; or an extra name.
 fn names_jar(path: &[u8], extra: &[String]) -> bool {
-    let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
-    let stem = name
-        .strip_suffix(b".jar")
-        .or_else(|| name.strip_suffix(b".war"))
-        .unwrap_or(name);
+    let name = file_name(path);
+    let stem = stem(path);
     JARS.iter()
         .any(|jar| stem.strip_prefix(jar.as_bytes()).is_some_and(is_version))
         || extra
             .iter()
             .any(|pattern| matches(pattern, name) || matches(pattern, path))
+}
+
+fn file_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
+}
+
+/// File name of a jar without its extension.
+fn stem(path: &[u8]) -> &[u8] {
+    let name = file_name(path);
+    name.strip_suffix(b".jar")
+        .or_else(|| name.strip_suffix(b".war"))
+        .unwrap_or(name)
 }
 
 /// Empty, or a separator and a digit: `-9.4.44.v20211001`.

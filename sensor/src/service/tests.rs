@@ -23,7 +23,7 @@ fn java(line: &str) -> Program {
 
 fn is_server(program: &Program) -> bool {
     let catalogue = Catalogue::new(&["com.acme.*".into(), "shop.jar".into()]);
-    catalogue.decide(program) == Verdict::Server(ServiceKind::Java)
+    matches!(catalogue.decide(program), Verdict::Server(identity) if identity.kind == ServiceKind::Java)
 }
 
 #[test]
@@ -198,6 +198,6 @@ fn a_name_the_kernel_knows_and_we_do_not_is_no_server() {
     assert_eq!(catalogue.decide(&program), Verdict::NotServer);
     assert_eq!(
         catalogue.decide(&Program::default()),
-        Verdict::Server(ServiceKind::Unknown)
+        Verdict::Server(ServiceKind::Unknown.into())
     );
 }

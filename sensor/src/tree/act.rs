@@ -42,6 +42,8 @@ impl Tree {
                 act: Act::Socket(Arc::clone(socket)),
             };
             self.deed(&deed, effects);
+        } else {
+            self.listen(socket, effects);
         }
     }
 

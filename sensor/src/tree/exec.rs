@@ -3,19 +3,26 @@
 
 use std::sync::Arc;
 
-use super::image::{is_jspawnhelper, is_own, is_transparent};
+use super::image::is_own;
 use super::node::{Branch, Node, inherited};
 use super::{Effects, Scope, Tree};
 use crate::event::{Exec, ProcessId, Program, Source};
 use crate::lineage::{Part, Provenance, ServiceKind};
-use crate::service::{self, Verdict};
+use crate::service::{self, Identity, Verdict};
 
 /// Services of whose own image an exec is.
 type Own = Vec<ProcessId>;
 
 impl Tree {
     pub(super) fn exec(&mut self, exec: &Exec, effects: &mut Effects) {
-        if self.begins_service(exec) {
+        let outside = exec.membership.is_none()
+            && self
+                .table
+                .get(exec.process)
+                .is_none_or(|node| node.home.is_none());
+        if exec.candidate && outside {
+            self.exec_candidate(exec, effects);
+        } else if self.begins_service(exec) {
             self.exec_root(exec, effects);
         } else {
             self.exec_member(exec, effects);
@@ -41,7 +48,7 @@ impl Tree {
         }
     }
 
-    fn kind_of_service(&self, id: ProcessId) -> Option<ServiceKind> {
+    pub(super) fn kind_of_service(&self, id: ProcessId) -> Option<ServiceKind> {
         self.table.service(id).map(|entry| entry.service.kind)
     }
 
@@ -57,13 +64,22 @@ impl Tree {
 
     fn exec_root(&mut self, exec: &Exec, effects: &mut Effects) {
         let id = exec.process;
-        let Verdict::Server(kind) = self.catalogue.decide(&exec.program) else {
-            self.retire(id, effects);
-            if self.scope == Scope::Host {
-                self.exec_stranger(exec, effects);
+        match self.catalogue.decide(&exec.program) {
+            Verdict::Server(identity) => return self.begin(exec, identity, effects),
+            Verdict::Candidate(_) => {
+                self.candidates.insert(exec, self.limits.candidates);
+                self.demote(id, effects);
             }
-            return;
-        };
+            Verdict::NotServer => self.retire(id, effects),
+        }
+        if self.scope == Scope::Host {
+            self.exec_stranger(exec, effects);
+        }
+    }
+
+    /// The exec makes its process the root of a service.
+    pub(super) fn begin(&mut self, exec: &Exec, identity: Identity, effects: &mut Effects) {
+        let id = exec.process;
         self.unretire(id);
         let previous = self.enter(exec);
         if let Some(node) = self.table.get_mut(id) {
@@ -72,11 +88,13 @@ impl Tree {
         self.record(id, &exec.program);
         let known = self.kind_of_service(id);
         let service = match known {
-            Some(_) => self.identify(id, kind, &exec.program),
-            None => self.start(id, kind, Some(&exec.program), None),
+            Some(_) => self.identify(id, identity, &exec.program),
+            None => self.start(id, identity, Some(&exec.program), None),
         };
         if let Some(service) = service {
-            self.report_adopted(id, exec.membership, effects);
+            if !exec.candidate {
+                self.report_adopted(id, exec.membership, effects);
+            }
             if known.is_none_or(|known| known == ServiceKind::Unknown) {
                 effects.started.push(service);
             }
@@ -192,28 +210,8 @@ impl Tree {
         }
     }
 
-    /// A Java service, as which `id` stands before this exec, starts a child through its
-    /// launcher. In a mount namespace of its own a path says nothing: it must be that of
-    /// every service the process stands in.
-    fn is_launcher(&self, id: ProcessId, previous: Option<&Program>, new: &Program) -> bool {
-        let Some(node) = self.table.get(id) else {
-            return false;
-        };
-        let of_java = node.branches().any(|branch| {
-            branch.part != Part::Descendant
-                && self.kind_of_service(branch.service) == Some(ServiceKind::Java)
-        });
-        let at_home = node.branches().all(|branch| {
-            self.table
-                .service(branch.service)
-                .and_then(|entry| entry.image.as_ref())
-                .is_some_and(|image| image.ns.mount == new.ns.mount)
-        });
-        of_java && at_home && is_jspawnhelper(previous, new)
-    }
-
     /// Host scope: an exec outside every service.
-    fn exec_stranger(&mut self, exec: &Exec, effects: &mut Effects) {
+    pub(super) fn exec_stranger(&mut self, exec: &Exec, effects: &mut Effects) {
         let previous = self.enter(exec);
         self.record(exec.process, &exec.program);
         effects
@@ -252,108 +250,6 @@ impl Tree {
         own
     }
 
-    /// Standing in one service after an exec, and whether the service's own image was
-    /// exec'ed by a process that may: a master, or a master's forked child.
-    fn step(
-        &self,
-        id: ProcessId,
-        node: &Node,
-        branch: &Branch,
-        program: &Program,
-    ) -> (Branch, bool) {
-        if let Some(part) = self.part_after_own(node, branch, program) {
-            let kept = if part == branch.part {
-                *branch
-            } else {
-                Branch::new(branch.service, part)
-            };
-            return (kept, true);
-        }
-        let count = u32::from(!is_transparent(&program.image));
-        let next = match branch.part {
-            Part::Descendant => Branch {
-                depth: branch.depth.saturating_add(count),
-                ..*branch
-            },
-            _ => Branch {
-                part: Part::Descendant,
-                origin: self.origin(node, branch, program),
-                spawn_root: id,
-                depth: count,
-                ..*branch
-            },
-        };
-        (next, false)
-    }
-
-    /// Part after an exec of the service's own image; `None` when it is another image,
-    /// or the process has no business to exec this one.
-    fn part_after_own(&self, node: &Node, branch: &Branch, program: &Program) -> Option<Part> {
-        let image = self.table.service(branch.service)?.image.as_ref()?;
-        if !is_own(image, program) {
-            return None;
-        }
-        match branch.part {
-            Part::Master | Part::Both => Some(branch.part),
-            Part::Worker if node.provenance != Provenance::Lost => {
-                let master = self.table.get(node.creator?)?;
-                if master.branch(branch.service)?.part != Part::Master {
-                    return None;
-                }
-                // A binary upgrade keeps the master's uid, root; workers have dropped it.
-                // Where the master is not root, nothing tells them apart.
-                let upgrade = master.uid == 0 && program.cred.uid == 0;
-                Some(if upgrade { Part::Master } else { Part::Worker })
-            }
-            Part::Worker | Part::Descendant => None,
-        }
-    }
-
-    /// Part of the process from which a branch leaves the service's own image.
-    ///
-    /// A helper forked by a master and a worker that replaces itself look alike. Only
-    /// Apache's master starts helpers (piped logs), as root, which its workers are not;
-    /// in every other case the branch counts as a worker's, lest one hides as a helper.
-    /// Helpers are forked: a master that replaces itself, be it by a new file under its
-    /// own path which others can write, excuses nothing that comes after.
-    fn origin(&self, node: &Node, branch: &Branch, program: &Program) -> Part {
-        match branch.part {
-            Part::Both => return Part::Both,
-            Part::Master => return Part::Worker,
-            Part::Worker | Part::Descendant => {}
-        }
-        let Some(creator) = node.creator else {
-            return Part::Worker;
-        };
-        match self.table.part(creator, branch.service) {
-            Some(Part::Both) => Part::Both,
-            Some(Part::Master | Part::Worker)
-                if self.starts_helper(creator, branch.service, program) =>
-            {
-                Part::Master
-            }
-            _ => Part::Worker,
-        }
-    }
-
-    fn starts_helper(&self, creator: ProcessId, service: ProcessId, program: &Program) -> bool {
-        let Some(node) = self.table.get(creator) else {
-            return false;
-        };
-        if self.kind_of_service(service) != Some(ServiceKind::Apache)
-            || node.uid != 0
-            || program.cred.uid != 0
-        {
-            return false;
-        }
-        // The child of a daemonising master may start helpers before its exit is seen.
-        self.table.part(creator, service) == Some(Part::Master)
-            || node.creator.is_some_and(|master| {
-                self.table.part(master, service) == Some(Part::Master)
-                    && self.may_succeed(master, creator, program.time_ns)
-            })
-    }
-
     /// A member that execs another server gains a nested service, and keeps its place.
     pub(super) fn nest(&mut self, id: ProcessId, program: &Arc<Program>, effects: &mut Effects) {
         let Some(node) = self.table.get(id) else {
@@ -379,10 +275,10 @@ impl Tree {
         if repeats || is_own_java || !room || self.table.service(id).is_some() {
             return;
         }
-        if let Verdict::Server(kind) = self.catalogue.decide(program) {
+        if let Verdict::Server(identity) = self.catalogue.decide(program) {
             effects
                 .started
-                .extend(self.start(id, kind, Some(program), Some(home.service)));
+                .extend(self.start(id, identity, Some(program), Some(home.service)));
         }
     }
 }

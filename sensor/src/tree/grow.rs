@@ -10,7 +10,7 @@ use super::table::Entry;
 use super::{Effects, Scope, Tree};
 use crate::event::{Exit, ExitStatus, Fork, Membership, ProcessId, Program, Source};
 use crate::lineage::{Part, Provenance, Service, ServiceKind};
-use crate::service;
+use crate::service::{self, Identity};
 
 /// A master that exits by itself this soon after its exec, ns, may have daemonised.
 const DAEMONISE_NS: u64 = 30_000_000_000;
@@ -208,7 +208,8 @@ impl Tree {
             };
             self.table.insert(root, node);
         }
-        self.start(root, ServiceKind::Unknown, None, None).is_some()
+        let unknown = ServiceKind::Unknown.into();
+        self.start(root, unknown, None, None).is_some()
     }
 
     /// Begins a service at `root`, which stands in the tree. For a nested one `within`
@@ -216,7 +217,7 @@ impl Tree {
     pub(super) fn start(
         &mut self,
         root: ProcessId,
-        kind: ServiceKind,
+        identity: Identity,
         program: Option<&Arc<Program>>,
         within: Option<ProcessId>,
     ) -> Option<Arc<Service>> {
@@ -228,19 +229,20 @@ impl Tree {
             }
             return None;
         }
-        let service = Arc::new(describe(root, kind, program));
+        let service = Arc::new(describe(root, identity, program));
         let entry = Entry {
             service: Arc::clone(&service),
             image: program.map(Arc::clone),
             lost_before: self.lost,
             within,
             nested: 0,
+            listens: false,
             members: 0,
             live: 0,
             shed: false,
         };
         self.table.add_service(root, entry);
-        let branch = Branch::new(root, leading_part(kind));
+        let branch = Branch::new(root, leading_part(identity.kind));
         let node = self.table.get(root);
         let home = node.and_then(|node| node.home);
         let mut nested = node.map(|node| node.nested.clone()).unwrap_or_default();
@@ -255,16 +257,16 @@ impl Tree {
     pub(super) fn identify(
         &mut self,
         root: ProcessId,
-        kind: ServiceKind,
+        identity: Identity,
         program: &Arc<Program>,
     ) -> Option<Arc<Service>> {
         let entry = self.table.service_mut(root)?;
-        let service = Arc::new(describe(root, kind, Some(program)));
+        let service = Arc::new(describe(root, identity, Some(program)));
         entry.service = Arc::clone(&service);
         entry.image = Some(Arc::clone(program));
         let node = self.table.get_mut(root)?;
         if let Some(branch) = node.branches_mut().find(|branch| branch.service == root) {
-            *branch = Branch::new(root, leading_part(kind));
+            *branch = Branch::new(root, leading_part(identity.kind));
         }
         Some(service)
     }
@@ -382,14 +384,14 @@ fn leading_part(kind: ServiceKind) -> Part {
     }
 }
 
-fn describe(root: ProcessId, kind: ServiceKind, program: Option<&Arc<Program>>) -> Service {
+fn describe(root: ProcessId, identity: Identity, program: Option<&Arc<Program>>) -> Service {
     let unit = program
         .map(|program| service::unit(&program.cgroup.path))
         .unwrap_or_default();
     Service {
         id: root,
-        kind,
-        role: service::role(kind),
+        kind: identity.kind,
+        role: identity.role,
         unit,
     }
 }

@@ -8,7 +8,7 @@ use super::node::{Branch, Node};
 use super::{Effects, Scope, Tree};
 use crate::event::{Exec, FileId, Image, Membership, ProcessId, Program, Scanned, Snapshot, Stamp};
 use crate::lineage::{Part, Provenance, ServiceKind};
-use crate::service::{self, Verdict};
+use crate::service::{self, Identity, Verdict};
 
 /// A live process whose last sign is this much older than a scan that does not list it,
 /// ns, is gone: its exit was lost. A scan takes far less.
@@ -37,18 +37,14 @@ impl Tree {
 
     fn scan_root(&mut self, row: &Scanned, has_worker: bool, effects: &mut Effects) {
         let id = row.process;
-        let verdict = match &row.program {
-            Some(program) if row.recognised => self.catalogue.decide(program),
-            _ => Verdict::Server(ServiceKind::Unknown),
-        };
-        let Verdict::Server(kind) = verdict else {
-            self.retire(id, effects);
+        let known = self.table.service(id).map(|entry| entry.service.kind);
+        let Some(identity) = self.identity(row, effects) else {
             if self.scope == Scope::Host {
                 self.scan_stranger(row);
             }
             return;
         };
-        let known = self.table.service(id).map(|entry| entry.service.kind);
+        let kind = identity.kind;
         if known.is_some_and(|known| known != ServiceKind::Unknown || kind == known) {
             self.table.confirm(id);
             return self.catch_up(row, effects);
@@ -58,8 +54,8 @@ impl Tree {
             self.record(id, program);
         }
         let service = match (known, &row.program) {
-            (Some(_), Some(program)) => self.identify(id, kind, program),
-            (_, program) => self.start(id, kind, program.as_ref(), None),
+            (Some(_), Some(program)) => self.identify(id, identity, program),
+            (_, program) => self.start(id, identity, program.as_ref(), None),
         };
         if service.is_none() && self.scope == Scope::Services {
             self.table.remove(id);
@@ -73,6 +69,33 @@ impl Tree {
         if orphan && service::has_workers(kind) && kind != ServiceKind::Unknown {
             self.set_part(id, id, Part::Both);
         }
+    }
+
+    /// What the service at a scanned root is; `None` when it is none after all.
+    fn identity(&mut self, row: &Scanned, effects: &mut Effects) -> Option<Identity> {
+        let Some(program) = &row.program else {
+            return Some(ServiceKind::Unknown.into());
+        };
+        let id = row.process;
+        // A service stays one, whatever it may call itself by now.
+        if let Some(entry) = self.table.service(id)
+            && entry.service.kind != ServiceKind::Unknown
+        {
+            return Some(Identity {
+                kind: entry.service.kind,
+                role: entry.service.role,
+            });
+        }
+        let listens = self.table.service(id).is_some_and(|entry| entry.listens);
+        if listens || row.listens || !row.recognised {
+            return Some(self.catalogue.serving(program));
+        }
+        match self.catalogue.decide(program) {
+            Verdict::Server(identity) => return Some(identity),
+            Verdict::Candidate(_) => self.demote(id, effects),
+            Verdict::NotServer => self.retire(id, effects),
+        }
+        None
     }
 
     fn set_part(&mut self, id: ProcessId, service: ProcessId, part: Part) {
@@ -144,7 +167,11 @@ impl Tree {
         let forked_only = above
             .and_then(|above| above.program.as_ref())
             .is_some_and(|above| {
-                above.image.file == program.image.file && above.image.file != FileId::default()
+                above.image.file == program.image.file
+                    && above.image.file != FileId::default()
+                    // Workers give themselves titles: only where a judgement hangs on it
+                    // must an interpreter show what it runs.
+                    && (self.lost == 0 || service::runs_the_same(above, program))
             });
         let alone = self
             .table

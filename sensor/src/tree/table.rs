@@ -29,6 +29,8 @@ pub(super) struct Entry {
     pub(super) members: u32,
     /// Of these, the live ones.
     pub(super) live: u32,
+    /// It listens: whatever its command line says, it is a service.
+    pub(super) listens: bool,
     /// A live member was dropped to keep a bound: what the table says of it is not all.
     pub(super) shed: bool,
 }

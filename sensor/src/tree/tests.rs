@@ -2,6 +2,7 @@
 //! makes the events a real one would.
 
 mod bounds;
+mod candidate;
 mod follow;
 mod master;
 mod property;
@@ -13,10 +14,10 @@ use std::sync::Arc;
 use super::*;
 use crate::event::{
     Args, Cgroup, Credentials, Event, Exec, Exit, ExitStatus, FileId, Fork, Image, Lost,
-    Namespaces, Program, Scanned, Source, Stamp,
+    Namespaces, Program, Rung, Scanned, Socket, SocketAction, Source, Stamp,
 };
 use crate::lineage::{Part, Provenance, ServiceKind, Subject};
-use crate::service::kind_of;
+use crate::service::{interpreter, kind_of};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -28,6 +29,9 @@ struct World {
     uid: HashMap<ProcessId, u32>,
     started: Vec<(ProcessId, ServiceKind)>,
     retired: Vec<ProcessId>,
+    demoted: Vec<ProcessId>,
+    promoted: Vec<ProcessId>,
+    surveys: usize,
     adopted: Vec<(ProcessId, Membership)>,
     /// Records made do not reach the tree.
     deaf: bool,
@@ -46,6 +50,9 @@ impl World {
             uid: HashMap::new(),
             started: Vec::new(),
             retired: Vec::new(),
+            demoted: Vec::new(),
+            promoted: Vec::new(),
+            surveys: 0,
             adopted: Vec::new(),
             deaf: false,
         }
@@ -75,6 +82,9 @@ impl World {
                 .map(|service| (service.id, service.kind)),
         );
         self.retired.extend(&effects.retired);
+        self.demoted.extend(&effects.demoted);
+        self.promoted.extend(&effects.promoted);
+        self.surveys += usize::from(effects.survey);
         self.adopted.extend(&effects.adopted);
         effects.subjects
     }
@@ -130,16 +140,31 @@ impl World {
             );
         }
         let membership = self.marked.get(&process).copied();
+        let candidate = membership.is_none() && interpreter(&program.image).is_some();
         let parent = ProcessId::new(1, 1);
         Exec {
             stamp,
             process,
             membership,
             recognised,
-            candidate: false,
+            candidate,
             parent,
             program: Arc::new(program),
         }
+    }
+
+    /// A process listens; `promoted` is what the kernel made of it.
+    fn listen(&mut self, process: ProcessId, promoted: Option<ProcessId>) {
+        let stamp = self.tick();
+        if let Some(root) = promoted {
+            self.mark(process, root, u32::from(process != root));
+        }
+        let membership = self.marked.get(&process).copied();
+        let socket = Socket {
+            promoted: promoted.is_some(),
+            ..listening(stamp, process, membership)
+        };
+        self.apply(&Event::Socket(Arc::new(socket)));
     }
 
     fn exec(&mut self, process: ProcessId, path: &str, args: &str) -> Vec<Subject> {
@@ -198,6 +223,7 @@ impl World {
             parent,
             membership: self.marked.get(&process).copied(),
             recognised: kind_of(&program.image).is_some(),
+            listens: false,
             program: Some(Arc::new(program)),
         }
     }
@@ -212,6 +238,28 @@ impl World {
             processes,
         });
         self.note(effects);
+    }
+}
+
+/// A socket that begins to listen.
+fn listening(stamp: Stamp, process: ProcessId, membership: Option<Membership>) -> Socket {
+    Socket {
+        stamp,
+        process,
+        membership,
+        action: SocketAction::Listen,
+        protocol: 6,
+        local: ([127, 0, 0, 1], 8_000).into(),
+        remote: None,
+        fd: None,
+        result: 0,
+        net_ns: 1,
+        uid: 0,
+        promoted: false,
+        candidate: false,
+        attempt: false,
+        io_uring: false,
+        rung: Rung::TpBtf,
     }
 }
 

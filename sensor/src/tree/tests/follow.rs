@@ -298,7 +298,7 @@ fn a_java_that_is_no_server_is_retired_with_its_members() {
             .exec(mvn, "/opt/jdk/bin/java", "java -version")
             .is_empty()
     );
-    assert_eq!(world.retired, [mvn]);
+    assert_eq!(world.demoted, [mvn]);
     assert!(world.started.is_empty());
     // Records made before the kernel knew.
     let child = world.fork(mvn, 301);

@@ -24,6 +24,7 @@ fn path() -> impl Strategy<Value = &'static str> {
         "/usr/sbin/apache2",
         "/opt/jdk/bin/java",
         "/opt/jdk/lib/jspawnhelper",
+        "/usr/bin/python3",
         "/bin/sh",
         "/usr/bin/env",
         "",
@@ -33,7 +34,7 @@ fn path() -> impl Strategy<Value = &'static str> {
 fn some_program() -> impl Strategy<Value = Program> {
     (
         path(),
-        prop::sample::select(vec!["x", "java -jar jenkins.war"]),
+        prop::sample::select(vec!["x", "java -jar jenkins.war", "python3 -m uvicorn"]),
         0..200_u64,
         0..2_u32,
         any::<bool>(),
@@ -80,24 +81,33 @@ fn input() -> impl Strategy<Value = Input> {
         stamp(),
         id(),
         membership(),
-        any::<bool>(),
+        any::<(bool, bool)>(),
         id(),
         some_program(),
     )
         .prop_map(
-            |(stamp, process, membership, recognised, parent, program)| {
+            |(stamp, process, membership, (recognised, candidate), parent, program)| {
                 let program = Arc::new(program);
                 Event::Exec(Exec {
-                    candidate: false,
                     stamp,
                     process,
                     membership,
                     recognised,
+                    candidate,
                     parent,
                     program,
                 })
             },
         );
+    let listen = (stamp(), id(), membership(), any::<(bool, bool)>()).prop_map(
+        |(stamp, process, membership, (promoted, candidate))| {
+            Event::Socket(Arc::new(Socket {
+                promoted,
+                candidate,
+                ..listening(stamp, process, membership)
+            }))
+        },
+    );
     let exit = (stamp(), id(), any::<bool>()).prop_map(|(stamp, process, killed)| {
         let status = if killed {
             ExitStatus::Signal(9)
@@ -123,15 +133,16 @@ fn input() -> impl Strategy<Value = Input> {
         id(),
         id(),
         membership(),
-        any::<bool>(),
+        any::<(bool, bool)>(),
         prop::option::of(some_program()),
     )
         .prop_map(
-            |(process, parent, membership, recognised, program)| Scanned {
+            |(process, parent, membership, (recognised, listens), program)| Scanned {
                 process,
                 parent,
                 membership,
                 recognised,
+                listens,
                 program: program.map(Arc::new),
             },
         );
@@ -141,6 +152,7 @@ fn input() -> impl Strategy<Value = Input> {
         8 => fork.prop_map(Input::Event),
         8 => exec.prop_map(Input::Event),
         3 => exit.prop_map(Input::Event),
+        3 => listen.prop_map(Input::Event),
         1 => lost.prop_map(Input::Event),
         2 => scan,
         1 => (0..200 * SECOND).prop_map(Input::Expire),

@@ -194,7 +194,7 @@ fn a_scanned_java_is_decided_by_its_command_line() {
         world.row(below, tool, "/usr/bin/git", 0),
     ];
     world.seed(rows);
-    assert_eq!(world.retired, [tool]);
+    assert_eq!(world.demoted, [tool]);
     assert_eq!(world.tree.stats().live, 0);
 }
 

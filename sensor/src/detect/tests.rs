@@ -11,6 +11,7 @@ use super::{
 };
 use crate::lineage::Subject;
 
+mod cost;
 mod dialect;
 mod waiting;
 

@@ -6,6 +6,7 @@
 //! execute themselves; their arguments may be anything, so they are not clap's.
 
 mod compare;
+mod cost;
 mod harness;
 mod init;
 mod ledger;
@@ -42,6 +43,14 @@ enum Task {
     Run(harness::Args),
     /// Loads every program of the sensor; one JSON line for each: instructions, states
     Verifier,
+    /// Measures each program's nanoseconds, for members and strangers; one JSON line each
+    Cost,
+    /// Does one of the works that are measured; for the measurement itself
+    #[command(hide = true)]
+    Work {
+        /// Its name
+        name: String,
+    },
 }
 
 /// Writes a line of the answer.
@@ -79,5 +88,7 @@ fn dispatch(task: Task) -> Result<ExitCode> {
         }
         Task::Run(args) => harness::task(&args),
         Task::Verifier => verifier::task(),
+        Task::Cost => cost::task(),
+        Task::Work { name } => cost::work(&name),
     }
 }

@@ -36,7 +36,7 @@ use sensor_common::{
 
 pub use self::{
     cost::Cost,
-    counter::Counters,
+    counter::{Counters, RunTime},
     error::ProbeError,
     hook::{Family, Forced, Hook, Rung, Trial, shortcoming},
     offset::Override,

@@ -142,17 +142,24 @@ fn readme_lists_every_rule() {
     }
     let is_row = |line: &&str| {
         let levels = ["critical", "high", "medium", "low", "informational"];
-        levels.iter().any(|level| line.starts_with(&format!("| {level} | `")))
+        levels
+            .iter()
+            .any(|level| line.starts_with(&format!("| {level} | `")))
     };
     let listed: String = readme.split_inclusive('\n').filter(is_row).collect();
     if update() && listed != rows {
         let first = readme.split_inclusive('\n').find(is_row);
-        let at = first.and_then(|row| readme.find(row)).expect("README has a table of rules");
+        let at = first
+            .and_then(|row| readme.find(row))
+            .expect("README has a table of rules");
         let end = at + listed.len();
         let updated = [&readme[..at], &rows, &readme[end..]].concat();
         return fs::write(&path, updated).expect("README.md is writable");
     }
-    assert_eq!(listed, rows, "UPDATE_DOCS=1 cargo test -p sensor --test docs");
+    assert_eq!(
+        listed, rows,
+        "UPDATE_DOCS=1 cargo test -p sensor --test docs"
+    );
 }
 
 fn rule_section(rule: &Rule) -> String {
@@ -228,10 +235,13 @@ fn standing(hook: &str, rung: Rung, notes: &mut Vec<&'static str>) -> String {
     let Some(why) = shortcoming(hook, rung) else {
         return "full".to_owned();
     };
-    let number = notes.iter().position(|note| *note == why).unwrap_or_else(|| {
-        notes.push(why);
-        notes.len() - 1
-    });
+    let number = notes
+        .iter()
+        .position(|note| *note == why)
+        .unwrap_or_else(|| {
+            notes.push(why);
+            notes.len() - 1
+        });
     format!("degraded ({})", number + 1)
 }
 
@@ -265,7 +275,9 @@ fn hooks() {
          attached that way; numbers in brackets are the reasons below.",
     );
     text += "\n## Hooks by rung\n";
-    let header = ["Hook", "tp_btf", "raw_tp", "fentry", "lsm", "kprobe", "syscall"];
+    let header = [
+        "Hook", "tp_btf", "raw_tp", "fentry", "lsm", "kprobe", "syscall",
+    ];
     let rungs: Vec<_> = header[1..]
         .iter()
         .map(|name| {
@@ -290,10 +302,19 @@ fn hooks() {
     let rows: Vec<_> = set
         .list()
         .iter()
-        .map(|rule| rule_row(rule, &names, &mut |rung| worst(rule, rung, &mut notes), &rungs))
+        .map(|rule| {
+            rule_row(
+                rule,
+                &names,
+                &mut |rung| worst(rule, rung, &mut notes),
+                &rungs,
+            )
+        })
         .collect();
     text += &table(
-        ["Rule", "Level", "Hooks", "tp_btf", "raw_tp", "fentry", "lsm", "kprobe", "syscall"],
+        [
+            "Rule", "Level", "Hooks", "tp_btf", "raw_tp", "fentry", "lsm", "kprobe", "syscall",
+        ],
         rows,
     );
     text += "\n## Reasons\n\n";
@@ -312,8 +333,16 @@ fn rule_row(
     rungs: &[Rung],
 ) -> [String; 9] {
     let known = |hook: &&'static str| names.contains(hook);
-    assert!(rule.hooks.events.iter().all(|hook| known(hook)), "{}", rule.name);
-    assert!(rule.hooks.memory.iter().all(|hook| known(hook)), "{}", rule.name);
+    assert!(
+        rule.hooks.events.iter().all(|hook| known(hook)),
+        "{}",
+        rule.name
+    );
+    assert!(
+        rule.hooks.memory.iter().all(|hook| known(hook)),
+        "{}",
+        rule.name
+    );
     let mut hooks = rule.hooks.events.join(", ");
     if !rule.hooks.memory.is_empty() {
         put!(hooks, " ({})", rule.hooks.memory.join(", "));

@@ -248,5 +248,8 @@ fn a_variable_that_is_a_function_is_kept_whatever_its_name() {
     assert_eq!(names, ["HTTP_X_Y", "A", "LD_PRELOAD"]);
     assert_eq!(kept[0].1.len(), 256);
     let many = "F=() {\0".repeat(40);
-    assert_eq!(environment(many.as_bytes(), &[], many.len() as u64).len(), 16);
+    assert_eq!(
+        environment(many.as_bytes(), &[], many.len() as u64).len(),
+        16
+    );
 }

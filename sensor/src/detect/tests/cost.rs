@@ -33,6 +33,9 @@ fn of_one_event() {
             matches += detector.evaluate(subject, 0).matches.len();
         }
         let each = start.elapsed().as_nanos() / rounds;
-        println!("{note:<30} {each:>7} ns, {} matches", matches as u128 / rounds);
+        println!(
+            "{note:<30} {each:>7} ns, {} matches",
+            matches as u128 / rounds
+        );
     }
 }

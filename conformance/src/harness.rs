@@ -18,7 +18,7 @@ use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
 use sensor::{
     event::{Event, Lost},
-    probe::{Attached, Counters, Probe, ProbeError, Rung},
+    probe::{Attached, Counters, Found, Judge, Probe, ProbeError, Rung},
     ring::{Read, Ring},
 };
 use sensor_common::counter::Counter;
@@ -196,7 +196,11 @@ impl Sensor {
         };
         probe.self_test().context("the sensor's self-test")?;
         // Servers of others are not followed: nobody looks at their records.
-        probe.seed(false, &|_| None).context("seed the sensor")?;
+        let judge = Judge {
+            look: &|_| Found::Other,
+            same: &|_, _| false,
+        };
+        probe.seed(false, &judge).context("seed the sensor")?;
         let counts = probe.counters();
         let (ring, file_ring, attached) = probe.split();
         Ok(Ok(Self {

@@ -6,6 +6,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
@@ -14,12 +15,11 @@ use crate::{
     detect::{Detector, Fact, Match, Request, Rule, Verdicts},
     event::{Event, Membership, ProcessId, Snapshot},
     lineage::Service,
-    ring::Read,
     tree::{Effects, Stats, Tree},
 };
 
-/// What the engine consumes.
-#[derive(Debug)]
+/// What the engine consumes. A recording is a sequence of these.
+#[derive(Debug, Serialize, Deserialize)]
 pub enum Input {
     /// A record of the ring, or a gap between two.
     Event(Event),
@@ -33,7 +33,9 @@ pub enum Input {
     Tick(u64),
     /// What the sensor cannot see at present.
     Degraded(Vec<String>),
-    /// Somebody asks.
+    /// Somebody asks. Changes nothing, so it is not recorded; the last, because a skipped
+    /// variant before another would shift the numbers of those behind it.
+    #[serde(skip)]
     Query(Query),
 }
 
@@ -118,18 +120,6 @@ impl Engine {
         }
     }
 
-    /// Takes what was read from the ring; `true` when records are missing before it.
-    pub fn take(&mut self, read: Read, out: &mut Vec<Output>) -> bool {
-        let Read::Event(event, lost) = read else {
-            return false;
-        };
-        if let Some(lost) = lost {
-            self.step(Input::Event(Event::Lost(lost)), out);
-        }
-        self.step(Input::Event(event), out);
-        lost.is_some()
-    }
-
     /// Names and levels of the rules that come with the sensor.
     pub fn shipped_rules(&self) -> impl Iterator<Item = (&str, Level)> {
         let rules = self.detector.rules().list().iter();
@@ -212,7 +202,8 @@ const fn level(level: crate::detect::Level) -> Level {
     }
 }
 
-fn time(event: &Event) -> u64 {
+/// When it happened, ns.
+pub(crate) fn time(event: &Event) -> u64 {
     match event {
         Event::Fork(fork) => fork.stamp.time_ns,
         Event::Exec(exec) => exec.stamp.time_ns,

@@ -1,11 +1,12 @@
 //! Development tasks: `cargo xtask setup`, `run`, `test`, `conformance`, `vm`, `verifier`,
-//! `lint`.
+//! `bench`, `lint`.
 //!
 //! One module per noun. Progress goes to standard error; a task that cannot go on
 //! says what the person has to do, and exits 1.
 
 mod apt;
 mod artifact;
+mod bench;
 mod command;
 mod conformance;
 mod linker;
@@ -48,6 +49,8 @@ enum Task {
     Vm(vm::Args),
     /// Measure what the kernel programs cost the verifier, against the baseline
     Verifier(verifier::Args),
+    /// Replay recordings on one core: records per second, ns per stage, instructions
+    Bench(bench::Args),
     /// Check formatting, clippy (the BPF crate too), licences and dependencies
     Lint,
 }
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Task::Conformance(args) => conformance::task(&args),
         Task::Vm(args) => vm::task(&args),
         Task::Verifier(args) => verifier::task(&args),
+        Task::Bench(args) => bench::task(&args),
         Task::Lint => lint::task(),
     };
     done.unwrap_or_else(|error| {

@@ -1,8 +1,8 @@
 //! `cargo xtask test`: every test, counted, with one summary line at the end.
 //!
-//! Order: unit and property tests, integration tests, documentation tests, the live
-//! suites, then the kernels: conformance and verifier here and in emulation. A suite that
-//! fails does not stop the others.
+//! Order: unit and property tests, integration tests, documentation tests, the budget of
+//! instructions, the live suites, then the kernels: conformance and verifier here and in
+//! emulation. A suite that fails does not stop the others.
 
 use std::{ffi::OsString, io::Write as _, process::ExitCode, time::Instant};
 
@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use crate::{
     apt,
     artifact::{self, Artifact},
-    command,
+    bench, command,
     conformance::{self, HOST, Table},
     setup,
     suite::{self, Outcome},
@@ -82,6 +82,8 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     }
     if args.suite.is_none() {
         report.take_docs();
+        eprintln!("== instructions of the pipeline");
+        report.record("instructions", bench::suite());
     }
     for suite in live {
         report.take(suite, &args.libtest);

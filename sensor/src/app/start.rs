@@ -6,10 +6,10 @@ use std::sync::Arc;
 use tracing::warn;
 
 use crate::{
-    cli::{FileRung, RunArgs, Rung as Wanted, command::effective_rules},
+    cli::{FileRung, RecordArgs, RunArgs, Rung as Wanted, command::effective_rules},
     config::{Effective, KernelLog, Scope},
-    detect::{Detector, Fact, RuleSet},
-    engine::{Engine, Input, Output},
+    detect::Fact,
+    engine::{Input, Output},
     enrich,
     event::Program,
     exit::{Exit, Failure},
@@ -18,11 +18,13 @@ use crate::{
         Attached, Counters, Forced, Found, Hook, Judge, KERNEL_BTF, Options, Override, Probe,
         ProbeError, Rung,
     },
+    record::Core,
     ring::{Read, Ring},
     service::{self, Catalogue, Verdict},
-    tree::{self, Tree},
     watch,
 };
+
+use super::core::engine;
 
 /// Said when seeding was given up.
 const INCOMPLETE: &str = "start-up scan incomplete: the host forks faster than it can be scanned";
@@ -30,7 +32,7 @@ const INCOMPLETE: &str = "start-up scan incomplete: the host forks faster than i
 /// The sensor at the moment it becomes ready.
 pub(super) struct Started {
     /// What has been seen so far.
-    pub(super) engine: Engine,
+    pub(super) core: Core,
     /// Reader of the ring.
     pub(super) ring: Ring,
     /// Reader of the file ring.
@@ -56,7 +58,12 @@ pub(super) struct Started {
 }
 
 impl Started {
-    pub(super) fn new(args: &RunArgs, effective: &Effective) -> Result<Self, Failure> {
+    /// Attaches, proves, seeds. With `record` every input from the first is written down.
+    pub(super) fn new(
+        args: &RunArgs,
+        effective: &Effective,
+        record: Option<&RecordArgs>,
+    ) -> Result<Self, Failure> {
         let config = &effective.config;
         let host_scope = config.scope == Scope::Host;
         let rules = effective_rules(effective)?;
@@ -65,7 +72,6 @@ impl Started {
         }
         let catalogue = Catalogue::new(&config.services.java.main_classes);
         let shells = enrich::installed_shells();
-        let mut engine = engine(effective, rules, catalogue.clone());
         let mut probe = Probe::start(&options(args, effective)).map_err(|e| refused(&e))?;
         let kernel_log = match config.log.kernel {
             KernelLog::Off => None,
@@ -85,23 +91,32 @@ impl Started {
             same: &service::runs_the_same,
         };
         let seed = probe.seed(host_scope, &judge).map_err(|e| refused(&e))?;
+        // Late, so that a refusal leaves no file behind.
+        let host = host::gather();
+        let tape = record
+            .map(|to| super::record::open(to, config, &rules, &host))
+            .transpose()?;
+        let mut core = Core {
+            engine: engine(config, rules, host),
+            tape,
+        };
         let mut out = Vec::new();
-        engine.step(Input::Fact(Fact::Shells(shells)), &mut out);
+        core.step(Input::Fact(Fact::Shells(shells)), &mut out);
         if !seed.complete {
             warn!("{INCOMPLETE}");
-            engine.step(Input::Degraded(vec![INCOMPLETE.to_owned()]), &mut out);
+            core.step(Input::Degraded(vec![INCOMPLETE.to_owned()]), &mut out);
         }
-        engine.step(Input::Snapshot(seed.snapshot), &mut out);
+        core.step(Input::Snapshot(seed.snapshot), &mut out);
         let mut stale = !seed.complete;
         for read in &seed.backlog {
-            stale |= engine.take(read.clone(), &mut out);
+            stale |= core.take(read.clone(), &mut out);
         }
         let hooks = probe.hooks().to_vec();
         let counters = probe.counters();
         let missing = probe.missing().to_vec();
         let (ring, file_ring, attached) = probe.split();
         Ok(Self {
-            engine,
+            core,
             ring,
             file_ring,
             attached,
@@ -115,26 +130,6 @@ impl Started {
             stale,
         })
     }
-}
-
-fn engine(effective: &Effective, rules: RuleSet, catalogue: Catalogue) -> Engine {
-    let config = &effective.config;
-    let limits = tree::Limits {
-        processes: usize::try_from(config.limits.processes.get()).unwrap_or(usize::MAX),
-        grace_ns: config
-            .limits
-            .exited_grace_seconds
-            .get()
-            .saturating_mul(1_000_000_000),
-        ..tree::Limits::default()
-    };
-    let scope = match config.scope {
-        Scope::Services => tree::Scope::Services,
-        Scope::Host => tree::Scope::Host,
-    };
-    let host = host::gather();
-    let detector = Detector::new(rules, host.users.clone());
-    Engine::new(Tree::new(limits, scope, catalogue), detector, host)
 }
 
 fn options(args: &RunArgs, effective: &Effective) -> Options {

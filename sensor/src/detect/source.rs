@@ -9,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sha2::{Digest as _, Sha256};
+
 /// Text of one rule file.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
@@ -107,6 +109,18 @@ pub(super) fn shipped() -> impl Iterator<Item = Source> {
         file: format!("{BUILTIN}{name}"),
         text: text.to_owned(),
     })
+}
+
+/// SHA-256 of all texts in their order, in hex. Where the files are plays no part, but
+/// whether they came with the sensor does.
+pub(super) fn hash(sources: &[Source]) -> String {
+    let mut hash = Sha256::new();
+    for Source { file, text } in sources {
+        hash.update([u8::from(file.starts_with(BUILTIN))]);
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    }
+    format!("{:x}", hash.finalize())
 }
 
 /// A longer rule file is a mistake.

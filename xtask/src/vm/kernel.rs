@@ -149,6 +149,9 @@ mod tests {
         let older = "linux-image-6.12.99+deb12-cloud-amd64";
         let newer = "linux-image-6.12.117+deb12-cloud-amd64";
         assert!(numbers(newer) > numbers(older));
-        assert_eq!(numbers("linux-image-6.1.0-56-cloud-amd64"), [6, 1, 0, 56]);
+        assert_eq!(
+            numbers("linux-image-6.1.0-56-cloud-amd64"),
+            [6, 1, 0, 56, 64]
+        );
     }
 }

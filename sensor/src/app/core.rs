@@ -1,0 +1,32 @@
+//! The core made from a configuration: the same for a live run and for a replay.
+
+use crate::{
+    alert::Host,
+    config::{Config, Scope},
+    detect::{Detector, RuleSet},
+    engine::Engine,
+    service::Catalogue,
+    tree::{self, Tree},
+};
+
+/// An engine that has seen nothing yet. Of the configuration it uses what
+/// [`Config::core_yaml`] writes and nothing else: a recording holds no more.
+#[must_use]
+pub fn engine(config: &Config, rules: RuleSet, host: Host) -> Engine {
+    let limits = tree::Limits {
+        processes: usize::try_from(config.limits.processes.get()).unwrap_or(usize::MAX),
+        grace_ns: config
+            .limits
+            .exited_grace_seconds
+            .get()
+            .saturating_mul(1_000_000_000),
+        ..tree::Limits::default()
+    };
+    let scope = match config.scope {
+        Scope::Services => tree::Scope::Services,
+        Scope::Host => tree::Scope::Host,
+    };
+    let catalogue = Catalogue::new(&config.services.java.main_classes);
+    let detector = Detector::new(rules, host.users.clone());
+    Engine::new(Tree::new(limits, scope, catalogue), detector, host)
+}

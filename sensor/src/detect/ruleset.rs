@@ -425,7 +425,7 @@ impl Engines {
             .map(|matched| (matched.field.clone(), shown(&matched.value)))
             .collect();
         for &field in self.stripped.get(&rule).into_iter().flatten() {
-            let value = self.common.value(field).flatten().unwrap_or_default();
+            let value = self.common.value(field).unwrap_or_default();
             fields.push((field.to_owned(), value.to_owned()));
         }
         fields.sort_unstable();

@@ -36,8 +36,9 @@ const PACKAGES: [&str; 11] = [
 
 /// Name of the suites that [`Report::take_kernel`] runs.
 const KERNELS: &str = "kernel";
-/// The kernel in emulation that is always tested.
-const OLDEST: &str = vm::KERNELS[0];
+/// The kernel in emulation that is always tested: its verifier takes a third of the time
+/// of the older one's, and emulation takes twenty times that of a machine.
+const QUICK: &str = vm::KERNELS[1];
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
@@ -49,7 +50,7 @@ pub(crate) struct Args {
     /// Only suites whose name contains this; `kernel` is conformance and verifier
     #[arg(long, value_name = "NAME")]
     suite: Option<String>,
-    /// Every kernel, not only this machine's and the oldest in emulation
+    /// Every kernel, not only this machine's and one in emulation
     #[arg(long)]
     full: bool,
     /// Arguments for the test executables, after `--`
@@ -140,7 +141,7 @@ impl Report {
     fn take_kernels(&mut self, full: bool) -> Result<()> {
         let mut table = Table::default();
         for kernel in [&[HOST], vm::KERNELS.as_slice()].concat() {
-            if !(full || kernel == HOST || kernel == OLDEST) {
+            if !(full || kernel == HOST || kernel == QUICK) {
                 continue;
             }
             eprintln!("== {KERNELS} {kernel}");

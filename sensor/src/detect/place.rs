@@ -7,9 +7,9 @@
 
 mod list;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
 
-use bstr::ByteSlice;
+use bstr::{ByteSlice, Finder};
 
 use self::list::{
     CACHES, COMPONENTS, HASHED_CACHES, HOMES, PREFIXES, STAGING, UPLOADS_WITHIN, WORK,
@@ -79,18 +79,25 @@ pub(super) fn places(path: &[u8]) -> u32 {
     places
 }
 
+/// Places by component.
+static KNOWN: LazyLock<HashMap<&[u8], u32>> = LazyLock::new(|| {
+    let mut known = HashMap::new();
+    for (place, components) in COMPONENTS {
+        for component in *components {
+            *known.entry(component.as_bytes()).or_default() |= place;
+        }
+    }
+    known
+});
+
 fn by_component(directory: &[u8], prefixes: u32) -> u32 {
     let mut places = 0;
     let mut within = prefixes & bit::WEB_ROOT != 0;
-    for component in directory.split_str("/").filter(|it| !it.is_empty()) {
+    for component in directory.split(|&byte| byte == b'/') {
         if within && is_one_of(component, UPLOADS_WITHIN) {
             places |= bit::UPLOAD;
         }
-        for (place, components) in COMPONENTS {
-            if is_one_of(component, components) {
-                places |= place;
-            }
-        }
+        places |= KNOWN.get(component).copied().unwrap_or_default();
         within |= places & bit::WEB_ROOT != 0;
         if HOMES
             .iter()
@@ -105,17 +112,33 @@ fn by_component(directory: &[u8], prefixes: u32) -> u32 {
     places
 }
 
+/// Finders are made once: making one costs more than its search.
+type Finders = LazyLock<Vec<Finder<'static>>>;
+
+static PLAIN: Finders = LazyLock::new(|| finders(&[CACHES, STAGING]));
+static HASHED: Finders = LazyLock::new(|| finders(&[HASHED_CACHES]));
+static COMPILED: Finders = LazyLock::new(|| finders(&[WORK]));
+
+fn finders(lists: &[&[&'static str]]) -> Vec<Finder<'static>> {
+    let texts = lists.iter().flat_map(|list| list.iter().copied());
+    texts.map(|text| Finder::new(text.as_bytes())).collect()
+}
+
 fn by_sequence(path: &[u8]) -> u32 {
-    let inside = |list: &[&str]| {
+    let inside = |list: &[Finder<'_>]| {
         list.iter()
-            .any(|it| path.find(it.as_bytes()).is_some_and(|at| at > 0))
+            .any(|finder| finder.find(path).is_some_and(|at| at > 0))
     };
-    let name = path.rsplit_once_str("/").map_or(path, |(_, name)| name);
+    let start = path
+        .iter()
+        .rposition(|&byte| byte == b'/')
+        .map_or(0, |at| at + 1);
+    let name = path.get(start..).unwrap_or_default();
     let mut places = 0;
-    if inside(CACHES) || inside(STAGING) || inside(HASHED_CACHES) && is_made_up(name) {
+    if inside(&PLAIN) || inside(&HASHED) && is_made_up(name) {
         places |= bit::CACHE;
     }
-    if inside(WORK) && is_compiled(name) {
+    if is_compiled(name) && inside(&COMPILED) {
         places |= bit::WORK;
     }
     places
@@ -141,7 +164,8 @@ fn is_compiled(name: &[u8]) -> bool {
 
 /// `.` and `..` folded by text, for paths that were joined and not resolved.
 pub(super) fn folded(path: &[u8]) -> Cow<'_, [u8]> {
-    if !path.contains_str("/.") && !path.contains_str("//") {
+    let odd = |pair: &[u8]| matches!(pair, b"/." | b"//");
+    if !path.windows(2).any(odd) {
         return Cow::Borrowed(path);
     }
     let mut parts: Vec<&[u8]> = Vec::new();

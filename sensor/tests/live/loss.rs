@@ -1,7 +1,7 @@
 //! Loss is data: what the ring could not take is counted to the last record, said in
 //! the alerts, and does not hide what comes after.
 
-use std::{fs, time::Duration};
+use std::fs;
 
 use rustix::process::Signal;
 

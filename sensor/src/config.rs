@@ -4,6 +4,7 @@
 //! keys; file, environment, `config show` and the annotated default are all checked
 //! against it. Only this module reads environment variables.
 
+pub mod declare;
 pub mod effective;
 pub mod environment;
 pub mod error;
@@ -20,7 +21,7 @@ use std::{
 use clap::ValueEnum;
 use serde::Serialize;
 
-pub use self::{effective::Effective, error::ConfigError, form::Bounded};
+pub use self::{declare::Declared, effective::Effective, error::ConfigError, form::Bounded};
 
 /// Read when no `--config` is given; may be missing.
 pub const DEFAULT_FILE: &str = "/etc/lineage-sensor/config.yaml";
@@ -180,6 +181,8 @@ impl Default for Control {
 pub struct Services {
     /// Java virtual machines.
     pub java: Java,
+    /// Services of which the sensor does not know.
+    pub declare: Vec<Declared>,
 }
 
 /// Which Java programs are servers.

@@ -7,19 +7,20 @@ use tracing::warn;
 
 use crate::{
     cli::{FileRung, RunArgs, Rung as Wanted, command::effective_rules},
-    config::{Effective, KernelLog, Scope},
+    config::{Declared, Effective, KernelLog, Scope, declare},
     detect::{Detector, Fact, RuleSet},
     engine::{Engine, Input, Output},
     enrich,
     event::Program,
     exit::{Exit, Failure},
-    host,
+    host, inspect,
+    lineage::{Role, ServiceKind},
     probe::{
         Attached, Counters, Forced, Found, Hook, Judge, KERNEL_BTF, Options, Override, Probe,
         ProbeError, Rung,
     },
     ring::{Read, Ring},
-    service::{self, Catalogue, Verdict},
+    service::{self, Catalogue, Declaration, Verdict},
     tree::{self, Tree},
     watch,
 };
@@ -63,17 +64,24 @@ impl Started {
         for warning in rules.warnings() {
             warn!("{warning}");
         }
-        let catalogue = Catalogue::new(&config.services.java.main_classes);
+        let declared = config.services.declare.iter().map(declaration).collect();
+        let catalogue = Catalogue::new(&config.services.java.main_classes).declare(declared);
         let shells = enrich::installed_shells();
         let mut engine = engine(effective, rules, catalogue.clone());
-        let mut probe = Probe::start(&options(args, effective)).map_err(|e| refused(&e))?;
+        let mut probe =
+            Probe::start(&options(args, effective, &catalogue)).map_err(|e| refused(&e))?;
         let kernel_log = match config.log.kernel {
             KernelLog::Off => None,
             _ => Some(probe.take_log().map_err(|e| refused(&e))?),
         };
         probe.self_test().map_err(|e| refused(&e))?;
+        let closer = catalogue.looks_closer();
         let look = |program: &Program| {
             let name = service::name_index(&program.image).unwrap_or_default();
+            let image = closer.then(|| inspect::image(program)).flatten();
+            if catalogue.declared(program, image.as_deref()).is_some() {
+                return Found::Server(name);
+            }
             match catalogue.decide(program) {
                 Verdict::Server(_) => Found::Server(name),
                 Verdict::Candidate(_) => Found::Candidate(name),
@@ -83,6 +91,7 @@ impl Started {
         let judge = Judge {
             look: &look,
             same: &service::runs_the_same,
+            all: closer,
         };
         let seed = probe.seed(host_scope, &judge).map_err(|e| refused(&e))?;
         let mut out = Vec::new();
@@ -137,7 +146,28 @@ fn engine(effective: &Effective, rules: RuleSet, catalogue: Catalogue) -> Engine
     Engine::new(Tree::new(limits, scope, catalogue), detector, host)
 }
 
-fn options(args: &RunArgs, effective: &Effective) -> Options {
+/// A declared service as the catalogue has it.
+fn declaration(declared: &Declared) -> Declaration {
+    let mut kinds = ServiceKind::ALL.iter().copied();
+    let kind = kinds.find(|kind| Some(kind.name()) == declared.kind.as_deref());
+    Declaration {
+        name: declared.name.clone(),
+        exe: declared.exe.clone(),
+        argv: declared.argv.clone(),
+        unit: declared.unit.clone(),
+        image: declared.image.clone(),
+        role: match declared.role {
+            declare::Role::Edge => Role::Edge,
+            declare::Role::App => Role::App,
+            declare::Role::Cgi => Role::Cgi,
+            declare::Role::Db => Role::Db,
+            declare::Role::Ci => Role::Ci,
+        },
+        kind: kind.unwrap_or(ServiceKind::Declared),
+    }
+}
+
+fn options(args: &RunArgs, effective: &Effective, catalogue: &Catalogue) -> Options {
     let config = &effective.config;
     let overrides = args.override_offset.iter();
     Options {
@@ -165,7 +195,7 @@ fn options(args: &RunArgs, effective: &Effective) -> Options {
                 value: *value,
             })
             .collect(),
-        names: service::names().collect(),
+        names: catalogue.names(),
         log: level(config.log.kernel),
     }
 }

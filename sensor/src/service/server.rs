@@ -88,7 +88,7 @@ servers! {
     Redis: Db, Both, Recorded, ["redis-server", "valkey-server", "keydb-server"];
     Mongodb: Db, Both, Recorded, ["mongod", "mongos"];
     Memcached: Db, Both, Recorded, ["memcached"];
-    Clickhouse: Db, Both, Recorded, ["clickhouse", "clickhouse-serv"];
+    Clickhouse: Db, Both, Recorded, ["clickhouse"];
     Couchdb: Db, Both, Recorded, ["couchdb"];
     Oracle: Db, Both, Recorded, ["oracle", "tnslsnr"];
     Mssql: Db, Master, Recorded, ["sqlservr"];

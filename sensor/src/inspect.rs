@@ -55,12 +55,12 @@ pub fn image(program: &Program) -> Option<String> {
 /// Looks where runtimes keep their state, below `root`.
 fn image_below(root: &Path, id: &str) -> Option<String> {
     let docker = format!("var/lib/docker/containers/{id}/config.v2.json");
-    if let Some(name) = text(&json(&root.join(docker)), "/Config/Image") {
+    if let Some(name) = text(json(&root.join(docker)), "/Config/Image") {
         return Some(name);
     }
     let cri = |directory: &str, annotation: &str| {
         let spec = json(&root.join(directory).join("config.json"));
-        text(&spec, &format!("/annotations/{annotation}"))
+        text(spec, &format!("/annotations/{annotation}"))
     };
     cri(
         &format!("run/containerd/io.containerd.runtime.v2.task/k8s.io/{id}"),
@@ -88,7 +88,7 @@ fn podman(root: &Path, id: &str) -> Option<String> {
         let mut entries = list.as_array()?.iter();
         let entry = entries.find(|entry| entry["id"] == id)?;
         let metadata = serde_json::from_str(entry["metadata"].as_str()?).ok();
-        text(&metadata, "/image-name")
+        text(metadata, "/image-name")
     })
 }
 
@@ -99,8 +99,8 @@ fn json(path: &Path) -> Option<Value> {
     serde_json::from_slice(&bytes).ok()
 }
 
-fn text(value: &Option<Value>, pointer: &str) -> Option<String> {
-    Some(value.as_ref()?.pointer(pointer)?.as_str()?.to_owned())
+fn text(value: Option<Value>, pointer: &str) -> Option<String> {
+    Some(value?.pointer(pointer)?.as_str()?.to_owned())
 }
 
 #[cfg(test)]

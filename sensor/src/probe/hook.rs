@@ -354,10 +354,9 @@ pub struct Forced {
 impl Forced {
     fn of(self, family: Family) -> Option<Rung> {
         match family {
-            Family::Process | Family::Listen => self.process,
+            // `io_uring` and listening have the rungs of the process hooks.
+            Family::Process | Family::Listen | Family::Uring => self.process,
             Family::File => self.file,
-            // On the rung of the process hooks, where it has the same two.
-            Family::Uring => self.process,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! against it. Only this module reads environment variables.
 
 mod core;
+pub mod declare;
 pub mod effective;
 pub mod environment;
 pub mod error;
@@ -21,7 +22,7 @@ use std::{
 use clap::ValueEnum;
 use serde::Serialize;
 
-pub use self::{effective::Effective, error::ConfigError, form::Bounded};
+pub use self::{declare::Declared, effective::Effective, error::ConfigError, form::Bounded};
 
 /// Read when no `--config` is given; may be missing.
 pub const DEFAULT_FILE: &str = "/etc/lineage-sensor/config.yaml";
@@ -181,6 +182,8 @@ impl Default for Control {
 pub struct Services {
     /// Java virtual machines.
     pub java: Java,
+    /// Services of which the sensor does not know.
+    pub declare: Vec<Declared>,
 }
 
 /// Which Java programs are servers.

@@ -29,7 +29,7 @@ use sensor_common::limit::{LINEAGE_ENTRIES, SERVICE_ENTRIES};
 use self::candidate::Candidates;
 use self::table::Table;
 pub use self::view::{ProcessView, ServiceView, Stats};
-use crate::event::{Event, Membership, ProcessId, Snapshot};
+use crate::event::{Event, Membership, ProcessId, Program, Snapshot};
 use crate::lineage::{Service, Subject};
 use crate::service::Catalogue;
 
@@ -101,6 +101,8 @@ pub struct Effects {
     pub demoted: Vec<ProcessId>,
     /// Candidates that are services: to be made such in the kernel.
     pub promoted: Vec<ProcessId>,
+    /// Processes that may be services the configuration declares: to be looked at.
+    pub inspect: Vec<ProcessId>,
     /// Processes may have been forked by what is a service only now: they are to be
     /// looked for.
     pub survey: bool,
@@ -177,6 +179,19 @@ impl Tree {
     pub fn seed(&mut self, snapshot: &Snapshot) -> Effects {
         let mut effects = Effects::default();
         self.scan(snapshot, &mut effects);
+        self.enforce();
+        effects
+    }
+
+    /// Takes what a look at a listening process has found.
+    pub fn inspected(
+        &mut self,
+        id: ProcessId,
+        program: &Arc<Program>,
+        image: Option<&str>,
+    ) -> Effects {
+        let mut effects = Effects::default();
+        self.inspect(id, program, image, &mut effects);
         self.enforce();
         effects
     }

@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use tracing::warn;
 
+use super::core::catalogue;
 use crate::{
     cli::{FileRung, RecordArgs, RunArgs, Rung as Wanted, command::effective_rules},
     config::{Effective, KernelLog, Scope},
@@ -13,7 +14,7 @@ use crate::{
     enrich,
     event::Program,
     exit::{Exit, Failure},
-    host,
+    host, inspect,
     probe::{
         Attached, Counters, Forced, Found, Hook, Judge, KERNEL_BTF, Options, Override, Probe,
         ProbeError, Rung,
@@ -72,16 +73,22 @@ impl Started {
         for warning in rules.warnings() {
             warn!("{warning}");
         }
-        let catalogue = Catalogue::new(&config.services.java.main_classes);
+        let catalogue = catalogue(config);
         let shells = enrich::installed_shells();
-        let mut probe = Probe::start(&options(args, effective)).map_err(|e| refused(&e))?;
+        let mut probe =
+            Probe::start(&options(args, effective, &catalogue)).map_err(|e| refused(&e))?;
         let kernel_log = match config.log.kernel {
             KernelLog::Off => None,
             _ => Some(probe.take_log().map_err(|e| refused(&e))?),
         };
         probe.self_test().map_err(|e| refused(&e))?;
+        let closer = catalogue.looks_closer();
         let look = |program: &Program| {
             let name = service::name_index(&program.image).unwrap_or_default();
+            let image = closer.then(|| inspect::image(program)).flatten();
+            if catalogue.declared(program, image.as_deref()).is_some() {
+                return Found::Server(name);
+            }
             match catalogue.decide(program) {
                 Verdict::Server(_) => Found::Server(name),
                 Verdict::Candidate(_) => Found::Candidate(name),
@@ -91,6 +98,7 @@ impl Started {
         let judge = Judge {
             look: &look,
             same: &service::runs_the_same,
+            all: closer,
         };
         let seed = probe.seed(host_scope, &judge).map_err(|e| refused(&e))?;
         // Late, so that a refusal leaves no file behind.
@@ -135,7 +143,7 @@ impl Started {
     }
 }
 
-fn options(args: &RunArgs, effective: &Effective) -> Options {
+fn options(args: &RunArgs, effective: &Effective, catalogue: &Catalogue) -> Options {
     let config = &effective.config;
     let overrides = args.override_offset.iter();
     Options {
@@ -163,7 +171,7 @@ fn options(args: &RunArgs, effective: &Effective) -> Options {
                 value: *value,
             })
             .collect(),
-        names: service::names().collect(),
+        names: catalogue.names(),
         log: level(config.log.kernel),
     }
 }

@@ -71,6 +71,8 @@ pub struct Judge<'a> {
     pub look: &'a dyn Fn(&Program) -> Found,
     /// Whether an interpreter, the second, runs what the first does.
     pub same: &'a dyn Fn(&Program, &Program) -> bool,
+    /// Whether every process is to be looked at, not only those with a known name.
+    pub all: bool,
 }
 
 /// Loads the iterator.

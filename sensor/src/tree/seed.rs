@@ -49,6 +49,9 @@ impl Tree {
             self.table.confirm(id);
             return self.catch_up(row, effects);
         }
+        if self.catalogue.looks_closer() {
+            effects.inspect.push(id);
+        }
         self.lay(row);
         if let Some(program) = &row.program {
             self.record(id, program);
@@ -84,6 +87,7 @@ impl Tree {
             return Some(Identity {
                 kind: entry.service.kind,
                 role: entry.service.role,
+                name: entry.service.name.clone(),
             });
         }
         let listens = self.table.service(id).is_some_and(|entry| entry.listens);

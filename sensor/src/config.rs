@@ -44,6 +44,8 @@ pub struct Config {
     pub control: Control,
     /// What counts as a server.
     pub services: Services,
+    /// What is captured.
+    pub capture: Capture,
     /// What is watched besides the services.
     pub watch: Watch,
     /// Logs on standard error.
@@ -191,6 +193,19 @@ pub struct Services {
 pub struct Java {
     /// Extra main classes or jar file names.
     pub main_classes: Vec<String>,
+}
+
+/// What is captured besides processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Capture {
+    /// Files and connections.
+    pub files: bool,
+}
+
+impl Default for Capture {
+    fn default() -> Self {
+        Self { files: true }
+    }
 }
 
 /// What is watched besides the services.

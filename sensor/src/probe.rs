@@ -64,6 +64,8 @@ pub struct Options {
     pub host_scope: bool,
     /// Use these rungs only.
     pub rungs: Forced,
+    /// Watch files and connections.
+    pub files: bool,
     /// Classes of file names, by extension or whole name.
     pub classes: Vec<(u64, u32)>,
     /// Directories in which everybody's writes are recorded.
@@ -130,7 +132,7 @@ impl Probe {
         watch::fill_directories(&mut directories, &options.directories)?;
         let file_ring = RingBuf::try_from(take(&mut ebpf, "LINEAGE_FILE_RING")?)
             .map_err(ProbeError::map("LINEAGE_FILE_RING"))?;
-        let attachment = hook::attach_all(&mut ebpf, &kernel_btf, options.rungs)?;
+        let attachment = hook::attach_all(&mut ebpf, &kernel_btf, options)?;
         let counters = Arc::new(Counters::new(counts, &ebpf, &attachment.hooks)?);
         seed::load(&mut ebpf, &kernel_btf)?;
         // Who dies from now on is in the ring; who was there is in these rows.

@@ -163,6 +163,7 @@ fn options(args: &RunArgs, effective: &Effective, catalogue: &Catalogue) -> Opti
                 FileRung::Syscall => Some(Rung::Syscall),
             },
         },
+        files: config.capture.files,
         classes: watch::classes(),
         directories: watch::directories(&config.watch.directories),
         overrides: overrides

@@ -124,7 +124,7 @@ impl<'a> Watch<'a> {
         };
         watch.deliver();
         for (hook, why) in &started.missing {
-            warn!("{hook} is not seen: no rung attaches ({why})");
+            warn!("{hook} is not seen: {why}");
         }
         for hook in &started.hooks {
             if let Some(shortcoming) = hook.shortcoming() {

@@ -54,6 +54,7 @@ pub static KEYS: &[Key] = &[
         Vec<String>,
         services.java.main_classes
     ),
+    key!("capture.files", bool, capture.files),
     key!("watch.directories", Vec<PathBuf>, watch.directories),
     key!("log.level", LogLevel, log.level),
     key!("log.format", LogFormat, log.format),

@@ -5,6 +5,7 @@ use crate::limit::GATE_PAGE;
 /// Identity of a process: thread-group id and the leader's start on
 /// `CLOCK_BOOTTIME`, in ns. A tgid is reused, the pair is not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "user", derive(serde::Serialize, serde::Deserialize))]
 #[repr(C)]
 pub struct ProcessId {
     /// `task_struct.start_boottime` of the thread-group leader, ns.

@@ -265,6 +265,7 @@ pub struct Written {
 
 /// What was done to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "user", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u32)]
 pub enum FileAction {
     /// Opened for writing.
@@ -304,6 +305,7 @@ impl TryFrom<u32> for FileAction {
 
 /// How the kernel side came to the paths of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "user", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u32)]
 pub enum PathSource {
     /// From the kernel objects the operation works on.
@@ -330,6 +332,7 @@ impl TryFrom<u32> for PathSource {
 
 /// Ways to attach, best first; the discriminant stands in records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "user", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u32)]
 pub enum Rung {
     /// BTF-typed raw tracepoint.
@@ -463,6 +466,7 @@ pub struct File {
 
 /// What happened to a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "user", derive(serde::Serialize, serde::Deserialize))]
 #[repr(u32)]
 pub enum SocketAction {
     /// `connect` was called; for a socket that does not block it may go on.

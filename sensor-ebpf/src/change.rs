@@ -153,6 +153,9 @@ pub(crate) fn begin_chmod(path: Object, mode: u32, rung: Rung) {
     pending.action = FileAction::Chmod as u32;
     pending.rung = rung as u32;
     pending.argument = mode;
+    // `security_path_chmod` runs inside `chmod_common`, whose entry came before this; the
+    // other hooks run before the function whose return is awaited.
+    pending.nesting = 1;
     pending.mode = before;
     pending.dentry = dentry as u64;
     pending.mount = Probed::read(path, off!(path_mnt));

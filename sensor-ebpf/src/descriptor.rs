@@ -1,9 +1,9 @@
 //! What a descriptor of the current process stands for.
 
-use aya_ebpf::helpers::generated::bpf_get_current_task;
+use aya_ebpf::helpers::generated::{bpf_get_current_task, bpf_get_current_task_btf};
 
 use crate::{
-    load::{Load, Object, Probed},
+    load::{Load, Object, Probed, Typed},
     offset::off,
 };
 
@@ -13,14 +13,15 @@ pub(crate) const AT_FDCWD: i32 = -100;
 /// The file behind `descriptor`; `None` when there is none.
 #[inline(always)]
 pub(crate) fn file_of(descriptor: u32) -> Option<Object> {
+    // Typed as far as that goes: every open of the machine comes this way.
     // SAFETY: a helper without arguments.
-    let task = unsafe { bpf_get_current_task() } as Object;
-    let files = Probed::object(task, off!(task_files));
-    let table = Probed::object(files, off!(files_fdt));
-    if descriptor >= Probed::read::<u32>(table, off!(fdtable_max)) {
+    let task = unsafe { bpf_get_current_task_btf() } as Object;
+    let files = Typed::object(task, off!(task_files));
+    let table = Typed::object(files, off!(files_fdt));
+    if descriptor >= Typed::read::<u32>(table, off!(fdtable_max)) {
         return None;
     }
-    let slots = Probed::object(table, off!(fdtable_fd));
+    let slots = Typed::object(table, off!(fdtable_fd));
     let file = Probed::object(slots, descriptor as usize * 8);
     (!file.is_null()).then_some(file)
 }

@@ -85,33 +85,42 @@ fn opened<L: Load>(file: Object, source: PathSource, rung: Rung) {
     if !write && !member || mode & FMODE_NOACCOUNT != 0 {
         return;
     }
+    let inode = L::object(file, off!(file_inode));
+    if u32::from(L::read::<u16>(inode, off!(inode_mode))) & S_IFMT != S_IFREG {
+        return;
+    }
     let dentry = L::object(file, off!(file_path) + off!(path_dentry));
     let watched = write && in_watched_directory(dentry);
     if !member && !watched {
+        return;
+    }
+    let class = class::of_dentry(dentry, Slot::Open);
+    let read = mode & (FMODE_READ | FMODE_EXEC) == FMODE_READ && class & READ != 0;
+    if !write && !read {
         return;
     }
     let actor = actor();
     if actor.lineage.is_none() && !watched {
         return;
     }
-    let inode = L::object(file, off!(file_inode));
     let mount: u64 = L::read(file, off!(file_path) + off!(path_mnt));
-    let facts = inode::facts::<L>(inode);
-    if facts.mode & S_IFMT != S_IFREG || is_internal(mount as Object) {
+    if is_internal(mount as Object) {
         return;
     }
+    let facts = inode::facts::<L>(inode);
     let open = Open {
         mode,
         flags: L::read(file, off!(file_flags)),
         dentry,
         mount,
+        class,
         watched,
         source,
         rung,
     };
     if write {
         open.written(&actor, &facts);
-    } else if mode & (FMODE_READ | FMODE_EXEC) == FMODE_READ {
+    } else {
         open.read(&actor, &facts);
     }
 }
@@ -122,6 +131,7 @@ struct Open {
     flags: u32,
     dentry: Object,
     mount: u64,
+    class: u32,
     watched: bool,
     source: PathSource,
     rung: Rung,
@@ -130,13 +140,12 @@ struct Open {
 impl Open {
     #[inline(always)]
     fn written(&self, actor: &Actor, facts: &Facts) {
-        let class = class::of_dentry(self.dentry, Slot::Open);
         let Some(draft) = Draft::new(Slot::Open, actor, FileAction::Write) else {
             return;
         };
         let key = draft.inode(facts);
         let record = draft.record();
-        record.class = class;
+        record.class = self.class;
         if self.mode & FMODE_CREATED != 0 {
             record.header.flags |= flag::CREATED;
         }
@@ -153,13 +162,9 @@ impl Open {
     /// Reads are many; only the first of a file in a class that matters is told.
     #[inline(always)]
     fn read(&self, actor: &Actor, facts: &Facts) {
-        let class = class::of_dentry(self.dentry, Slot::Open);
         let Some(lineage) = actor.lineage else {
             return;
         };
-        if class & READ == 0 {
-            return;
-        }
         let key = written::file_key(facts);
         let now = crate::count::now();
         if !is_news(key, lineage.root, written::by(key, now), now) {
@@ -169,7 +174,7 @@ impl Open {
             return;
         };
         draft.inode(facts);
-        draft.record().class = class;
+        draft.record().class = self.class;
         self.finish(draft, actor);
         draft.emit();
     }

@@ -16,6 +16,7 @@ pub use self::container::id as container_id;
 mod escape;
 mod finding;
 mod id;
+mod json;
 mod message;
 mod model;
 #[cfg(test)]
@@ -47,13 +48,17 @@ impl Alert {
     /// so that the line is harmless inside a page too.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // Strings, integers and string keys only: serde_json has nothing to refuse.
-        let plain = serde_json::to_string(self).unwrap_or_default();
-        // None of the three stands outside a string.
-        plain
-            .replace('<', "\\u003c")
-            .replace('>', "\\u003e")
-            .replace('&', "\\u0026")
+        let mut line = Vec::with_capacity(4 * 1024);
+        json::write(self, &mut line);
+        // The serializer writes characters, never parts of one.
+        String::from_utf8(line).unwrap_or_default()
+    }
+
+    /// Bytes of [`Alert::to_json`], without making it.
+    fn json_length(&self) -> usize {
+        let mut length = json::Length(0);
+        json::write(self, &mut length);
+        length.0
     }
 }
 

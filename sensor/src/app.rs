@@ -1,6 +1,9 @@
 //! Wiring: configuration, kernel side, engine and what listens to it, from start to
 //! drain. Nothing here decides anything about processes.
 
+mod core;
+mod record;
+mod replay;
 mod serve;
 mod start;
 mod watch;
@@ -9,13 +12,17 @@ use std::time::Duration;
 
 use tokio::{runtime, sync::mpsc};
 
+pub use self::{
+    core::engine,
+    replay::{Replay, ReplayError, replay},
+};
 use self::{
     serve::Surroundings,
     start::{Started, refused},
     watch::{Signals, Watch},
 };
 use crate::{
-    cli::RunArgs,
+    cli::{RecordArgs, RunArgs},
     config::Effective,
     control::Query,
     exit::{Exit, Failure},
@@ -34,6 +41,18 @@ const DRAIN: Duration = Duration::from_millis(1_500);
 /// # Errors
 /// Whatever keeps it from starting; then nothing is left attached.
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
+    sensor(args, None)
+}
+
+/// Runs the sensor like [`run`] and writes down what its core consumes.
+///
+/// # Errors
+/// Like [`run`]; and when the recording is not complete.
+pub fn record(args: &RecordArgs) -> Result<(), Failure> {
+    sensor(&args.run, Some(args))
+}
+
+fn sensor(args: &RunArgs, record: Option<&RecordArgs>) -> Result<(), Failure> {
     let effective = args.effective()?;
     logging::init(effective.config.log, effective.config.output.color.on(true))?;
     let runtime = runtime::Builder::new_multi_thread()
@@ -42,13 +61,17 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Internal, format_args!("start runtime: {error}")))?;
-    let result = runtime.block_on(sense(args, &effective));
+    let result = runtime.block_on(sense(args, &effective, record));
     // A thread that hangs in a write to a full pipe must not keep the process.
     runtime.shutdown_background();
     result
 }
 
-async fn sense(args: &RunArgs, effective: &Effective) -> Result<(), Failure> {
+async fn sense(
+    args: &RunArgs,
+    effective: &Effective,
+    record: Option<&RecordArgs>,
+) -> Result<(), Failure> {
     // Before anything that would have to be cleaned up.
     let signals = Signals::new()
         .map_err(|error| Failure::new(Exit::Internal, format_args!("signals: {error}")))?;
@@ -56,20 +79,21 @@ async fn sense(args: &RunArgs, effective: &Effective) -> Result<(), Failure> {
     let (query_tx, query_rx) = mpsc::channel::<Query>(QUERIES);
     // Sockets first, hooks last: what fails early leaves nothing attached.
     let surroundings = Surroundings::open(effective, query_tx).await?;
-    let result = observe(args, effective, query_rx, signals, &surroundings).await;
+    let result = match Started::new(args, effective, record) {
+        Ok(started) => observe(started, query_rx, signals, &surroundings).await,
+        Err(failure) => Err(failure),
+    };
     surroundings.close(DRAIN).await;
     result
 }
 
-/// From the first hook attached to the last one detached.
+/// From the last hook attached to the last one detached.
 async fn observe(
-    args: &RunArgs,
-    effective: &Effective,
+    started: Started,
     queries: mpsc::Receiver<Query>,
     signals: Signals,
     surroundings: &Surroundings,
 ) -> Result<(), Failure> {
-    let started = Started::new(args, effective)?;
     surroundings.observe(&started);
     Watch::new(started, queries, signals, surroundings)?
         .run()

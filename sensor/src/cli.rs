@@ -35,6 +35,12 @@ pub enum Command {
     /// Watch this machine and write alerts to standard output
     #[command(long_about = help::RUN_LONG, after_help = help::RUN)]
     Run(RunArgs),
+    /// Watch like `run`, and write down what is seen, to be judged again
+    #[command(long_about = help::RECORD_LONG, after_help = help::RECORD)]
+    Record(RecordArgs),
+    /// Judge a recording again and write its alerts to standard output
+    #[command(long_about = help::REPLAY_LONG, after_help = help::REPLAY)]
+    Replay(ReplayArgs),
     /// Show the live process trees of the services
     #[command(long_about = help::TREE_LONG, after_help = help::TREE)]
     Tree(TreeArgs),
@@ -120,6 +126,77 @@ impl RunArgs {
         add_rules(&mut effective, &self.rules)?;
         Ok(effective)
     }
+}
+
+/// Options of `record`.
+#[derive(Args, Debug)]
+pub struct RecordArgs {
+    /// File to be made; must not exist yet
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Keep passwords, tokens and keys in arguments, so that a replay is equal in every byte
+    #[arg(long)]
+    pub raw: bool,
+    /// Options of `run`.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// Options of `replay`.
+#[derive(Args, Debug)]
+pub struct ReplayArgs {
+    /// A recording
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// `max`, or how many times faster than it happened: 1 is as it happened
+    #[arg(long, value_name = "SPEED", value_parser = speed, default_value = "max")]
+    pub speed: Speed,
+    /// How alerts are written: a tree, JSON lines, or what fits standard output
+    #[arg(long, value_name = "FORMAT")]
+    pub output: Option<Format>,
+    /// Load the Sigma rules in DIR too, besides the built-in and configured ones (repeatable)
+    #[arg(long, value_name = "DIR")]
+    pub rules: Vec<PathBuf>,
+    /// Configuration file: takes the place of what was recorded of the configuration
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+impl ReplayArgs {
+    /// The configuration of this machine with this command line on top.
+    ///
+    /// # Errors
+    /// [`Exit::Usage`] when the configuration is refused.
+    pub fn effective(&self) -> Result<Effective, Failure> {
+        let mut effective = self.config.load()?;
+        if let Some(format) = self.output {
+            effective.override_by("--output", "output.format", |config| {
+                config.output.format = format;
+            });
+        }
+        add_rules(&mut effective, &self.rules)?;
+        Ok(effective)
+    }
+}
+
+/// How fast a recording is replayed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Speed {
+    /// As fast as it goes.
+    Max,
+    /// So many times faster than it happened.
+    Times(f64),
+}
+
+fn speed(text: &str) -> Result<Speed, String> {
+    if text == "max" {
+        return Ok(Speed::Max);
+    }
+    let times = text.parse().ok();
+    let times = times.filter(|&times: &f64| (0.001..=1_000_000.0).contains(&times));
+    times
+        .map(Speed::Times)
+        .ok_or_else(|| "expected `max` or a number from 0.001 to 1000000".to_owned())
 }
 
 /// Adds `--rules` directories to the configured ones, made absolute.

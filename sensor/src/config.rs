@@ -4,6 +4,7 @@
 //! keys; file, environment, `config show` and the annotated default are all checked
 //! against it. Only this module reads environment variables.
 
+mod core;
 pub mod declare;
 pub mod effective;
 pub mod environment;

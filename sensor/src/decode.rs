@@ -2,7 +2,8 @@
 //!
 //! The kernel's bytes are untrusted: every integer is read by offset, every span is
 //! checked, an unknown kind is an error that is counted. Total: no input panics. The
-//! environment ends here but for the variables of [`ENVIRONMENT`].
+//! environment ends here but for the variables of [`ENVIRONMENT`] and those whose value
+//! is a shell function.
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::{mem::offset_of, sync::Arc};
@@ -51,6 +52,14 @@ pub const ENVIRONMENT: &[&str] = &[
     "SERVER_NAME",
     "_JAVA_OPTIONS",
 ];
+
+/// Begins the value of a variable that is a shell function, whatever its name: CGI hands
+/// request headers on in variables named after them, and a shell may run what follows.
+pub const FUNCTION: &str = "() {";
+/// Bytes kept of such a variable's name, and of its value.
+const FUNCTION_BYTES: usize = 256;
+/// Such variables kept of one program.
+const FUNCTIONS: usize = 16;
 
 /// Stands for the root end of a path that was too long.
 const CUT: &str = "[...]";
@@ -411,14 +420,24 @@ fn allowed(bytes: &[u8]) -> Vec<(BString, BString)> {
     let variables = bytes
         .split(|&byte| byte == 0)
         .filter_map(|variable| variable.split_once_str("="));
-    variables
-        .filter(|(name, _)| {
-            ENVIRONMENT
-                .binary_search_by(|known| known.as_bytes().cmp(name))
-                .is_ok()
-        })
-        .map(|(name, value)| (name.into(), value.into()))
-        .collect()
+    let mut functions: usize = 0;
+    let mut kept = Vec::new();
+    for (name, value) in variables {
+        let listed = ENVIRONMENT
+            .binary_search_by(|known| known.as_bytes().cmp(name))
+            .is_ok();
+        if listed {
+            kept.push((name.into(), value.into()));
+        } else if value.starts_with(FUNCTION.as_bytes()) && functions < FUNCTIONS {
+            functions = functions.saturating_add(1);
+            kept.push((start(name), start(value)));
+        }
+    }
+    kept
+}
+
+fn start(bytes: &[u8]) -> BString {
+    bytes.get(..FUNCTION_BYTES).unwrap_or(bytes).into()
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod detector;
 mod example;
 mod field;
 mod filetype;
+mod hook;
 mod interpreter;
 mod masquerade;
 mod memory;
@@ -34,6 +35,7 @@ pub use self::{
     check::{CheckReport, check},
     detector::{Detector, Fact, MAX_WAIT_NS, MAX_WAITING, Match, Request, Verdicts},
     field::{ENV, ENV_ABOUT, Field, Kind, all as fields},
+    hook::Hooks,
     masquerade::KnownShell,
     rule::{Level, Need, Rule},
     ruleset::{LoadError, RuleSet, Skipped},

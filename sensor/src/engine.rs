@@ -6,6 +6,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
@@ -14,12 +15,11 @@ use crate::{
     detect::{Detector, Fact, Match, Request, Rule, Verdicts},
     event::{Event, Membership, ProcessId, Program, Snapshot},
     lineage::Service,
-    ring::Read,
     tree::{Effects, Stats, Tree},
 };
 
-/// What the engine consumes.
-#[derive(Debug)]
+/// What the engine consumes. A recording is a sequence of these.
+#[derive(Debug, Serialize, Deserialize)]
 pub enum Input {
     /// A record of the ring, or a gap between two.
     Event(Event),
@@ -27,16 +27,20 @@ pub enum Input {
     Snapshot(Snapshot),
     /// Something enrichment found out.
     Fact(Fact),
-    /// A process that was to be looked at: what it runs, and its container's image.
-    Inspected(ProcessId, Arc<Program>, Option<String>),
-    /// A process that was to become a service has ended unseen.
-    Gone(ProcessId),
     /// Time goes on: `CLOCK_BOOTTIME`, ns.
     Tick(u64),
     /// What the sensor cannot see at present.
     Degraded(Vec<String>),
-    /// Somebody asks.
+    /// Somebody asks. Changes nothing, so it is not recorded; the last, because a skipped
+    /// variant before another would shift the numbers of those behind it.
+    #[serde(skip)]
     Query(Query),
+    /// A process that was to be looked at: what it runs, and its container's image.
+    Inspected(ProcessId, Arc<Program>, Option<String>),
+    /// A process that was to become a service has ended unseen.
+    Gone(ProcessId),
+    /// Roots of the snapshot that follows which are services because they listen.
+    Listening(Vec<ProcessId>),
 }
 
 /// What the engine says.
@@ -109,6 +113,7 @@ impl Engine {
                 let effects = self.tree.inspected(process, &program, image.as_deref());
                 self.judge(effects, out);
             }
+            Input::Listening(roots) => self.tree.listening(roots),
             Input::Gone(process) => self.tree.gone(process, self.now_ns),
             Input::Fact(fact) => {
                 let matches = self.detector.fact(fact, self.now_ns);
@@ -124,18 +129,6 @@ impl Engine {
             Input::Degraded(degraded) => self.degraded = degraded,
             Input::Query(query) => self.answer(query),
         }
-    }
-
-    /// Takes what was read from the ring; `true` when records are missing before it.
-    pub fn take(&mut self, read: Read, out: &mut Vec<Output>) -> bool {
-        let Read::Event(event, lost) = read else {
-            return false;
-        };
-        if let Some(lost) = lost {
-            self.step(Input::Event(Event::Lost(lost)), out);
-        }
-        self.step(Input::Event(event), out);
-        lost.is_some()
     }
 
     /// Names and levels of the rules that come with the sensor.
@@ -221,7 +214,8 @@ const fn level(level: crate::detect::Level) -> Level {
     }
 }
 
-fn time(event: &Event) -> u64 {
+/// When it happened, ns.
+pub(crate) fn time(event: &Event) -> u64 {
     match event {
         Event::Fork(fork) => fork.stamp.time_ns,
         Event::Exec(exec) => exec.stamp.time_ns,

@@ -11,9 +11,10 @@ pub use sensor_common::{
     map::ProcessId,
     record::{FileAction, PathSource, Rung, SocketAction},
 };
+use serde::{Deserialize, Serialize};
 
 /// Where a record stood in the stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// CPU that made the record.
     pub cpu: u32,
@@ -24,7 +25,7 @@ pub struct Stamp {
 }
 
 /// What the kernel side says about a process and its service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
     /// Root of the service.
     pub root: ProcessId,
@@ -33,7 +34,7 @@ pub struct Membership {
 }
 
 /// One thing that happened to one process.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// A process was created.
     Fork(Fork),
@@ -50,7 +51,7 @@ pub enum Event {
 }
 
 /// A process was created. Threads are not processes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fork {
     /// Position in the stream.
     pub stamp: Stamp,
@@ -69,7 +70,7 @@ pub struct Fork {
 }
 
 /// A process replaced its image.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exec {
     /// Position in the stream.
     pub stamp: Stamp,
@@ -88,7 +89,7 @@ pub struct Exec {
 }
 
 /// A process ended: its last thread is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exit {
     /// Position in the stream.
     pub stamp: Stamp,
@@ -101,7 +102,7 @@ pub struct Exit {
 }
 
 /// Wait status of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExitStatus {
     /// Exit code.
     Code(u8),
@@ -110,7 +111,7 @@ pub enum ExitStatus {
 }
 
 /// A process did something to a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct File {
     /// Position in the stream of the file ring.
@@ -166,7 +167,7 @@ impl File {
 }
 
 /// A process outside every service, as its record describes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
     /// Path of its executable.
     pub exe: BString,
@@ -176,7 +177,7 @@ pub struct Actor {
 }
 
 /// A file as its inode describes it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inode {
     /// Device and number.
     pub file: FileId,
@@ -197,7 +198,7 @@ pub struct Inode {
 }
 
 /// A service's last write to a file, as the kernel side remembers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
     /// Root of the service.
     pub root: ProcessId,
@@ -206,7 +207,7 @@ pub struct Written {
 }
 
 /// A process did something to a socket.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Socket {
     /// Position in the stream.
@@ -244,7 +245,7 @@ pub struct Socket {
 }
 
 /// Which ring a record came from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RingKind {
     /// fork, exec, exit, listen.
     #[default]
@@ -265,7 +266,7 @@ impl RingKind {
 }
 
 /// Records of one CPU are missing: a gap in its sequence numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
     /// Ring whose records are missing.
     pub ring: RingKind,
@@ -279,7 +280,7 @@ pub struct Lost {
 
 /// What a process runs: executable, argv, surroundings, as they were at exec (or when
 /// the start-up scan read `/proc`).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
     /// When it was seen, ns; for a scanned program the time of the scan.
     pub time_ns: u64,
@@ -321,7 +322,7 @@ impl Program {
 }
 
 /// How a program became known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {
     /// By an exec event.
     #[default]
@@ -331,7 +332,7 @@ pub enum Source {
 }
 
 /// An executable file, as the kernel resolved it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// Path in the process's own mount namespace, from its root; `memfd:name` for a
     /// memory file.
@@ -381,7 +382,7 @@ fn name_of(path: &[u8]) -> &BStr {
 }
 
 /// Device (kernel encoding, `major << 20 | minor`) and inode number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FileId {
     /// Device.
     pub dev: u32,
@@ -390,7 +391,7 @@ pub struct FileId {
 }
 
 /// argv, possibly without its middle.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Args {
     /// Arguments from the first; the last may be cut when `truncated`.
     pub head: Vec<BString>,
@@ -433,7 +434,7 @@ impl Args {
 }
 
 /// User and group ids of a process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credentials {
     /// Real uid.
     pub uid: u32,
@@ -450,7 +451,7 @@ pub struct Credentials {
 }
 
 /// Namespace inode numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Namespaces {
     /// Mount namespace.
     pub mount: u32,
@@ -461,7 +462,7 @@ pub struct Namespaces {
 }
 
 /// Control group of the unified hierarchy.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cgroup {
     /// cgroup v2 id: the inode number of its directory.
     pub id: u64,
@@ -470,7 +471,7 @@ pub struct Cgroup {
 }
 
 /// What a descriptor refers to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fd {
     /// Could not be read.
     #[default]
@@ -516,7 +517,7 @@ impl Fd {
 
 /// Parts of a record that could not be read or were cut:
 /// `sensor_common::record::fault` bits.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Faults(pub u32);
 
 impl Faults {
@@ -540,7 +541,7 @@ impl fmt::Debug for Faults {
 }
 
 /// The processes that existed when the scan ran.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// When the scan ended, ns.
     pub time_ns: u64,
@@ -549,7 +550,7 @@ pub struct Snapshot {
 }
 
 /// One process of a [`Snapshot`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scanned {
     /// The process.
     pub process: ProcessId,
@@ -559,8 +560,6 @@ pub struct Scanned {
     pub membership: Option<Membership>,
     /// The executable's file name is one of a server program.
     pub recognised: bool,
-    /// It, or a process it has forked, listens: a candidate that is a service.
-    pub listens: bool,
     /// What it ran; `None` when it was gone before `/proc` could be read.
     pub program: Option<Arc<Program>>,
 }

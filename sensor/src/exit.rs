@@ -18,6 +18,8 @@ pub enum Exit {
     Ok = 0,
     /// Bad usage or configuration (`EX_USAGE`).
     Usage = 64,
+    /// A recording is truncated or corrupt (`EX_DATAERR`).
+    Data = 65,
     /// The kernel lacks something required, or the agent asked for is not running
     /// (`EX_UNAVAILABLE`).
     Unavailable = 69,

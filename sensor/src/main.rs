@@ -32,6 +32,8 @@ fn main() -> ExitCode {
 fn dispatch(command: &Command) -> Result<Exit, Failure> {
     let (text, exit) = match command {
         Command::Run(args) => return app::run(args).map(|()| Exit::Ok),
+        Command::Record(args) => return app::record(args).map(|()| Exit::Ok),
+        Command::Replay(args) => return app::replay(args).map(|()| Exit::Ok),
         Command::Doctor(args) => command::doctor_command(args)?,
         Command::Config(args) => (command::config_command(args)?, Exit::Ok),
         Command::Tree(args) => (command::tree_command(args)?, Exit::Ok),

@@ -5,6 +5,7 @@
 
 mod attach;
 mod candidate;
+mod cost;
 mod counter;
 mod error;
 mod family;
@@ -18,13 +19,12 @@ mod tracefs;
 mod watch;
 
 use std::{
-    collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use aya::{
-    Btf as KernelBtf, Ebpf, EbpfLoader, Endianness,
+    Btf as KernelBtf, Ebpf, EbpfLoader, Endianness, VerifierLogLevel,
     maps::{Array, HashMap, MapData, RingBuf},
 };
 use sensor_common::{
@@ -34,7 +34,8 @@ use sensor_common::{
 };
 
 pub use self::{
-    counter::Counters,
+    cost::Cost,
+    counter::{Counters, RunTime},
     error::ProbeError,
     hook::{Family, Forced, Hook, Rung, Trial, shortcoming},
     offset::Override,
@@ -83,7 +84,7 @@ pub struct Probe {
     /// The processes right after attaching.
     early: Vec<row::Row>,
     /// Services known by nothing but that they listen.
-    listening: HashSet<ProcessId>,
+    listening: Vec<ProcessId>,
     /// A map took no more.
     full: bool,
     hooks: Vec<Hook>,
@@ -140,7 +141,7 @@ impl Probe {
             ring,
             backlog,
             early,
-            listening: HashSet::new(),
+            listening: Vec::new(),
             full: false,
             hooks: attachment.hooks,
             missing: attachment.missing,
@@ -333,6 +334,11 @@ impl Attached {
 
 /// Reads BTF, sets offsets and switches, creates the maps.
 fn load(options: &Options) -> Result<Ebpf, ProbeError> {
+    load_logged(options, VerifierLogLevel::default())
+}
+
+/// [`load`], with what the verifier says when it refuses.
+fn load_logged(options: &Options, verifier_log: VerifierLogLevel) -> Result<Ebpf, ProbeError> {
     let (offsets, group_dead) = with_btf(&options.btf, |btf| {
         let group_dead = btf.tracepoint_args("sched_process_exit") >= Some(2);
         Ok((
@@ -347,6 +353,7 @@ fn load(options: &Options) -> Result<Ebpf, ProbeError> {
     let mut loader = EbpfLoader::new();
     loader
         .btf(Some(&kernel_btf))
+        .verifier_log_level(verifier_log)
         .override_global("OFFSETS", &offsets, true)
         .override_global("GROUP_DEAD_ARG", &group_dead, true)
         .override_global("HOST_SCOPE", &host_scope, true)

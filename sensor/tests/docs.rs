@@ -22,7 +22,7 @@ use sensor::{
     detect::{self, Rule, RuleSet},
     lineage::{Part, ServiceKind},
     metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
-    probe::Hook,
+    probe::{Hook, Rung, shortcoming},
     service::{self, Evidence, SERVERS},
     sink::{Deliver, DeliverError, Sinks},
 };
@@ -129,22 +129,38 @@ fn rules() {
     page("rules.md", &text);
 }
 
+/// The rules' rows of README, which `UPDATE_DOCS=1` writes too.
 #[test]
 fn readme_lists_every_rule() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let path = root().join("README.md");
+    let readme = fs::read_to_string(&path).unwrap();
     let rules = RuleSet::load(&[]).unwrap();
+    let mut rows = String::new();
     for rule in rules.list() {
         let (level, name, title) = (rule.level.as_str(), &rule.name, &rule.title);
-        let row = format!(
-            "| {level} | `{name}` | {} | {title} |\n",
-            rule.techniques.join(", ")
-        );
-        assert!(readme.contains(&row), "README.md lacks: {row}");
+        let techniques = rule.techniques.join(", ");
+        put!(rows, "| {level} | `{name}` | {techniques} | {title} |\n");
     }
-    let listed = readme.matches("| critical | `").count()
-        + readme.matches("| high | `").count()
-        + readme.matches("| medium | `").count();
-    assert_eq!(listed, rules.list().len());
+    let is_row = |line: &&str| {
+        let levels = ["critical", "high", "medium", "low", "informational"];
+        levels
+            .iter()
+            .any(|level| line.starts_with(&format!("| {level} | `")))
+    };
+    let listed: String = readme.split_inclusive('\n').filter(is_row).collect();
+    if update() && listed != rows {
+        let first = readme.split_inclusive('\n').find(is_row);
+        let at = first
+            .and_then(|row| readme.find(row))
+            .expect("README has a table of rules");
+        let end = at + listed.len();
+        let updated = [&readme[..at], &rows, &readme[end..]].concat();
+        return fs::write(&path, updated).expect("README.md is writable");
+    }
+    assert_eq!(
+        listed, rows,
+        "UPDATE_DOCS=1 cargo test -p sensor --test docs"
+    );
 }
 
 fn rule_section(rule: &Rule) -> String {
@@ -153,10 +169,11 @@ fn rule_section(rule: &Rule) -> String {
         .strip_prefix("builtin:")
         .expect("only built-in rules are loaded");
     let mut text = format!(
-        "\n## {}\n\n{}. Level {}; {}; id `{}`; [sensor/rules/{file}](../sensor/rules/{file}).\n",
+        "\n## {}\n\n{}. Level {}; `{}`; {}; id `{}`; [sensor/rules/{file}](../sensor/rules/{file}).\n",
         rule.name,
         rule.title,
         rule.level.as_str(),
+        rule.category.name(),
         rule.techniques.join(", "),
         rule.id,
     );
@@ -207,6 +224,138 @@ fn examples(file: &str) -> (Vec<String>, Vec<String>) {
         examples.iter().map(note).collect()
     };
     (notes("firing"), notes("silent"))
+}
+
+// --- hooks ---------------------------------------------------------------------------
+
+/// What a hook does on a rung, in one cell.
+fn standing(hook: &str, rung: Rung, notes: &mut Vec<&'static str>) -> String {
+    if !Hook::ladder().any(|it| it == (hook, rung)) {
+        return "–".to_owned();
+    }
+    let Some(why) = shortcoming(hook, rung) else {
+        return "full".to_owned();
+    };
+    let number = notes
+        .iter()
+        .position(|note| *note == why)
+        .unwrap_or_else(|| {
+            notes.push(why);
+            notes.len() - 1
+        });
+    format!("degraded ({})", number + 1)
+}
+
+/// What a rule does when its hooks stand on a rung: the worst of them, each told once.
+fn worst(rule: &Rule, rung: Rung, notes: &mut Vec<&'static str>) -> String {
+    let hooks = rule.hooks.events.iter().chain(&rule.hooks.memory);
+    let mut cells: Vec<_> = hooks.map(|hook| standing(hook, rung, notes)).collect();
+    cells.sort();
+    cells.dedup();
+    let degraded: Vec<_> = cells
+        .iter()
+        .filter_map(|cell| cell.strip_prefix("degraded (")?.strip_suffix(')'))
+        .collect();
+    if !degraded.is_empty() {
+        return format!("degraded ({})", degraded.join(", "));
+    }
+    let stands = cells.iter().any(|cell| cell == "full");
+    if stands { "full" } else { "–" }.to_owned()
+}
+
+#[test]
+fn hooks() {
+    let set = RuleSet::load(&[]).unwrap();
+    let names: BTreeSet<_> = Hook::names().collect();
+    let mut notes = Vec::new();
+    let mut text = head(
+        "Hooks and rules",
+        "What each built-in rule needs of capture, and what becomes of it on each way to attach a \
+         hook (a rung). `lineage-sensor doctor` tells which rung each hook has on this machine. \
+         Forks and exits are needed by every rule and left out. – means that no such hook is \
+         attached that way; numbers in brackets are the reasons below.",
+    );
+    text += "\n## Hooks by rung\n";
+    let header = [
+        "Hook", "tp_btf", "raw_tp", "fentry", "lsm", "kprobe", "syscall",
+    ];
+    let rungs: Vec<_> = header[1..]
+        .iter()
+        .map(|name| {
+            let rung = Rung::ALL.iter().find(|rung| rung.name() == *name);
+            *rung.expect("every column is a rung")
+        })
+        .collect();
+    assert_eq!(rungs.len(), Rung::ALL.len());
+    let cells = |first: String, cell: &mut dyn FnMut(Rung) -> String| -> [String; 7] {
+        let rest = rungs.iter().map(|&rung| cell(rung));
+        let row: Vec<_> = std::iter::once(first).chain(rest).collect();
+        row.try_into().expect("a cell for each column")
+    };
+    let rows: Vec<_> = names
+        .iter()
+        .map(|hook| cells(code(hook), &mut |rung| standing(hook, rung, &mut notes)))
+        .collect();
+    text += &table(header, rows);
+    text += "\n## Rules by hook and rung\n\nWithout one of its hooks a rule misses those acts; without all \
+             of them it is off. What the hooks in brackets remember makes it match more: who wrote \
+             a file, where a server connected to.\n";
+    let rows: Vec<_> = set
+        .list()
+        .iter()
+        .map(|rule| {
+            rule_row(
+                rule,
+                &names,
+                &mut |rung| worst(rule, rung, &mut notes),
+                &rungs,
+            )
+        })
+        .collect();
+    text += &table(
+        [
+            "Rule", "Level", "Hooks", "tp_btf", "raw_tp", "fentry", "lsm", "kprobe", "syscall",
+        ],
+        rows,
+    );
+    text += "\n## Reasons\n\n";
+    for (index, note) in notes.iter().enumerate() {
+        put!(text, "{}. {note}\n", index + 1);
+    }
+    text += "\nAlerts say so themselves: `evidence.degraded` of an alert names a path that was typed \
+             and an act that was only asked for.\n";
+    page("hooks.md", &text);
+}
+
+fn rule_row(
+    rule: &Rule,
+    names: &BTreeSet<&str>,
+    cell: &mut dyn FnMut(Rung) -> String,
+    rungs: &[Rung],
+) -> [String; 9] {
+    let known = |hook: &&'static str| names.contains(hook);
+    assert!(
+        rule.hooks.events.iter().all(|hook| known(hook)),
+        "{}",
+        rule.name
+    );
+    assert!(
+        rule.hooks.memory.iter().all(|hook| known(hook)),
+        "{}",
+        rule.name
+    );
+    let mut hooks = rule.hooks.events.join(", ");
+    if !rule.hooks.memory.is_empty() {
+        put!(hooks, " ({})", rule.hooks.memory.join(", "));
+    }
+    let first = [
+        format!("[`{0}`](rules.md#{0})", rule.name),
+        rule.level.as_str().to_owned(),
+        hooks,
+    ];
+    let rest = rungs.iter().map(|&rung| cell(rung));
+    let row: Vec<_> = first.into_iter().chain(rest).collect();
+    row.try_into().expect("a cell for each column")
 }
 
 // --- configuration -----------------------------------------------------------------

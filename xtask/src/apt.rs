@@ -52,3 +52,9 @@ fn missing<'a>(packages: &[&'a str]) -> Vec<&'a str> {
         .filter(|package| !installed(package))
         .collect()
 }
+
+/// Fetches the lists of packages anew.
+pub(crate) fn update() -> Result<()> {
+    let mut update = command::as_root("apt-get")?;
+    command::run(update.args(["-q", "update"]))
+}

@@ -1,11 +1,14 @@
-//! Development tasks: `cargo xtask setup`, `run`, `test`, `lint`.
+//! Development tasks: `cargo xtask setup`, `run`, `test`, `conformance`, `vm`, `verifier`,
+//! `bench`, `lint`.
 //!
 //! One module per noun. Progress goes to standard error; a task that cannot go on
 //! says what the person has to do, and exits 1.
 
 mod apt;
 mod artifact;
+mod bench;
 mod command;
+mod conformance;
 mod linker;
 mod lint;
 mod probe;
@@ -15,6 +18,8 @@ mod suite;
 mod tally;
 mod test;
 mod toolchain;
+mod verifier;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -38,6 +43,14 @@ enum Task {
     Run(run::Args),
     /// Set up, install the servers the tests use, and run every test
     Test(test::Args),
+    /// Compare what programs did with what the sensor saw, on this kernel or another
+    Conformance(conformance::Args),
+    /// Boot Debian's kernels in emulation and run the kernel tests on every rung
+    Vm(vm::Args),
+    /// Measure what the kernel programs cost the verifier, against the baseline
+    Verifier(verifier::Args),
+    /// Replay recordings on one core: records per second, ns per stage, instructions
+    Bench(bench::Args),
     /// Check formatting, clippy (the BPF crate too), licences and dependencies
     Lint,
 }
@@ -47,6 +60,10 @@ fn main() -> ExitCode {
         Task::Setup(args) => setup::task(&args),
         Task::Run(args) => run::task(&args),
         Task::Test(args) => test::task(&args),
+        Task::Conformance(args) => conformance::task(&args),
+        Task::Vm(args) => vm::task(&args),
+        Task::Verifier(args) => verifier::task(&args),
+        Task::Bench(args) => bench::task(&args),
         Task::Lint => lint::task(),
     };
     done.unwrap_or_else(|error| {

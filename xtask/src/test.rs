@@ -1,7 +1,8 @@
 //! `cargo xtask test`: every test, counted, with one summary line at the end.
 //!
-//! Order: unit and property tests, integration tests, documentation tests, then the
-//! live suites. A suite that fails does not stop the others.
+//! Order: unit and property tests, integration tests, documentation tests, the budget of
+//! instructions, the live suites, then the kernels: conformance and verifier here and in
+//! emulation. A suite that fails does not stop the others.
 
 use std::{ffi::OsString, io::Write as _, process::ExitCode, time::Instant};
 
@@ -10,9 +11,12 @@ use anyhow::{Context as _, Result};
 use crate::{
     apt,
     artifact::{self, Artifact},
-    command, setup,
+    bench, command,
+    conformance::{self, HOST, Table},
+    setup,
     suite::{self, Outcome},
     tally::Tally,
+    verifier, vm,
 };
 
 /// Real servers, a load generator, and the tools that check what deploy/ holds.
@@ -30,11 +34,25 @@ const PACKAGES: [&str; 11] = [
     "wrk",
 ];
 
+/// Name of the suites that [`Report::take_kernel`] runs.
+const KERNELS: &str = "kernel";
+/// The kernel in emulation that is always tested: its verifier takes a third of the time
+/// of the older one's, and emulation takes twenty times that of a machine.
+const QUICK: &str = vm::KERNELS[1];
+
 #[derive(clap::Args)]
+#[command(after_help = "Examples:\n  \
+    cargo xtask test\n  \
+    cargo xtask test --full\n  \
+    cargo xtask test --suite live -- attack\n  \
+    cargo xtask test --suite kernel")]
 pub(crate) struct Args {
-    /// Only suites whose name contains this
+    /// Only suites whose name contains this; `kernel` is conformance and verifier
     #[arg(long, value_name = "NAME")]
     suite: Option<String>,
+    /// Every kernel, not only this machine's and one in emulation
+    #[arg(long)]
+    full: bool,
     /// Arguments for the test executables, after `--`
     #[arg(last = true)]
     libtest: Vec<OsString>,
@@ -65,9 +83,18 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     }
     if args.suite.is_none() {
         report.take_docs();
+        eprintln!("== instructions of the pipeline");
+        report.record("instructions", bench::suite());
     }
     for suite in live {
         report.take(suite, &args.libtest);
+    }
+    if args
+        .suite
+        .as_deref()
+        .is_none_or(|part| KERNELS.contains(part))
+    {
+        report.take_kernels(args.full)?;
     }
     report.finish(started)
 }
@@ -108,6 +135,45 @@ impl Report {
             "sensor",
         ]);
         self.record("documentation", suite::follow(&mut cargo));
+    }
+
+    /// Conformance and verifier on this machine and in emulation, as one table.
+    fn take_kernels(&mut self, full: bool) -> Result<()> {
+        let mut table = Table::default();
+        for kernel in [&[HOST], vm::KERNELS.as_slice()].concat() {
+            if !(full || kernel == HOST || kernel == QUICK) {
+                continue;
+            }
+            eprintln!("== {KERNELS} {kernel}");
+            if let Err(why) = conformance::ready(kernel) {
+                self.tally
+                    .skipped
+                    .push(format!("{KERNELS} {kernel}: {why:#}"));
+            } else if let Err(why) = self.take_kernel(kernel, &mut table) {
+                self.tally.failed += 1;
+                self.failed.push(format!("{KERNELS} {kernel}: {why:#}"));
+            }
+        }
+        if !table.finish()? {
+            self.failed.push("conformance: see the table".to_owned());
+        }
+        self.tally.add(table.tally());
+        Ok(())
+    }
+
+    /// The verifier's cost of all programs counts as one test.
+    fn take_kernel(&mut self, kernel: &str, table: &mut Table) -> Result<()> {
+        let (programs, costs) = conformance::all(kernel)?;
+        table.add(kernel, &programs)?;
+        let grown = verifier::check(kernel, &costs)?;
+        if grown.is_empty() {
+            self.tally.passed += 1;
+        } else {
+            self.tally.failed += 1;
+            let why = grown.into_iter().map(|why| format!("verifier: {why}"));
+            self.failed.extend(why);
+        }
+        Ok(())
     }
 
     fn record(&mut self, name: &str, outcome: Result<Outcome>) {

@@ -39,7 +39,7 @@ const STEPS: &[Step] = &[
 /// Cuts until the line fits.
 pub(super) fn fit(alert: &mut Alert) {
     for step in STEPS {
-        if alert.to_json().len() < MAX_BYTES {
+        if alert.json_length() < MAX_BYTES {
             return;
         }
         step(alert);

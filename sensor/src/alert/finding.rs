@@ -114,7 +114,7 @@ pub struct Finding<'a> {
 }
 
 /// Facts of the machine that alerts carry. Gathered outside the core.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     /// Host name.
     pub name: String,

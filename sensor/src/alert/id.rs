@@ -1,7 +1,5 @@
 //! Identifiers derived from content, so that a replay gives the same ones.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest as _, Sha256};
 
 use super::finding::{Finding, Host};
@@ -60,13 +58,10 @@ impl Hash {
     }
 
     fn hex(self, bytes: usize) -> String {
-        self.0
-            .finalize()
-            .iter()
-            .take(bytes)
-            .fold(String::new(), |mut hex, byte| {
-                write!(hex, "{byte:02x}").expect("a String takes everything");
-                hex
-            })
+        let digest = self.0.finalize();
+        let digits = digest.iter().take(bytes);
+        let digits = digits.flat_map(|&byte| [byte >> 4, byte & 0xf]);
+        let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
+        digits.collect()
     }
 }

@@ -1,7 +1,7 @@
 //! What stands around the loop: sinks, metrics, HTTP, control socket. All of it is
 //! opened before the hooks are attached and closed after they are gone.
 
-use std::{error::Error, net::SocketAddr, sync::Arc, time::Duration};
+use std::{error::Error, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use sensor_common::counter::Counter;
 
@@ -97,7 +97,7 @@ impl Surroundings {
         for read in &started.reads {
             self.stats.read(read);
         }
-        self.stats.tree(&started.engine.stats());
+        self.stats.tree(&started.core.engine.stats());
     }
 
     /// A service of this kind has begun: its rules may match from now on.
@@ -207,7 +207,17 @@ async fn listen(config: &Config) -> Result<http::Server, Failure> {
 }
 
 fn sinks(config: &Config, metrics: &Arc<Metrics>) -> Result<Sinks, Failure> {
-    let failed = |error| Failure::new(Exit::Internal, format_args!("standard output: {error}"));
+    let written = Arc::clone(metrics);
+    let mut sinks = Sinks::new(move |alert| written.observe_written(alert));
+    let stdout = stdout(config)?;
+    sinks
+        .add("stdout", level(config.output.level), stdout)
+        .map_err(|error| failed(&error))?;
+    Ok(sinks)
+}
+
+/// Standard output as the configuration wants it.
+pub(super) fn stdout(config: &Config) -> Result<Stream, Failure> {
     let encoding = match config.output.format {
         Format::Auto => None,
         Format::Pretty => Some(Encoding::Pretty),
@@ -218,16 +228,15 @@ fn sinks(config: &Config, metrics: &Arc<Metrics>) -> Result<Sinks, Failure> {
         config::Color::Always => Colour::Always,
         config::Color::Never => Colour::Never,
     };
-    let written = Arc::clone(metrics);
-    let mut sinks = Sinks::new(move |alert| written.observe_written(alert));
-    let stdout = Stream::stdout(encoding, colour).map_err(failed)?;
-    sinks
-        .add("stdout", level(config.output.level), stdout)
-        .map_err(failed)?;
-    Ok(sinks)
+    Stream::stdout(encoding, colour).map_err(|error| failed(&error))
 }
 
-const fn level(level: config::Level) -> Level {
+fn failed(error: &io::Error) -> Failure {
+    Failure::new(Exit::Internal, format_args!("standard output: {error}"))
+}
+
+/// The least level that is written.
+pub(super) const fn level(level: config::Level) -> Level {
     match level {
         config::Level::Informational => Level::Informational,
         config::Level::Low => Level::Low,

@@ -6,24 +6,25 @@ use std::sync::Arc;
 use tracing::warn;
 
 use crate::{
-    cli::{FileRung, RunArgs, Rung as Wanted, command::effective_rules},
-    config::{Declared, Effective, KernelLog, Scope, declare},
-    detect::{Detector, Fact, RuleSet},
-    engine::{Engine, Input, Output},
+    cli::{FileRung, RecordArgs, RunArgs, Rung as Wanted, command::effective_rules},
+    config::{Effective, KernelLog, Scope},
+    detect::Fact,
+    engine::{Input, Output},
     enrich,
     event::Program,
     exit::{Exit, Failure},
     host, inspect,
-    lineage::{Role, ServiceKind},
     probe::{
         Attached, Counters, Forced, Found, Hook, Judge, KERNEL_BTF, Options, Override, Probe,
         ProbeError, Rung,
     },
+    record::Core,
     ring::{Read, Ring},
-    service::{self, Catalogue, Declaration, Verdict},
-    tree::{self, Tree},
+    service::{self, Catalogue, Verdict},
     watch,
 };
+
+use super::core::{catalogue, engine};
 
 /// Said when seeding was given up.
 const INCOMPLETE: &str = "start-up scan incomplete: the host forks faster than it can be scanned";
@@ -31,7 +32,7 @@ const INCOMPLETE: &str = "start-up scan incomplete: the host forks faster than i
 /// The sensor at the moment it becomes ready.
 pub(super) struct Started {
     /// What has been seen so far.
-    pub(super) engine: Engine,
+    pub(super) core: Core,
     /// Reader of the ring.
     pub(super) ring: Ring,
     /// Reader of the file ring.
@@ -57,17 +58,20 @@ pub(super) struct Started {
 }
 
 impl Started {
-    pub(super) fn new(args: &RunArgs, effective: &Effective) -> Result<Self, Failure> {
+    /// Attaches, proves, seeds. With `record` every input from the first is written down.
+    pub(super) fn new(
+        args: &RunArgs,
+        effective: &Effective,
+        record: Option<&RecordArgs>,
+    ) -> Result<Self, Failure> {
         let config = &effective.config;
         let host_scope = config.scope == Scope::Host;
         let rules = effective_rules(effective)?;
         for warning in rules.warnings() {
             warn!("{warning}");
         }
-        let declared = config.services.declare.iter().map(declaration).collect();
-        let catalogue = Catalogue::new(&config.services.java.main_classes).declare(declared);
+        let catalogue = catalogue(config);
         let shells = enrich::installed_shells();
-        let mut engine = engine(effective, rules, catalogue.clone());
         let mut probe =
             Probe::start(&options(args, effective, &catalogue)).map_err(|e| refused(&e))?;
         let kernel_log = match config.log.kernel {
@@ -94,23 +98,33 @@ impl Started {
             all: closer,
         };
         let seed = probe.seed(host_scope, &judge).map_err(|e| refused(&e))?;
+        // Late, so that a refusal leaves no file behind.
+        let host = host::gather();
+        let tape = record
+            .map(|to| super::record::open(to, config, &rules, &host))
+            .transpose()?;
+        let mut core = Core {
+            engine: engine(config, rules, host),
+            tape,
+        };
         let mut out = Vec::new();
-        engine.step(Input::Fact(Fact::Shells(shells)), &mut out);
+        core.step(Input::Fact(Fact::Shells(shells)), &mut out);
         if !seed.complete {
             warn!("{INCOMPLETE}");
-            engine.step(Input::Degraded(vec![INCOMPLETE.to_owned()]), &mut out);
+            core.step(Input::Degraded(vec![INCOMPLETE.to_owned()]), &mut out);
         }
-        engine.step(Input::Snapshot(seed.snapshot), &mut out);
+        core.step(Input::Listening(seed.listening), &mut out);
+        core.step(Input::Snapshot(seed.snapshot), &mut out);
         let mut stale = !seed.complete;
         for read in &seed.backlog {
-            stale |= engine.take(read.clone(), &mut out);
+            stale |= core.take(read.clone(), &mut out);
         }
         let hooks = probe.hooks().to_vec();
         let counters = probe.counters();
         let missing = probe.missing().to_vec();
         let (ring, file_ring, attached) = probe.split();
         Ok(Self {
-            engine,
+            core,
             ring,
             file_ring,
             attached,
@@ -123,47 +137,6 @@ impl Started {
             reads: seed.backlog,
             stale,
         })
-    }
-}
-
-fn engine(effective: &Effective, rules: RuleSet, catalogue: Catalogue) -> Engine {
-    let config = &effective.config;
-    let limits = tree::Limits {
-        processes: usize::try_from(config.limits.processes.get()).unwrap_or(usize::MAX),
-        grace_ns: config
-            .limits
-            .exited_grace_seconds
-            .get()
-            .saturating_mul(1_000_000_000),
-        ..tree::Limits::default()
-    };
-    let scope = match config.scope {
-        Scope::Services => tree::Scope::Services,
-        Scope::Host => tree::Scope::Host,
-    };
-    let host = host::gather();
-    let detector = Detector::new(rules, host.users.clone());
-    Engine::new(Tree::new(limits, scope, catalogue), detector, host)
-}
-
-/// A declared service as the catalogue has it.
-fn declaration(declared: &Declared) -> Declaration {
-    let mut kinds = ServiceKind::ALL.iter().copied();
-    let kind = kinds.find(|kind| Some(kind.name()) == declared.kind.as_deref());
-    Declaration {
-        name: declared.name.clone(),
-        exe: declared.exe.clone(),
-        argv: declared.argv.clone(),
-        unit: declared.unit.clone(),
-        image: declared.image.clone(),
-        role: match declared.role {
-            declare::Role::Edge => Role::Edge,
-            declare::Role::App => Role::App,
-            declare::Role::Cgi => Role::Cgi,
-            declare::Role::Db => Role::Db,
-            declare::Role::Ci => Role::Ci,
-        },
-        kind: kind.unwrap_or(ServiceKind::Declared),
     }
 }
 

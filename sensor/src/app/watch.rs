@@ -14,12 +14,12 @@ use tokio::{
 };
 use tracing::{debug, info, trace, warn};
 
-use super::{serve::Surroundings, start::Started};
+use super::{record::Reporter, serve::Surroundings, start::Started};
 use crate::{
     clock,
     control::Query,
     detect::{Fact, Request},
-    engine::{Engine, Input, Output},
+    engine::{Input, Output},
     enrich,
     event::{Event, Lost, ProcessId, RingKind, Snapshot},
     exit::{Exit, Failure},
@@ -27,6 +27,7 @@ use crate::{
     lineage::Service,
     logging,
     probe::{Attached, Counters, Hook},
+    record::Core,
     ring::AsyncRings,
     scan,
 };
@@ -45,7 +46,8 @@ const LOOKS: usize = 64;
 
 /// State of the loop.
 pub(super) struct Watch<'a> {
-    engine: Engine,
+    core: Core,
+    recording: Reporter,
     rings: AsyncRings,
     attached: Attached,
     counters: std::sync::Arc<Counters>,
@@ -93,7 +95,8 @@ impl<'a> Watch<'a> {
         let services = services(&started.out);
         let mut watch = Self {
             rings: AsyncRings::new(started.ring, started.file_ring).map_err(internal)?,
-            engine: started.engine,
+            core: started.core,
+            recording: Reporter::default(),
             attached: started.attached,
             counters: started.counters,
             kernel_log: started.kernel_log,
@@ -164,6 +167,9 @@ impl<'a> Watch<'a> {
                 () = tokio::task::yield_now(), if more => more = self.take(),
             }
             self.deliver();
+            if self.core.broken() {
+                break;
+            }
         }
         info!("stopping: detaching, writing what is left");
         self.attached.detach();
@@ -171,17 +177,17 @@ impl<'a> Watch<'a> {
             self.deliver();
         }
         self.deliver();
-        Ok(())
+        self.core.tape.map_or(Ok(()), super::record::finish)
     }
 
     fn step(&mut self, input: Input) {
-        self.engine.step(input, &mut self.out);
+        self.core.step(input, &mut self.out);
     }
 
     /// Takes a batch of records; `false` when the ring is empty.
     fn take(&mut self) -> bool {
         let Self {
-            engine,
+            core,
             rings,
             out,
             surroundings,
@@ -192,7 +198,7 @@ impl<'a> Watch<'a> {
             let more = rings.step(|read| {
                 trace!("{read:?}");
                 surroundings.stats().read(&read);
-                *stale |= engine.take(read, out);
+                *stale |= core.take(read, out);
             });
             if !more {
                 return false;
@@ -210,7 +216,8 @@ impl<'a> Watch<'a> {
         if let Some(log) = &mut self.kernel_log {
             log.flush();
         }
-        self.surroundings.stats().tree(&self.engine.stats());
+        self.surroundings.stats().tree(&self.core.engine.stats());
+        self.recording.tell(self.core.tape.as_ref());
     }
 
     /// Looks for losses that leave no gap in the stream, and repairs the tree.
@@ -297,7 +304,7 @@ impl<'a> Watch<'a> {
                 Output::Alert(alert) => self.surroundings.alert(alert),
                 Output::Started(service) => {
                     debug!("service {} at pid {}", service.kind.name(), service.id.tgid);
-                    self.surroundings.expect(&self.engine, service.kind);
+                    self.surroundings.expect(&self.core.engine, service.kind);
                 }
                 Output::Retired(root) => {
                     if let Err(error) = self.attached.retire(root) {

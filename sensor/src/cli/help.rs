@@ -13,9 +13,10 @@ Examples:
   sudo lineage-sensor run | jq .message      in a pipe alerts are JSON lines
   sudo lineage-sensor tree                   what the servers are running now
   sudo lineage-sensor doctor                 can it work here, and how well
+  sudo lineage-sensor record FILE            watch, and keep what is seen for `replay`
 
 Exit codes:
-  0 success, 64 bad usage or configuration, 69 the kernel lacks something required (or no
+  0 success, 64 bad usage or configuration, 65 a recording is damaged, 69 the kernel lacks something required (or no
   sensor is running, for `tree`), 70 a defect in the sensor, 77 privilege is missing";
 
 pub(super) const RUN_LONG: &str = "\
@@ -35,6 +36,31 @@ Examples:
   sudo lineage-sensor run --output json >> alerts.jsonl
   sudo lineage-sensor run --rules ./my-rules --scope host
   sudo LINEAGE_SENSOR__OUTPUT__LEVEL=high lineage-sensor run";
+
+pub(super) const RECORD_LONG: &str = "\
+Watches this machine exactly like `run`, alerts included, and writes to FILE everything its \
+core was told: `replay` gives the same alerts again, on any machine. Stop it with Ctrl-C.
+
+Passwords, tokens and keys in arguments are replaced unless --raw is given; of the environment \
+only a few named variables are kept. The file is readable by its owner only. It still names \
+programs, paths and users of this machine: look before you pass it on.";
+
+pub(super) const RECORD: &str = "\
+Examples:
+  sudo lineage-sensor record attack.rec
+  sudo lineage-sensor record --raw --rules ./my-rules attack.rec > alerts.jsonl";
+
+pub(super) const REPLAY_LONG: &str = "\
+Gives the inputs in FILE to the same core as `run` and writes the alerts it makes: the same as \
+live, byte for byte, when the rules are the same and nothing was redacted. What differs is said \
+on standard error. A damaged recording is replayed up to the damage, then refused with exit \
+code 65. Needs no privilege.";
+
+pub(super) const REPLAY: &str = "\
+Examples:
+  lineage-sensor replay attack.rec
+  lineage-sensor replay --rules ./my-rules attack.rec | jq .rule.id
+  lineage-sensor replay --speed 1 attack.rec";
 
 pub(super) const TREE_LONG: &str = "\
 Asks the running sensor, through its control socket, for the live process trees of the \

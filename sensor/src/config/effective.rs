@@ -10,7 +10,7 @@ use super::{
     Color, Config, ConfigError, DEFAULT_FILE, DEFAULT_RULES,
     environment::{self, Variables},
     file,
-    key::KEYS,
+    key::{KEYS, Key},
     yaml,
 };
 use crate::printable::escape;
@@ -110,7 +110,7 @@ impl Effective {
         key: &'static str,
         set: impl FnOnce(&mut Config),
     ) {
-        debug_assert!(super::key::Key::find(key).is_some(), "unknown key {key}");
+        debug_assert!(Key::find(key).is_some(), "unknown key {key}");
         set(&mut self.config);
         self.origins.insert(key, Origin::CommandLine(option));
     }
@@ -170,29 +170,40 @@ impl Effective {
     /// The configuration as YAML, each value with its origin in a comment.
     #[must_use]
     pub fn to_yaml(&self) -> String {
-        let mut out = String::new();
-        let mut open: Vec<&str> = Vec::new();
-        for key in KEYS {
-            let parts: Vec<&str> = key.path.split('.').collect();
-            let (name, sections) = parts.split_last().unwrap_or((&"", &[]));
-            let shared = open
-                .iter()
-                .zip(sections)
-                .take_while(|(a, b)| a == b)
-                .count();
-            for (depth, section) in sections.iter().enumerate().skip(shared) {
-                push_line(&mut out, depth, format_args!("{section}:"));
-            }
-            let (value, origin) = (
-                (key.get)(&self.config).yaml(),
-                self.origin(key.path).to_string(),
-            );
-            let line = format_args!("{name}: {value}  # {}", escape(&origin));
-            push_line(&mut out, sections.len(), line);
-            open = sections.to_vec();
-        }
-        out
+        render(&self.config, KEYS, |key| {
+            Some(self.origin(key.path).to_string())
+        })
     }
+}
+
+/// The values of these keys as YAML, each with a comment where there is one.
+pub(super) fn render<'a>(
+    config: &Config,
+    keys: impl IntoIterator<Item = &'a Key>,
+    comment: impl Fn(&Key) -> Option<String>,
+) -> String {
+    let mut out = String::new();
+    let mut open: Vec<&str> = Vec::new();
+    for key in keys {
+        let parts: Vec<&str> = key.path.split('.').collect();
+        let (name, sections) = parts.split_last().unwrap_or((&"", &[]));
+        let shared = open
+            .iter()
+            .zip(sections)
+            .take_while(|(a, b)| a == b)
+            .count();
+        for (depth, section) in sections.iter().enumerate().skip(shared) {
+            push_line(&mut out, depth, format_args!("{section}:"));
+        }
+        let value = (key.get)(config).yaml();
+        let line = match comment(key) {
+            Some(comment) => format!("{name}: {value}  # {}", escape(&comment)),
+            None => format!("{name}: {value}"),
+        };
+        push_line(&mut out, sections.len(), format_args!("{line}"));
+        open = sections.to_vec();
+    }
+    out
 }
 
 fn push_line(out: &mut String, depth: usize, line: fmt::Arguments<'_>) {

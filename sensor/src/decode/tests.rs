@@ -238,3 +238,18 @@ proptest! {
         prop_assert_eq!(args.head.iter().map(ToString::to_string).collect::<Vec<_>>(), argv);
     }
 }
+
+#[test]
+fn a_variable_that_is_a_function_is_kept_whatever_its_name() {
+    let value = format!("() {{ :;}}; {}", "x".repeat(600));
+    let bytes = format!("HOME=/\0HTTP_X_Y={value}\0A=() {{\0B=x() {{\0LD_PRELOAD=() {{ z\0");
+    let kept = environment(bytes.as_bytes(), &[], bytes.len() as u64);
+    let names: Vec<_> = kept.iter().map(|(name, _)| name.to_string()).collect();
+    assert_eq!(names, ["HTTP_X_Y", "A", "LD_PRELOAD"]);
+    assert_eq!(kept[0].1.len(), 256);
+    let many = "F=() {\0".repeat(40);
+    assert_eq!(
+        environment(many.as_bytes(), &[], many.len() as u64).len(),
+        16
+    );
+}

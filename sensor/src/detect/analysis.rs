@@ -11,6 +11,9 @@ use super::category::ACTION;
 /// Field that decides into which engine a rule goes, with [`ACTION`].
 pub(super) const ROLE: &str = "Service.Role";
 
+/// The fields that are the same for all events of one engine.
+const FIELDS: [&str; 2] = [ROLE, ACTION];
+
 /// What all events of one engine have in common.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Common {
@@ -21,12 +24,12 @@ pub(super) struct Common {
 }
 
 impl Common {
-    /// The value every event has, of the fields that are the same for all.
-    pub(super) fn value(self, field: &str) -> Option<Option<&'static str>> {
-        match field {
-            ROLE => Some(self.role),
-            ACTION => Some(self.action),
-            _ => None,
+    /// The value every event has of one of [`FIELDS`].
+    pub(super) fn value(self, field: &str) -> Option<&'static str> {
+        if field == ROLE {
+            self.role
+        } else {
+            self.action
         }
     }
 }
@@ -139,10 +142,10 @@ pub(super) fn specialise(sigma: &SigmaRule, common: Common) -> (SigmaRule, Vec<&
 
 /// Field of an item that asks for a value by name, without modifiers, which all have.
 fn certain(item: &DetectionItem, common: Common) -> Option<&'static str> {
-    let field = [ROLE, ACTION]
+    let field = FIELDS
         .into_iter()
         .find(|field| item.field.name.as_deref() == Some(field))?;
-    let have = common.value(field)??;
+    let have = common.value(field)?;
     let wanted = |value| plain(value).is_some_and(|wanted| wanted == have);
     (item.field.modifiers.is_empty() && item.values.iter().any(wanted)).then_some(field)
 }
@@ -189,14 +192,11 @@ fn impossible(detection: &Detection, common: Common) -> bool {
 
 /// The item asks for a value by name, without modifiers, and never for the one all have.
 fn mismatch(item: &DetectionItem, common: Common) -> bool {
-    let Some(have) = item
-        .field
-        .name
-        .as_deref()
-        .and_then(|name| common.value(name))
-    else {
+    let name = item.field.name.as_deref();
+    let Some(field) = FIELDS.into_iter().find(|field| name == Some(field)) else {
         return false;
     };
+    let have = common.value(field);
     let other = |wanted: &str| have.is_none_or(|have| !wanted.eq_ignore_ascii_case(have));
     item.field.modifiers.is_empty()
         && !item.values.is_empty()

@@ -6,6 +6,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use bstr::BString;
+use serde::{Deserialize, Serialize};
 
 use super::{
     category::Stream,
@@ -27,7 +28,7 @@ pub const MAX_WAITING: usize = 1_024;
 pub const MAX_WAIT_NS: u64 = 2_000_000_000;
 
 /// What enrichment found out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fact {
     /// The shells installed here; replaces the table.
     Shells(Vec<KnownShell>),

@@ -82,6 +82,8 @@ pub(super) struct Example {
     pub(super) connect: Option<Connect>,
     /// Seconds before the example itself.
     pub(super) ago: u64,
+    /// Rules that keep it as a context; for tests of the whole set.
+    pub(super) low: Vec<String>,
     /// What the detector was shown before.
     pub(super) earlier: Vec<Example>,
 }
@@ -177,6 +179,9 @@ pub(super) enum Link {
         argv: Vec<String>,
         #[serde(default)]
         before: Vec<String>,
+        /// It was forked and never exec'ed itself.
+        #[serde(default)]
+        forked: bool,
     },
 }
 

@@ -5,6 +5,7 @@
 //! can only accuse, never excuse.
 
 use bstr::{BString, ByteSlice};
+use serde::{Deserialize, Serialize};
 
 use super::program::{self, is_installed};
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// A shell installed on this machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownShell {
     /// Where it is installed.
     pub path: BString,

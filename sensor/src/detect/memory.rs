@@ -43,7 +43,6 @@ impl Memory {
             return;
         };
         match &subject.act {
-            Act::Exec => {}
             Act::File(file) => {
                 let root = file.membership.map_or(service.id, |member| member.root);
                 self.note_file(file, root, subject.stamp.time_ns);
@@ -54,7 +53,7 @@ impl Memory {
                     self.note_connect(service.id, subject.stamp.time_ns);
                 }
             }
-            Act::Socket(_) => {}
+            Act::Exec | Act::Socket(_) => {}
         }
     }
 

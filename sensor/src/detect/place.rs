@@ -12,7 +12,7 @@ use bstr::ByteSlice;
 use super::filetype::{self, kind};
 
 /// Places, as bits.
-pub(super) mod place {
+pub(super) mod bit {
     /// Served to browsers, by convention.
     pub(in crate::detect) const WEB_ROOT: u32 = 1;
     /// In a web root, where visitors' files are kept.
@@ -39,23 +39,23 @@ pub(super) mod place {
 
 /// Words of `Target.Place`.
 pub(super) const WORDS: &[(u32, &str)] = &[
-    (place::WEB_ROOT, "web_root"),
-    (place::UPLOAD, "upload"),
-    (place::CACHE, "cache"),
-    (place::DEPLOY, "deploy"),
-    (place::WORK, "work"),
-    (place::CRON, "cron"),
-    (place::MODULE, "module"),
-    (place::CONFIGURATION, "configuration"),
-    (place::SYSTEM, "system"),
-    (place::TEMPORARY, "temporary"),
-    (place::CGI, "cgi"),
+    (bit::WEB_ROOT, "web_root"),
+    (bit::UPLOAD, "upload"),
+    (bit::CACHE, "cache"),
+    (bit::DEPLOY, "deploy"),
+    (bit::WORK, "work"),
+    (bit::CRON, "cron"),
+    (bit::MODULE, "module"),
+    (bit::CONFIGURATION, "configuration"),
+    (bit::SYSTEM, "system"),
+    (bit::TEMPORARY, "temporary"),
+    (bit::CGI, "cgi"),
 ];
 
 /// Beginnings of paths.
 const PREFIXES: &[(u32, &[&str])] = &[
     (
-        place::WEB_ROOT,
+        bit::WEB_ROOT,
         &[
             "/var/www/",
             "/srv/www/",
@@ -83,7 +83,7 @@ const PREFIXES: &[(u32, &[&str])] = &[
         ],
     ),
     (
-        place::DEPLOY,
+        bit::DEPLOY,
         &[
             "/var/lib/tomcat",
             "/usr/share/tomcat",
@@ -94,7 +94,7 @@ const PREFIXES: &[(u32, &[&str])] = &[
         ],
     ),
     (
-        place::CRON,
+        bit::CRON,
         &[
             "/var/spool/cron/",
             "/var/spool/at/",
@@ -105,7 +105,7 @@ const PREFIXES: &[(u32, &[&str])] = &[
         ],
     ),
     (
-        place::MODULE,
+        bit::MODULE,
         &[
             "/usr/lib/nginx/modules/",
             "/usr/lib64/nginx/modules/",
@@ -127,7 +127,7 @@ const PREFIXES: &[(u32, &[&str])] = &[
         ],
     ),
     (
-        place::CONFIGURATION,
+        bit::CONFIGURATION,
         &[
             "/etc/nginx/",
             "/etc/apache2/",
@@ -144,7 +144,7 @@ const PREFIXES: &[(u32, &[&str])] = &[
         ],
     ),
     (
-        place::SYSTEM,
+        bit::SYSTEM,
         &[
             "/usr/",
             "/bin/",
@@ -158,7 +158,7 @@ const PREFIXES: &[(u32, &[&str])] = &[
         ],
     ),
     (
-        place::TEMPORARY,
+        bit::TEMPORARY,
         &[
             "/tmp/",
             "/var/tmp/",
@@ -174,13 +174,13 @@ const PREFIXES: &[(u32, &[&str])] = &[
             "/var/lib/php/",
         ],
     ),
-    (place::CGI, &["/usr/lib/cgi-bin/"]),
+    (bit::CGI, &["/usr/lib/cgi-bin/"]),
 ];
 
 /// Components of directories, wherever they stand.
 const COMPONENTS: &[(u32, &[&str])] = &[
     (
-        place::WEB_ROOT,
+        bit::WEB_ROOT,
         &[
             "htdocs",
             "httpdocs",
@@ -204,7 +204,7 @@ const COMPONENTS: &[(u32, &[&str])] = &[
         ],
     ),
     (
-        place::WEB_ROOT | place::UPLOAD,
+        bit::WEB_ROOT | bit::UPLOAD,
         &[
             "upload",
             "uploads",
@@ -217,7 +217,7 @@ const COMPONENTS: &[(u32, &[&str])] = &[
         ],
     ),
     (
-        place::DEPLOY,
+        bit::DEPLOY,
         &[
             "webapps",
             "deployments",
@@ -227,7 +227,7 @@ const COMPONENTS: &[(u32, &[&str])] = &[
             "user_projects",
         ],
     ),
-    (place::CGI, &["cgi-bin"]),
+    (bit::CGI, &["cgi-bin"]),
 ];
 
 /// Components that mean uploads within a web root only.
@@ -261,36 +261,36 @@ pub(super) fn places(path: &[u8]) -> u32 {
     let end = path.rfind_byte(b'/').unwrap_or(0);
     let directory = path.get(..end).unwrap_or_default();
     places |= by_component(directory, places);
-    if places & place::UPLOAD == 0 {
+    if places & bit::UPLOAD == 0 {
         places |= by_sequence(&path);
     }
     if path.starts_with(b"/home/") && directory.contains_str("/domains/") {
-        places |= place::WEB_ROOT;
+        places |= bit::WEB_ROOT;
     }
     places
 }
 
 fn by_component(directory: &[u8], prefixes: u32) -> u32 {
     let mut places = 0;
-    let mut within = prefixes & place::WEB_ROOT != 0;
+    let mut within = prefixes & bit::WEB_ROOT != 0;
     for component in directory.split_str("/").filter(|it| !it.is_empty()) {
         if within && is_one_of(component, UPLOADS_WITHIN) {
-            places |= place::UPLOAD;
+            places |= bit::UPLOAD;
         }
         for (place, components) in COMPONENTS {
             if is_one_of(component, components) {
                 places |= place;
             }
         }
-        within |= places & place::WEB_ROOT != 0;
+        within |= places & bit::WEB_ROOT != 0;
         if HOMES
             .iter()
             .any(|home| component.starts_with(home.as_bytes()))
         {
-            places |= place::DEPLOY;
+            places |= bit::DEPLOY;
         }
         if component == b"plugin" && directory.contains_str("/mysql") {
-            places |= place::MODULE;
+            places |= bit::MODULE;
         }
     }
     places
@@ -304,10 +304,10 @@ fn by_sequence(path: &[u8]) -> u32 {
     let name = path.rsplit_once_str("/").map_or(path, |(_, name)| name);
     let mut places = 0;
     if inside(CACHES) || inside(STAGING) || inside(HASHED_CACHES) && is_made_up(name) {
-        places |= place::CACHE;
+        places |= bit::CACHE;
     }
     if inside(WORK) && is_compiled(name) {
-        places |= place::WORK;
+        places |= bit::WORK;
     }
     places
 }

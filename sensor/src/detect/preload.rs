@@ -7,7 +7,7 @@
 
 use bstr::{BStr, ByteSlice};
 
-use crate::{event::Program, lineage::Subject};
+use crate::{decode::FUNCTION, event::Program, lineage::Subject};
 
 /// Variables that hold paths, separated by colons or blanks.
 const PATHS: &[&str] = &[
@@ -38,9 +38,6 @@ const SYSTEM: &[&str] = &[
     "/opt/",
     "/nix/store/",
 ];
-
-/// What such a value begins with: the function of a shellshock.
-const FUNCTION: &str = "() {";
 
 /// Names of the variables that are new in this exec.
 pub(super) fn added(subject: &Subject) -> Vec<&BStr> {

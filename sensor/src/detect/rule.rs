@@ -5,7 +5,10 @@ use std::fmt;
 pub use rsigma_parser::Level;
 use rsigma_parser::SigmaRule;
 
-use super::category::Category;
+use super::{
+    category::Category,
+    hook::{self, Hooks},
+};
 
 /// A fact a rule may wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +56,8 @@ pub struct Rule {
     pub catalogue: Option<String>,
     /// Facts it waits for.
     pub needs: Vec<Need>,
+    /// Capture hooks it needs.
+    pub hooks: Hooks,
     /// File it came from.
     pub file: String,
     pub(super) examples: Option<yaml_serde::Value>,
@@ -92,6 +97,7 @@ impl Rule {
             triage: attribute(sigma, "triage").unwrap_or_default(),
             catalogue: attribute(sigma, "catalogue"),
             needs,
+            hooks: hook::hooks(category, sigma),
             file: file.to_owned(),
             examples: sigma.custom_attributes.get("examples").cloned(),
         })

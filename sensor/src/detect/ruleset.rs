@@ -219,6 +219,7 @@ pub struct RuleSet {
     engines: HashMap<(Stream, Option<Role>), Engines>,
     skipped: Vec<Skipped>,
     unserved: Vec<Problem>,
+    hash: String,
 }
 
 impl RuleSet {
@@ -234,10 +235,14 @@ impl RuleSet {
             sources.extend(found);
             problems.extend(wrong);
         }
-        let gathered = Gathered::new(source::shipped().chain(sources));
+        let sources: Vec<_> = source::shipped().chain(sources).collect();
+        let hash = source::hash(&sources);
+        let gathered = Gathered::new(sources);
         problems.extend(gathered.problems.iter().cloned());
         if problems.is_empty() {
-            Ok(Self::build(gathered))
+            let mut rules = Self::build(gathered);
+            rules.hash = hash;
+            Ok(rules)
         } else {
             Err(LoadError(problems))
         }
@@ -262,7 +267,14 @@ impl RuleSet {
                 .collect(),
             skipped: gathered.skipped,
             unserved,
+            hash: String::new(),
         }
+    }
+
+    /// SHA-256 of the text of every rule file, in hex; empty for a set made in memory.
+    #[must_use]
+    pub fn hash(&self) -> &str {
+        &self.hash
     }
 
     /// Every rule, most severe first, then by name.
@@ -413,7 +425,7 @@ impl Engines {
             .map(|matched| (matched.field.clone(), shown(&matched.value)))
             .collect();
         for &field in self.stripped.get(&rule).into_iter().flatten() {
-            let value = self.common.value(field).flatten().unwrap_or_default();
+            let value = self.common.value(field).unwrap_or_default();
             fields.push((field.to_owned(), value.to_owned()));
         }
         fields.sort_unstable();

@@ -159,13 +159,14 @@ impl Example {
         };
         let mut ancestors: Vec<Ancestor> = Vec::new();
         for each in links {
-            let (image, argv, before) = match each {
-                Link::Image(image) => (image, &[][..], &[][..]),
+            let (image, argv, before, forked) = match each {
+                Link::Image(image) => (image, &[][..], &[][..], false),
                 Link::Full {
                     image,
                     argv,
                     before,
-                } => (image, argv.as_slice(), before.as_slice()),
+                    forked,
+                } => (image, argv.as_slice(), before.as_slice(), *forked),
             };
             let program = link(image, argv);
             let mut chain: Vec<_> = before.iter().map(|image| link(image, &[])).collect();
@@ -175,7 +176,7 @@ impl Example {
                 (true, false) => Part::Worker,
                 (false, _) => Part::Descendant,
             };
-            if part != Part::Worker {
+            if part != Part::Worker && !forked {
                 chain.push(program.clone());
             }
             ancestors.push(ancestor(process(ancestors.len()), program, chain, part));

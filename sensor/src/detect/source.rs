@@ -9,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sha2::{Digest as _, Sha256};
+
 /// Text of one rule file.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
@@ -59,16 +61,46 @@ macro_rules! shipped {
 
 /// Every file under `sensor/rules`, by name; a test compares with the directory.
 const SHIPPED: &[(&str, &str)] = shipped![
+    "cgi_ran_unknown_script.yml",
+    "daemonised_descendant.yml",
+    "database_loaded_library.yml",
+    "database_spawned_program.yml",
+    "database_wrote_script_or_library.yml",
     "edge_server_executed_program.yml",
+    "entry_script_modified.yml",
     "exec_from_writable_directory.yml",
+    "existing_script_modified.yml",
+    "handler_file_changed.yml",
+    "handler_file_rewritten.yml",
     "hostile_shell_command.yml",
+    "interpreter_connects_inside.yml",
+    "interpreter_connects_out.yml",
+    "interpreter_one_liner.yml",
+    "java_lookup_then_spawn.yml",
+    "java_page_deployed.yml",
     "loader_started_shell.yml",
     "masqueraded_server.yml",
     "masqueraded_shell.yml",
     "memory_only_execution.yml",
     "network_tool_under_service.yml",
+    "preload_environment.yml",
+    "preload_of_written_library.yml",
+    "process_memory_written.yml",
     "recon_tool_under_service.yml",
+    "script_created_in_cache_directory.yml",
+    "script_created_in_upload_directory.yml",
+    "script_created_in_web_root.yml",
+    "script_written_by_tool.yml",
+    "sensitive_file_read.yml",
+    "server_loaded_foreign_library.yml",
+    "server_module_changed.yml",
+    "server_module_changed_by_administrator.yml",
+    "shell_connects_out.yml",
     "shell_under_app_worker.yml",
+    "shellshock_environment.yml",
+    "worker_replaced_itself.yml",
+    "written_file_executed.yml",
+    "written_script_run.yml",
 ];
 
 /// The shipped rules.
@@ -77,6 +109,18 @@ pub(super) fn shipped() -> impl Iterator<Item = Source> {
         file: format!("{BUILTIN}{name}"),
         text: text.to_owned(),
     })
+}
+
+/// SHA-256 of all texts in their order, in hex. Where the files are plays no part, but
+/// whether they came with the sensor does.
+pub(super) fn hash(sources: &[Source]) -> String {
+    let mut hash = Sha256::new();
+    for Source { file, text } in sources {
+        hash.update([u8::from(file.starts_with(BUILTIN))]);
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    }
+    format!("{:x}", hash.finalize())
 }
 
 /// A longer rule file is a mistake.

@@ -18,7 +18,18 @@ const MAP: &str = "LINEAGE_COUNT";
 /// only, so that a scrape needs nothing from the core.
 pub struct Counters {
     map: PerCpuArray<MapData, u64>,
-    programs: Vec<ProgramFd>,
+    programs: Vec<(&'static str, ProgramFd)>,
+}
+
+/// What the kernel counted of one program, while `bpf_stats` are switched on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunTime {
+    /// Program.
+    pub program: &'static str,
+    /// Runs.
+    pub runs: u64,
+    /// Time they took together, ns.
+    pub ns: u64,
 }
 
 impl Counters {
@@ -26,9 +37,16 @@ impl Counters {
         let mut programs = Vec::new();
         for hook in hooks {
             for &name in &hook.programs {
+                // Several hooks may share one.
+                if programs.iter().any(|&(known, _)| known == name) {
+                    continue;
+                }
                 let program = ebpf.program(name).ok_or(ProbeError::Object(name))?;
                 let descriptor = program.fd().and_then(|fd| Ok(fd.try_clone()?));
-                programs.push(descriptor.map_err(|error| ProbeError::Load(chain(&error)))?);
+                programs.push((
+                    name,
+                    descriptor.map_err(|error| ProbeError::Load(chain(&error)))?,
+                ));
             }
         }
         Ok(Self {
@@ -53,14 +71,29 @@ impl Counters {
     /// CPU: events lost without a record. 0 before Linux 5.12, which does not count.
     #[must_use]
     pub fn recursion_misses(&self) -> u64 {
-        let misses = |program: &ProgramFd| {
-            let fd = std::os::fd::AsFd::as_fd(program).as_raw_fd();
-            let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
-            let line = info
-                .lines()
-                .find_map(|line| line.strip_prefix("recursion_misses:"))?;
-            line.trim().parse::<u64>().ok()
-        };
+        let misses = |(_, program): &(_, ProgramFd)| number(program, "recursion_misses:");
         self.programs.iter().filter_map(misses).sum()
     }
+
+    /// Runs and time of each attached program; zeroes unless `bpf_stats` are on
+    /// (`sysctl kernel.bpf_stats_enabled`).
+    #[must_use]
+    pub fn run_times(&self) -> Vec<RunTime> {
+        let programs = self.programs.iter();
+        programs
+            .map(|(name, program)| RunTime {
+                program: name,
+                runs: number(program, "run_cnt:").unwrap_or(0),
+                ns: number(program, "run_time_ns:").unwrap_or(0),
+            })
+            .collect()
+    }
+}
+
+/// A number of a program's `fdinfo`.
+fn number(program: &ProgramFd, name: &str) -> Option<u64> {
+    let fd = std::os::fd::AsFd::as_fd(program).as_raw_fd();
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
+    let line = info.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().parse().ok()
 }

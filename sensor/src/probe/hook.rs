@@ -406,6 +406,14 @@ pub(super) fn attach_all(
     Ok(attachment)
 }
 
+/// Every program and where it belongs; some belong to several places.
+pub(super) fn points() -> impl Iterator<Item = &'static Point> {
+    HOOKS
+        .iter()
+        .flat_map(|spec| spec.rungs)
+        .flat_map(|(_, points)| *points)
+}
+
 /// Attaches every hook on every rung, and detaches it again.
 pub(super) fn trials(ebpf: &mut Ebpf, btf: &Btf) -> Vec<Trial> {
     let mut trials = Vec::new();

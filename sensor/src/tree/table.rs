@@ -39,7 +39,9 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct Table {
     /// Boxed, so that a growing table moves pointers, not nodes.
-    nodes: HashMap<ProcessId, Box<Node>>,
+    // Looked up several times for each record. The hash is seeded anew in each run, and
+    // nobody can choose a start time to the nanosecond.
+    nodes: HashMap<ProcessId, Box<Node>, foldhash::fast::RandomState>,
     services: BTreeMap<ProcessId, Entry>,
     /// By the time since when nothing needs them.
     dead: BTreeSet<(u64, ProcessId)>,

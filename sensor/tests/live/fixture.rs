@@ -4,6 +4,7 @@
 
 pub(crate) mod alert;
 pub(crate) mod apache;
+pub(crate) mod golden;
 pub(crate) mod http;
 pub(crate) mod java;
 pub(crate) mod nginx;

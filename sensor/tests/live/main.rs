@@ -38,5 +38,6 @@ mod host;
 mod hostile;
 mod lifecycle;
 mod loss;
+mod record;
 mod server;
 mod startup;

@@ -60,7 +60,7 @@ impl Facts<'_> {
         let is_link = file.action == FileAction::Symlink;
         let (old_path, old_path_b64) = option(other.filter(|_| !is_link));
         let (target_path, target_path_b64) = option(other.filter(|_| is_link));
-        let extension = file_extension(name).map(|it| it.to_ascii_lowercase());
+        let extension = file_extension(name).map(<[u8]>::to_ascii_lowercase);
         Target {
             path: path.unwrap_or_default(),
             path_b64,

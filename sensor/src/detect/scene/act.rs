@@ -23,13 +23,13 @@ use crate::{
 pub(super) const MOUNT_NS: u32 = 4_026_531_841;
 
 /// Who wrote a file, by the ids of a scene.
-pub(super) fn written(writer: Writer, age_s: u64) -> Option<Written> {
+pub(super) fn written(writer: Writer, seconds: u64) -> Option<Written> {
     let root = match writer {
         Writer::None => return None,
         Writer::Same => super::process(0),
         Writer::Other => ProcessId::new(77, 77),
     };
-    let age_ns = age_s.saturating_mul(super::NS);
+    let age_ns = seconds.saturating_mul(super::NS);
     Some(Written { root, age_ns })
 }
 

@@ -19,7 +19,7 @@ use super::{
 
 const NS: u64 = 1_000_000_000;
 
-fn names<'v>(names: Vec<&'v BStr>) -> Option<EventValue<'v>> {
+fn names(names: Vec<&BStr>) -> Option<EventValue<'_>> {
     let texts: Vec<_> = names
         .into_iter()
         .map(|name| EventValue::Str(name.to_str_lossy()))

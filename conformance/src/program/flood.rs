@@ -1,0 +1,39 @@
+//! More than the ring holds, while nobody reads it: what arrived and what is counted as
+//! lost must add up to what was made.
+
+use std::{fs, io};
+
+use super::{elf, image::executed};
+use crate::{
+    ledger::{forked, reap, say},
+    sys::{self, Argv},
+};
+
+/// Bytes of one directory's name, and how deep they are nested: with its typed path,
+/// its resolved path, its directory and its arguments a record has about 11 KiB.
+const NAME: usize = 200;
+const DEPTH: usize = 17;
+/// Executions: about 18 MiB of records, and the ring has 16.
+const EXECS: usize = 1_700;
+
+pub(super) fn flood() -> io::Result<()> {
+    for depth in 0..DEPTH {
+        let name = format!("{depth:x>NAME$}");
+        fs::create_dir(&name)?;
+        std::env::set_current_dir(&name)?;
+    }
+    // `mov eax, 60; xor edi, edi; syscall`: it ends, and costs next to nothing.
+    elf::write64("tiny", &[0xb8, 60, 0, 0, 0, 0x31, 0xff, 0x0f, 0x05])?;
+    let typed = format!("{}tiny", "./".repeat(500));
+    let path = sys::path(&typed)?;
+    let padding = "p".repeat(4_000);
+    for number in 0..EXECS {
+        let number = number.to_string();
+        let words = ["flood", &number, &padding];
+        let child = sys::vfork_exec(&path, &Argv::new(&words)?)?;
+        let who = forked(child)?;
+        say(&executed(who, &typed, "tiny", &words, None)?)?;
+        reap(child, who)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! Ways for a file to get a name, and to get another mode.
+
+use std::{fs, io, os::fd::AsRawFd as _};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+
+use super::{file::make, skip};
+use crate::ledger::{FileKind, named, touched};
+
+/// A file that has no name while it is written, and then one.
+pub(super) fn tmpfile_linkat() -> io::Result<()> {
+    let made = rustix::fs::open(".", OFlags::TMPFILE | OFlags::WRONLY, Mode::RUSR);
+    let file = match made {
+        Ok(file) => file,
+        Err(rustix::io::Errno::OPNOTSUPP) => return skip("no O_TMPFILE on this file system"),
+        Err(error) => return Err(error.into()),
+    };
+    touched(FileKind::Open, &file, None, None)?;
+    let old = format!("/proc/self/fd/{}", file.as_raw_fd());
+    rustix::fs::linkat(CWD, old, CWD, "named", AtFlags::SYMLINK_FOLLOW)?;
+    named(FileKind::Link, "named", None)
+}
+
+/// What a file is called in full, as long as it is called so.
+fn resolved(name: &str) -> io::Result<Option<String>> {
+    Ok(Some(fs::canonicalize(name)?.to_string_lossy().into_owned()))
+}
+
+pub(super) fn rename() -> io::Result<()> {
+    drop(make("upload.tmp")?);
+    let old = resolved("upload.tmp")?;
+    fs::rename("upload.tmp", "shell.php")?;
+    named(FileKind::Rename, "shell.php", old)
+}
+
+/// Two files change names at once: both are renamed.
+pub(super) fn rename_exchange() -> io::Result<()> {
+    drop(make("good.php")?);
+    drop(make("bad.php")?);
+    let old = resolved("bad.php")?;
+    rustix::fs::renameat_with(CWD, "bad.php", CWD, "good.php", RenameFlags::EXCHANGE)?;
+    named(FileKind::Exchange, "good.php", old)
+}
+
+pub(super) fn link() -> io::Result<()> {
+    drop(make("first")?);
+    let old = resolved("first")?;
+    fs::hard_link("first", "second")?;
+    named(FileKind::Link, "second", old)
+}
+
+pub(super) fn symlink() -> io::Result<()> {
+    rustix::fs::symlink("/etc/passwd", "page.txt")?;
+    named(
+        FileKind::Symlink,
+        "page.txt",
+        Some("/etc/passwd".to_owned()),
+    )
+}
+
+pub(super) fn chmod() -> io::Result<()> {
+    drop(make("tool")?);
+    rustix::fs::chmod("tool", Mode::RWXU)?;
+    named(FileKind::Chmod, "tool", None)
+}

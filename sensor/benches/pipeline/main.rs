@@ -1,0 +1,156 @@
+//! Replays recordings through decode, tree, rules and alert on one core, and says what
+//! each stage takes. Run by `cargo xtask bench`, which also says what is to be reached.
+//!
+//! A recording is turned back into the kernel's records and repeated, each time as
+//! other processes at a later time, so that the tree does not degenerate. Making the
+//! records is not timed; what is timed is what the sensor does between ring and sink.
+//! `--once FILE` runs a fixed amount through [`measured`] for callgrind.
+
+mod encode;
+mod stage;
+mod stream;
+
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use clap::Parser;
+use sensor::{app::Replay, decode::decode, detect::RuleSet, engine::Input};
+
+use self::{
+    stage::{STAGES, Stages},
+    stream::{Item, Stream},
+};
+
+/// Repetitions that callgrind sees.
+const ONCE: u64 = 20;
+
+#[derive(Parser)]
+struct Args {
+    /// Recordings [default: the golden ones]
+    files: Vec<PathBuf>,
+    /// Records to be replayed of each
+    #[arg(long, default_value_t = 1_000_000)]
+    records: usize,
+    /// Run little and print nothing: for callgrind
+    #[arg(long)]
+    once: bool,
+    /// Given by cargo.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() {
+    let args = Args::parse();
+    let files = if args.files.is_empty() {
+        golden()
+    } else {
+        args.files
+    };
+    if args.once {
+        return once(&files);
+    }
+    say(&format!(
+        "{:<28} {:>9} {:>6} {:>6} {:>11}  {}",
+        "recording",
+        "records",
+        "exec %",
+        "alerts",
+        "records/s",
+        STAGES.map(|name| format!("{name:>8}")).join(" ")
+    ));
+    for file in &files {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let stream = Stream::read(file);
+        report(&name, &stream, args.records);
+        let bare = stream.without_execs();
+        if bare.records() > 0 {
+            report(&format!("{name}, fork+exit"), &bare, args.records);
+        }
+    }
+    say("stages in ns per record; records/s through the whole engine, alerts as JSON");
+}
+
+fn report(name: &str, stream: &Stream, records: usize) {
+    let repetitions = records.div_ceil(stream.records()) as u64;
+    let mut core = Replay::new(&stream.header, rules()).expect("a recorded configuration");
+    let mut stages = Stages::new(&stream.header, rules());
+    let (mut seconds, mut count, mut alerts) = (0.0, 0, 0);
+    for repetition in 0..repetitions {
+        let items = stream.repeat(repetition);
+        count += stream.records();
+        let began = Instant::now();
+        alerts += measured(&mut core, &items);
+        seconds += began.elapsed().as_secs_f64();
+        stages.run(&items);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "for people")]
+    let (count_f, share) = (
+        count as f64,
+        100.0 * stream.execs() as f64 / stream.records() as f64,
+    );
+    let per_stage = stages
+        .seconds
+        .map(|s| format!("{:>8.0}", s * 1e9 / count_f));
+    say(&format!(
+        "{name:<28.28} {count:>9} {share:>6.0} {alerts:>6} {:>11.0}  {}",
+        count_f / seconds,
+        per_stage.join(" ")
+    ));
+}
+
+/// What callgrind counts; the name is known to `xtask`.
+#[inline(never)]
+fn measured(core: &mut Replay, items: &[Item]) -> usize {
+    whole(core, items)
+}
+
+/// The whole way of a record.
+fn whole(core: &mut Replay, items: &[Item]) -> usize {
+    let mut alerts = 0;
+    for item in items {
+        let input = match item {
+            Item::Record(bytes) => Input::Event(decode(bytes).expect("an encoded record")),
+            Item::Input(input) => input.make(),
+        };
+        for alert in core.step(input) {
+            std::hint::black_box(alert.to_json());
+            alerts += 1;
+        }
+    }
+    alerts
+}
+
+fn once(files: &[PathBuf]) {
+    for file in files {
+        let stream = Stream::read(file);
+        let mut core = Replay::new(&stream.header, rules()).expect("a recorded configuration");
+        // What is made at first use is no cost of a record.
+        whole(&mut core, &stream.repeat(0));
+        for repetition in 1..=ONCE {
+            measured(&mut core, &stream.repeat(repetition));
+        }
+    }
+}
+
+fn rules() -> RuleSet {
+    RuleSet::load(&[]).expect("the built-in rules load")
+}
+
+fn golden() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let entries = std::fs::read_dir(directory).expect("tests/golden is there");
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("list tests/golden").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rec"))
+        .collect();
+    files.sort();
+    files
+}
+
+fn say(line: &str) {
+    // A reader that is gone wants no more.
+    drop(writeln!(std::io::stdout(), "{line}"));
+}

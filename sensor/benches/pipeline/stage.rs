@@ -1,0 +1,154 @@
+//! The stages one by one: the engine's own steps, each over a whole repetition before
+//! the next, so that the clock is read rarely.
+
+use std::{collections::HashMap, sync::Arc, time::Instant};
+
+use sensor::{
+    alert::{Alert, Finding, Host, Level, RuleInfo},
+    decode::decode,
+    detect::{Detector, Fact, Match, RuleSet},
+    event::Event,
+    lineage::Subject,
+    record::Header,
+    service::Catalogue,
+    tree::{Limits, Scope, Tree},
+};
+
+use super::stream::{Item, Other};
+
+/// Names of the stages, in order.
+pub(super) const STAGES: [&str; 4] = ["decode", "tree", "detect", "alert"];
+
+/// See the module.
+pub(super) struct Stages {
+    /// Time spent in each.
+    pub(super) seconds: [f64; 4],
+    tree: Tree,
+    detector: Detector,
+    rules: HashMap<String, RuleInfo>,
+    host: Host,
+    now_ns: u64,
+    sequence: u64,
+}
+
+/// A decoded step.
+enum Step {
+    Event(Event),
+    Tick(u64),
+    Fact(Fact),
+}
+
+/// What the tree hands to the rules.
+enum Judge {
+    Subject(Arc<Subject>),
+    Tick(u64),
+    Fact(Fact),
+}
+
+impl Stages {
+    pub(super) fn new(header: &Header, rules: RuleSet) -> Self {
+        let infos = rules.list().iter().map(|rule| {
+            let info = RuleInfo {
+                name: rule.name.clone(),
+                uuid: rule.id.clone(),
+                title: rule.title.clone(),
+                level: Level::Medium,
+                techniques: rule.techniques.clone(),
+                description: rule.description.clone(),
+                triage: rule.triage.clone(),
+                falsepositives: rule.falsepositives.clone(),
+            };
+            (rule.name.clone(), info)
+        });
+        Self {
+            seconds: [0.0; 4],
+            rules: infos.collect(),
+            tree: Tree::new(Limits::default(), Scope::Services, Catalogue::new(&[])),
+            detector: Detector::new(rules, header.host.users.clone()),
+            host: header.host.clone(),
+            now_ns: 0,
+            sequence: 0,
+        }
+    }
+
+    pub(super) fn run(&mut self, items: &[Item]) {
+        let steps = self.timed(0, |_| items.iter().map(decoded).collect::<Vec<_>>());
+        let judged = self.timed(1, |stages| stages.grow(steps));
+        let matches = self.timed(2, |stages| stages.judge(judged));
+        self.timed(3, |stages| stages.alert(&matches));
+    }
+
+    fn timed<T>(&mut self, stage: usize, run: impl FnOnce(&mut Self) -> T) -> T {
+        let began = Instant::now();
+        let result = run(self);
+        self.seconds[stage] += began.elapsed().as_secs_f64();
+        result
+    }
+
+    fn grow(&mut self, steps: Vec<Step>) -> Vec<Judge> {
+        let mut out = Vec::new();
+        for step in steps {
+            let effects = match step {
+                Step::Event(event) => self.tree.apply(&event),
+                Step::Tick(now_ns) => {
+                    let effects = self.tree.expire(now_ns);
+                    out.push(Judge::Tick(now_ns));
+                    effects
+                }
+                Step::Fact(fact) => {
+                    out.push(Judge::Fact(fact));
+                    continue;
+                }
+            };
+            out.extend(
+                effects
+                    .subjects
+                    .into_iter()
+                    .map(Arc::new)
+                    .map(Judge::Subject),
+            );
+        }
+        out
+    }
+
+    fn judge(&mut self, judged: Vec<Judge>) -> Vec<Match> {
+        let mut matches = Vec::new();
+        for judge in judged {
+            match judge {
+                Judge::Subject(subject) => {
+                    let verdicts = self.detector.evaluate(subject, self.now_ns);
+                    matches.extend(verdicts.matches);
+                }
+                Judge::Tick(now_ns) => {
+                    self.now_ns = now_ns;
+                    matches.extend(self.detector.tick(now_ns));
+                }
+                Judge::Fact(fact) => matches.extend(self.detector.fact(fact, self.now_ns)),
+            }
+        }
+        matches
+    }
+
+    fn alert(&mut self, matches: &[Match]) {
+        for found in matches {
+            let finding = Finding {
+                subject: &found.subject,
+                rule: &self.rules[&found.rule.name],
+                fields: &found.fields,
+                incomplete: &found.incomplete,
+                degraded: &[],
+            };
+            self.sequence += 1;
+            let alert = Alert::new(&finding, &self.host, self.sequence);
+            std::hint::black_box(alert.to_json());
+        }
+    }
+}
+
+fn decoded(item: &Item) -> Step {
+    match item {
+        Item::Record(bytes) => Step::Event(decode(bytes).expect("an encoded record")),
+        Item::Input(Other::Tick(now_ns)) => Step::Tick(*now_ns),
+        Item::Input(Other::Fact(fact)) => Step::Fact(fact.clone()),
+    }
+}

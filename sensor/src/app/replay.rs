@@ -1,0 +1,259 @@
+//! `replay`: a recording through the core that a live run has.
+//!
+//! Alerts go to standard output as they are made; nothing is dropped when nobody reads
+//! fast enough. What makes them differ from the live ones is said on standard error.
+
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    path::Path,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::serve;
+use crate::{
+    alert::Alert,
+    cli::{ReplayArgs, Speed, command::effective_rules},
+    config::{Config, ConfigError},
+    detect::RuleSet,
+    engine::{self, Engine, Input, Output},
+    exit::{Exit, Failure, OrExit as _},
+    printable::escape,
+    record::{Header, Reader, RecordError},
+    sink::{Deliver as _, DeliverError},
+};
+
+/// The core of a recording, fed by hand.
+pub struct Replay {
+    engine: Engine,
+    out: Vec<Output>,
+}
+
+/// Why a recording cannot be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The configuration that was recorded cannot be used.
+    #[error("the recorded configuration: {0}")]
+    Config(#[from] ConfigError),
+}
+
+impl Replay {
+    /// The core that `header` speaks of, with these rules.
+    ///
+    /// # Errors
+    /// When the recorded configuration is none.
+    pub fn new(header: &Header, rules: RuleSet) -> Result<Self, ReplayError> {
+        let config = Config::from_core_yaml(&header.config)?;
+        Ok(Self::with(&config, header, rules))
+    }
+
+    /// A core with another configuration.
+    #[must_use]
+    pub fn with(config: &Config, header: &Header, rules: RuleSet) -> Self {
+        Self {
+            engine: super::engine(config, rules, header.host.clone()),
+            out: Vec::new(),
+        }
+    }
+
+    /// Takes one input; the alerts it causes.
+    pub fn step(&mut self, input: Input) -> impl Iterator<Item = Arc<Alert>> + '_ {
+        self.engine.step(input, &mut self.out);
+        self.out.drain(..).filter_map(|output| match output {
+            Output::Alert(alert) => Some(alert),
+            _ => None,
+        })
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Exit::Usage`] when configuration or rules are refused or the file cannot be opened,
+/// [`Exit::Data`] when the recording is damaged.
+pub fn replay(args: &ReplayArgs) -> Result<(), Failure> {
+    let effective = args.effective()?;
+    let rules = effective_rules(&effective)?;
+    let name = escape(&args.file.to_string_lossy()).into_owned();
+    let file = open(&args.file).or_exit(Exit::Usage, format_args!("open {name}"))?;
+    let reader = Reader::new(file).map_err(|error| damaged(&name, &error))?;
+    let header = reader.header();
+    differences(header, rules.hash(), &effective.config, args);
+    let core = if args.config.config.is_some() {
+        Replay::with(&effective.config, header, rules)
+    } else {
+        Replay::new(header, rules).or_exit(Exit::Data, &name)?
+    };
+    let redacted = header.redacted;
+    let mut run = Run {
+        core,
+        sink: serve::stdout(&effective.config)?,
+        level: serve::level(effective.config.output.level),
+        speed: args.speed,
+        seen: Seen::default(),
+    };
+    let result = run.all(reader, &name, redacted);
+    run.seen.tell();
+    result
+}
+
+/// Opens a regular file: what is a pipe or a device has no end to wait for.
+fn open(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    Ok(file)
+}
+
+/// Says what makes alerts differ from the live ones.
+fn differences(header: &Header, rules: &str, local: &Config, args: &ReplayArgs) {
+    if header.rules != rules {
+        warn(format_args!(
+            "the rules are not those of the recording ({} then, {} now): alerts may differ",
+            short(&header.rules),
+            short(rules),
+        ));
+    }
+    let recorded = Config::from_core_yaml(&header.config).map(|config| config.core_hash());
+    let used = match &args.config.config {
+        Some(_) => Some(local.core_hash()),
+        None => recorded.ok(),
+    };
+    if let Some(used) = used.filter(|used| *used != header.config_hash) {
+        warn(format_args!(
+            "the configuration is not that of the recording ({} then, {} now): alerts may differ",
+            short(&header.config_hash),
+            short(&used),
+        ));
+    }
+    if header.sensor != env!("CARGO_PKG_VERSION") {
+        warn(format_args!(
+            "recorded by version {} of the sensor: alerts may differ",
+            header.sensor
+        ));
+    }
+}
+
+/// Begin of a hash.
+fn short(hash: &str) -> String {
+    hash.chars().take(12).collect()
+}
+
+fn warn(text: std::fmt::Arguments<'_>) {
+    say(&format!("lineage-sensor: warning: {text}"));
+}
+
+fn say(text: &str) {
+    // Nobody listening is no reason to end.
+    drop(writeln!(io::stderr(), "{}", escape(text)));
+}
+
+fn damaged(name: &str, error: &RecordError) -> Failure {
+    let code = match error {
+        RecordError::Io(_) => Exit::Internal,
+        _ => Exit::Data,
+    };
+    Failure::new(code, format_args!("{name}: {error}"))
+}
+
+/// A replay on its way.
+struct Run {
+    core: Replay,
+    sink: crate::sink::Stream,
+    level: crate::alert::Level,
+    speed: Speed,
+    seen: Seen,
+}
+
+impl Run {
+    fn all(&mut self, mut reader: Reader<File>, name: &str, redacted: bool) -> Result<(), Failure> {
+        for input in reader.by_ref() {
+            let input = input.map_err(|error| damaged(name, &error))?;
+            self.seen.note(&input);
+            self.seen.wait(self.speed);
+            for alert in self.core.step(input) {
+                self.seen.alerts += 1;
+                if alert.rule.level < self.level {
+                    continue;
+                }
+                match self.sink.deliver(&alert) {
+                    Ok(()) => {}
+                    Err(DeliverError::Closed) => return Ok(()),
+                    Err(error) => return Err(Failure::new(Exit::Internal, error)),
+                }
+            }
+        }
+        if let Some(count @ 1..) = reader.redacted().filter(|_| redacted) {
+            warn(format_args!(
+                "{count} arguments were redacted; alerts that show them differ"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What has been replayed.
+struct Seen {
+    began: Instant,
+    inputs: u64,
+    events: u64,
+    alerts: u64,
+    /// First and latest time in the recording, ns.
+    span: Option<(u64, u64)>,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            began: Instant::now(),
+            inputs: 0,
+            events: 0,
+            alerts: 0,
+            span: None,
+        }
+    }
+}
+
+impl Seen {
+    fn note(&mut self, input: &Input) {
+        self.inputs += 1;
+        self.events += u64::from(matches!(input, Input::Event(_)));
+        let time_ns = match input {
+            Input::Event(event) => engine::time(event),
+            Input::Tick(time_ns) => *time_ns,
+            _ => return,
+        };
+        let (first, latest) = self.span.unwrap_or((time_ns, time_ns));
+        self.span = Some((first, latest.max(time_ns)));
+    }
+
+    /// Waits until it is time for what was noted last.
+    fn wait(&self, speed: Speed) {
+        if let Speed::Times(times) = speed {
+            let due = self.length().div_f64(times);
+            thread::sleep(due.saturating_sub(self.began.elapsed()));
+        }
+    }
+
+    fn length(&self) -> Duration {
+        let (first, latest) = self.span.unwrap_or_default();
+        Duration::from_nanos(latest.saturating_sub(first))
+    }
+
+    fn tell(&self) {
+        let (length, took) = (
+            self.length().as_secs_f64(),
+            self.began.elapsed().as_secs_f64(),
+        );
+        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+        let rate = self.events as f64 / took.max(1e-9);
+        say(&format!(
+            "lineage-sensor: replayed {} events ({} inputs) over {length:.1} s, {} alerts, in \
+             {took:.3} s ({rate:.0} events/s)",
+            self.events, self.inputs, self.alerts
+        ));
+    }
+}

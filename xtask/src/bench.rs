@@ -1,0 +1,191 @@
+//! `cargo xtask bench`: what a record costs on its way through the agent, and the
+//! budget of instructions that `cargo xtask test` holds it to.
+//!
+//! Time depends on the machine and is only told. Instructions, counted by callgrind, do
+//! not (but for some of libc's choices), so they are compared with a checked-in number.
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::PathBuf,
+    process::{Command, ExitCode, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+
+use crate::{
+    apt,
+    artifact::{self, Artifact},
+    command, setup,
+    suite::Outcome,
+    tally::Tally,
+};
+
+/// Instructions may differ from the budget by this much, per cent.
+const TOLERANCE: u64 = 5;
+/// The function that counts, in `sensor/benches/pipeline/main.rs`.
+const MEASURED: &str = "pipeline::measured*";
+/// Recordings with a budget of their own.
+const RECORDINGS: [&str; 2] = ["nginx-php-fpm-attack", "nginx-php-fpm-benign"];
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Count instructions instead of time, and compare with the budget
+    #[arg(long)]
+    callgrind: bool,
+    /// Write the instructions counted as the new budget
+    #[arg(long)]
+    update: bool,
+    /// Arguments for the bench itself, after `--`: recordings, `--records N`
+    #[arg(last = true)]
+    bench: Vec<OsString>,
+}
+
+pub(crate) fn task(args: &Args) -> Result<ExitCode> {
+    setup::ensure()?;
+    let pipeline = build()?;
+    if !(args.callgrind || args.update) {
+        command::run(Command::new(&pipeline.executable).args(&args.bench))?;
+        eprintln!("bench: gate: 1000000 lifecycle records/s on one core");
+        return Ok(ExitCode::SUCCESS);
+    }
+    apt::ensure(&["valgrind"], "counting instructions")?;
+    let counted = count(&pipeline)?;
+    if args.update {
+        return write(&counted).map(|()| ExitCode::SUCCESS);
+    }
+    let wrong = compare(&counted, &budget()?);
+    for complaint in &wrong {
+        eprintln!("bench: {complaint}");
+    }
+    Ok(if wrong.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// The budget as a suite of `cargo xtask test`: one test for each recording.
+pub(crate) fn suite() -> Result<Outcome> {
+    apt::ensure(&["valgrind"], "counting instructions")?;
+    let wrong = compare(&count(&build()?)?, &budget()?);
+    let tally = Tally {
+        passed: RECORDINGS.len() - wrong.len(),
+        failed: wrong.len(),
+        failures: wrong.clone(),
+        results: 1,
+        ..Tally::default()
+    };
+    let failure = (!wrong.is_empty()).then(|| wrong.join("; "));
+    Ok(Outcome { tally, failure })
+}
+
+fn build() -> Result<Artifact> {
+    let mut cargo = command::cargo();
+    cargo.args(["bench", "--no-run", "--locked", "-p", "sensor"]);
+    let built = artifact::build(cargo.args(["--bench", "pipeline"]))?;
+    let found = built.into_iter().find(|built| built.target == "pipeline");
+    found.context("cargo built no bench named pipeline")
+}
+
+/// Instructions for each of [`RECORDINGS`].
+fn count(pipeline: &Artifact) -> Result<Vec<(&'static str, u64)>> {
+    let golden = command::root().join("sensor/tests/golden");
+    let mut counted = Vec::new();
+    for name in RECORDINGS {
+        let mut valgrind = Command::new("valgrind");
+        valgrind
+            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+            .arg(format!("--toggle-collect={MEASURED}"))
+            .arg(&pipeline.executable)
+            .arg("--once")
+            .arg(golden.join(name).with_extension("rec"));
+        let line = command::line(&valgrind);
+        eprintln!("+ {line}");
+        let output = valgrind
+            .stdin(Stdio::null())
+            .output()
+            .with_context(|| format!("start {line}"))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        if !output.status.success() {
+            bail!("{line}: {}\n{}", output.status, said.trim_end());
+        }
+        let instructions = collected(&said).with_context(|| format!("no count in\n{said}"))?;
+        eprintln!("bench: {name}: {instructions} instructions");
+        counted.push((name, instructions));
+    }
+    Ok(counted)
+}
+
+/// The number behind `Collected :`.
+fn collected(said: &str) -> Option<u64> {
+    let (_, number) = said.split_once("Collected : ")?;
+    let number = number.split_whitespace().next()?.parse().ok()?;
+    // Nothing collected means that the function has another name.
+    (number > 0).then_some(number)
+}
+
+fn budget_file() -> PathBuf {
+    command::root().join("sensor/benches/instructions.json")
+}
+
+fn budget() -> Result<Value> {
+    let path = budget_file();
+    let text = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("read {}", path.display()))
+}
+
+fn write(counted: &[(&'static str, u64)]) -> Result<()> {
+    let entries = counted
+        .iter()
+        .map(|(name, count)| ((*name).to_owned(), json!(count)));
+    let text = serde_json::to_string_pretty(&Value::Object(entries.collect()))?;
+    let path = budget_file();
+    fs::write(&path, text + "\n").with_context(|| format!("write {}", path.display()))
+}
+
+/// One sentence for each recording that is not within its budget.
+fn compare(counted: &[(&'static str, u64)], budget: &Value) -> Vec<String> {
+    let remedy = "`cargo xtask bench --update` after a change that is meant";
+    let complaints = counted.iter().filter_map(|&(name, count)| {
+        let Some(budget) = budget[name].as_u64() else {
+            return Some(format!("{name} has no budget: {remedy}"));
+        };
+        let margin = budget / 100 * TOLERANCE;
+        let what = if count > budget + margin {
+            "more than"
+        } else if count + margin < budget {
+            "less than"
+        } else {
+            return None;
+        };
+        Some(format!(
+            "{name} takes {count} instructions, {TOLERANCE} % {what} the budget of {budget}: {remedy}"
+        ))
+    });
+    complaints.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_count_is_found_and_nothing_is_no_count() {
+        assert_eq!(collected("==1== Collected : 398 \n"), Some(398));
+        assert_eq!(collected("==1== Collected : 0\n"), None);
+        assert_eq!(collected("==1== Events : Ir\n"), None);
+    }
+
+    #[test]
+    fn both_too_much_and_too_little_are_named() {
+        let budget = json!({"a": 1_000, "b": 1_000, "c": 1_000});
+        let counted = [("a", 1_050), ("b", 1_051), ("c", 949), ("d", 1)];
+        let wrong = compare(&counted, &budget);
+        assert_eq!(wrong.len(), 3, "{wrong:?}");
+        assert!(wrong[0].starts_with("b takes 1051 instructions, 5 % more than"));
+        assert!(wrong[1].starts_with("c takes 949 instructions, 5 % less than"));
+        assert!(wrong[2].starts_with("d has no budget"));
+    }
+}

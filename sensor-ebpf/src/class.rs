@@ -1,6 +1,8 @@
 //! Classes of files, by name: see `sensor_common::watch`.
 
-use aya_ebpf::helpers::generated::bpf_probe_read_kernel;
+use core::ffi::c_void;
+
+use aya_ebpf::helpers::generated::{bpf_loop, bpf_probe_read_kernel};
 use sensor_common::{
     limit::PAYLOAD_SLACK,
     watch::{self, State, TAIL, Walk},
@@ -10,7 +12,7 @@ use crate::{
     file::Slot,
     load::{Object, peek, probe},
     map::{LINEAGE_CLASS_BUF, LINEAGE_CLASSES, LINEAGE_FILE_SCRATCH},
-    offset::off,
+    offset::{HAS_LOOP, off},
     scratch::Writer,
 };
 
@@ -91,6 +93,34 @@ pub(crate) fn of_path(address: u64, len: u64) -> u32 {
     of_name(address, len.wrapping_sub(1), Slot::Finish as u32)
 }
 
+/// Who reads the name, handed to the loop's body by address.
+#[repr(C)]
+struct Reader {
+    buffer: *mut ClassBuf,
+}
+
+/// The body of `bpf_loop`: 1 ends it.
+extern "C" fn step(index: u64, reader: *mut Reader) -> i64 {
+    // SAFETY: `of_name` passes its own reader.
+    let buffer = unsafe { (*reader).buffer };
+    // SAFETY: a live per-CPU map value that the program's slot has to itself.
+    i64::from(advance(
+        unsafe { &mut *buffer },
+        index as usize & (TAIL - 1),
+    ))
+}
+
+/// Takes one byte of the name; `true` at its end.
+#[inline(always)]
+fn advance(buffer: &mut ClassBuf, index: usize) -> bool {
+    let byte = buffer.name.get(index).map_or(0, peek);
+    if byte == 0 {
+        return true;
+    }
+    watch::step(&mut buffer.walk, byte);
+    false
+}
+
 /// Class bits of the kernel string of `len` bytes at `address`.
 ///
 /// Not inlined: the loop is verified once for each program.
@@ -115,15 +145,20 @@ pub(crate) fn of_name(address: u64, len: u64, slot: u32) -> u32 {
     if unsafe { bpf_probe_read_kernel(target, (len as u32).min(TAIL as u32), from) } != 0 {
         return 0;
     }
-    let ClassBuf { name, walk } = buffer;
-    watch::begin(walk);
-    for byte in name {
-        let byte = peek(byte);
-        if byte == 0 {
-            break;
+    watch::begin(&mut buffer.walk);
+    if HAS_LOOP.load() != 0 {
+        let mut reader = Reader { buffer };
+        let body = step as extern "C" fn(u64, *mut Reader) -> i64 as *mut c_void;
+        // SAFETY: the body takes the reader, which lives as long as the loop.
+        unsafe { bpf_loop(TAIL as u32, body, (&raw mut reader).cast(), 0) };
+    } else {
+        for index in 0..TAIL {
+            if advance(buffer, index) {
+                break;
+            }
         }
-        watch::step(walk, byte);
     }
+    let walk = &mut buffer.walk;
     watch::close(walk);
     let name = walk.get(State::Name);
     let extension = walk.get(State::Extension);

@@ -14,6 +14,10 @@ pub(crate) static OFFSETS: Offsets = Offsets::UNSET;
 #[unsafe(no_mangle)]
 pub(crate) static GROUP_DEAD_ARG: Global<u64> = Global::new(0);
 
+/// 1 when the kernel has the helper `bpf_loop` (Linux 5.17).
+#[unsafe(no_mangle)]
+pub(crate) static HAS_LOOP: Global<u64> = Global::new(0);
+
 /// 1 for `--scope host`: events of non-members are emitted too.
 #[unsafe(no_mangle)]
 pub(crate) static HOST_SCOPE: Global<u64> = Global::new(0);

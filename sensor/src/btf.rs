@@ -158,6 +158,17 @@ impl<'a> Btf<'a> {
         (prototype.kind == kind::FUNC_PROTO).then(|| prototype.vlen.saturating_sub(1))
     }
 
+    /// `true` when the kernel has a function of this name.
+    #[must_use]
+    pub fn has_function(&self, name: &str) -> bool {
+        // Asked once or twice: not worth an index of 50,000 names.
+        let types = self.types.iter().skip(1);
+        types
+            .filter_map(|&at| self.type_at(at).ok())
+            .filter(|ty| ty.kind == kind::FUNC)
+            .any(|ty| self.string(ty.name) == Ok(name.as_bytes()))
+    }
+
     fn find(&self, id: u32, name: &[u8], depth: u32) -> Option<u64> {
         let ty = self.type_of(id)?;
         for index in 0..ty.vlen {

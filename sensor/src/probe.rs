@@ -339,11 +339,13 @@ fn load(options: &Options) -> Result<Ebpf, ProbeError> {
 
 /// [`load`], with what the verifier says when it refuses.
 fn load_logged(options: &Options, verifier_log: VerifierLogLevel) -> Result<Ebpf, ProbeError> {
-    let (offsets, group_dead) = with_btf(&options.btf, |btf| {
+    let (offsets, group_dead, has_loop) = with_btf(&options.btf, |btf| {
         let group_dead = btf.tracepoint_args("sched_process_exit") >= Some(2);
         Ok((
             offset::resolve(btf, &options.overrides)?,
             u64::from(group_dead),
+            // The helper is a kernel function like any other, so BTF knows it.
+            u64::from(btf.has_function("bpf_loop")),
         ))
     })?;
     let host_scope = u64::from(options.host_scope);
@@ -356,6 +358,7 @@ fn load_logged(options: &Options, verifier_log: VerifierLogLevel) -> Result<Ebpf
         .verifier_log_level(verifier_log)
         .override_global("OFFSETS", &offsets, true)
         .override_global("GROUP_DEAD_ARG", &group_dead, true)
+        .override_global("HAS_LOOP", &has_loop, true)
         .override_global("HOST_SCOPE", &host_scope, true)
         .override_global(aya_log::LEVEL, &log_level, true);
     loader

@@ -334,16 +334,8 @@ fn rule_row(
     rungs: &[Rung],
 ) -> [String; 9] {
     let known = |hook: &&'static str| names.contains(hook);
-    assert!(
-        rule.hooks.events.iter().all(|hook| known(hook)),
-        "{}",
-        rule.name
-    );
-    assert!(
-        rule.hooks.memory.iter().all(|hook| known(hook)),
-        "{}",
-        rule.name
-    );
+    assert!(rule.hooks.events.iter().all(known), "{}", rule.name);
+    assert!(rule.hooks.memory.iter().all(known), "{}", rule.name);
     let mut hooks = rule.hooks.events.join(", ");
     if !rule.hooks.memory.is_empty() {
         put!(hooks, " ({})", rule.hooks.memory.join(", "));

@@ -27,12 +27,11 @@ pub fn engine(config: &Config, rules: RuleSet, host: Host) -> Engine {
         Scope::Services => tree::Scope::Services,
         Scope::Host => tree::Scope::Host,
     };
-    let catalogue = catalogue(config);
     let detector = Detector::new(rules, host.users.clone());
-    Engine::new(Tree::new(limits, scope, catalogue), detector, host)
+    Engine::new(Tree::new(limits, scope, catalogue(config)), detector, host)
 }
 
-/// The servers that the sensor and the configuration know.
+/// The list of servers, with those that the configuration adds.
 pub(super) fn catalogue(config: &Config) -> Catalogue {
     let declared = config.services.declare.iter().map(declaration).collect();
     Catalogue::new(&config.services.java.main_classes).declare(declared)

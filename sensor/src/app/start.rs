@@ -1,7 +1,7 @@
 //! Start-up of the kernel side and the engine, in the order that loses nothing: attach,
 //! prove, seed, replay what happened meanwhile.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use tracing::warn;
 
@@ -49,6 +49,8 @@ pub(super) struct Started {
     pub(super) out: Vec<Output>,
     /// Log of the kernel programs, when wanted.
     pub(super) kernel_log: Option<aya_log::EbpfLogger<&'static dyn log::Log>>,
+    /// Patterns of the watched directories.
+    pub(super) directories: Vec<PathBuf>,
     /// Every process of the host is followed.
     pub(super) host_scope: bool,
     /// Records read during start-up, already consumed: for the counters.
@@ -133,6 +135,7 @@ impl Started {
             missing,
             out,
             kernel_log,
+            directories: config.watch.directories.clone(),
             host_scope,
             reads: seed.backlog,
             stale,

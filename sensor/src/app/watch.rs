@@ -3,6 +3,7 @@
 
 use std::{
     io::{self, IsTerminal as _},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -37,6 +38,8 @@ const TICK: Duration = Duration::from_millis(100);
 /// Records taken from the ring before others get a turn. What they cause is handed on
 /// after each batch, so that it fits the queues of the sinks.
 const BATCH: usize = 256;
+/// How often watched directories are looked for again: packages make new ones.
+const REFRESH: Duration = Duration::from_mins(1);
 /// How often losses are looked for that leave no gap in the stream, and the least time
 /// between two scans after losses.
 const LOOK: Duration = Duration::from_secs(1);
@@ -64,6 +67,8 @@ pub(super) struct Watch<'a> {
     /// Processes of a new service are to be looked for.
     curious: bool,
     looked: Instant,
+    refreshed: Instant,
+    directories: Vec<PathBuf>,
     map_full: u64,
     /// Recursion misses seen so far.
     missed: u64,
@@ -110,6 +115,8 @@ impl<'a> Watch<'a> {
             stale: started.stale,
             curious: false,
             looked: Instant::now(),
+            refreshed: Instant::now(),
+            directories: started.directories,
             map_full: 0,
             missed: 0,
             snapshots: mpsc::channel(1),
@@ -212,6 +219,13 @@ impl<'a> Watch<'a> {
         if self.looked.elapsed() >= LOOK {
             self.looked = Instant::now();
             self.look();
+        }
+        if self.refreshed.elapsed() >= REFRESH {
+            self.refreshed = Instant::now();
+            let directories = crate::watch::directories(&self.directories);
+            if let Err(error) = self.attached.watch(&directories) {
+                warn!("cannot watch new directories: {error}");
+            }
         }
         if let Some(log) = &mut self.kernel_log {
             log.flush();

@@ -5,10 +5,15 @@
 //! any component; those that make an alert milder (cache, work) are narrow, and a path
 //! that also lies in an upload directory never has them.
 
-use std::borrow::Cow;
+mod list;
 
-use bstr::ByteSlice;
+use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
 
+use bstr::{ByteSlice, Finder};
+
+use self::list::{
+    CACHES, COMPONENTS, HASHED_CACHES, HOMES, PREFIXES, STAGING, UPLOADS_WITHIN, WORK,
+};
 use super::filetype::{self, kind};
 
 /// Places, as bits.
@@ -52,202 +57,6 @@ pub(super) const WORDS: &[(u32, &str)] = &[
     (bit::CGI, "cgi"),
 ];
 
-/// Beginnings of paths.
-const PREFIXES: &[(u32, &[&str])] = &[
-    (
-        bit::WEB_ROOT,
-        &[
-            "/var/www/",
-            "/srv/www/",
-            "/srv/http/",
-            "/usr/share/nginx/",
-            "/usr/share/caddy/",
-            "/usr/share/webapps/",
-            "/usr/share/zabbix/",
-            "/usr/share/phpmyadmin/",
-            "/usr/share/cacti/",
-            "/usr/share/nagios",
-            "/usr/share/webmin/",
-            "/usr/local/lsws/",
-            "/usr/local/nginx/",
-            "/usr/local/apache",
-            "/usr/local/openresty/",
-            "/usr/local/httpd/",
-            "/usr/local/cpanel/",
-            "/usr/local/psa",
-            "/var/lib/nginx/",
-            "/var/lib/roundcube/",
-            "/opt/bitnami/",
-            "/opt/psa/",
-            "/app/",
-        ],
-    ),
-    (
-        bit::DEPLOY,
-        &[
-            "/var/lib/tomcat",
-            "/usr/share/tomcat",
-            "/usr/local/tomcat",
-            "/opt/tomcat",
-            "/opt/apache-tomcat",
-            "/usr/sap/",
-        ],
-    ),
-    (
-        bit::CRON,
-        &[
-            "/var/spool/cron/",
-            "/var/spool/at/",
-            "/var/spool/atjobs/",
-            "/etc/cron.",
-            "/etc/crontab",
-            "/etc/anacrontab",
-        ],
-    ),
-    (
-        bit::MODULE,
-        &[
-            "/usr/lib/nginx/modules/",
-            "/usr/lib64/nginx/modules/",
-            "/usr/share/nginx/modules",
-            "/etc/nginx/modules-",
-            "/usr/lib/apache2/modules/",
-            "/usr/lib64/httpd/modules/",
-            "/usr/local/apache2/modules/",
-            "/etc/apache2/mods-",
-            "/usr/lib/php",
-            "/usr/lib64/php",
-            "/usr/local/lib/php/",
-            "/usr/lib/mysql/plugin/",
-            "/usr/lib64/mysql/plugin/",
-            "/usr/lib/postgresql/",
-            "/usr/lib64/pgsql/",
-            "/usr/pgsql-",
-            "/usr/share/tomcat",
-        ],
-    ),
-    (
-        bit::CONFIGURATION,
-        &[
-            "/etc/nginx/",
-            "/etc/apache2/",
-            "/etc/httpd/",
-            "/etc/php",
-            "/etc/tomcat",
-            "/etc/lighttpd/",
-            "/etc/caddy/",
-            "/etc/haproxy/",
-            "/etc/uwsgi/",
-            "/usr/local/etc/php",
-            "/usr/local/nginx/conf/",
-            "/usr/local/apache2/conf/",
-        ],
-    ),
-    (
-        bit::SYSTEM,
-        &[
-            "/usr/",
-            "/bin/",
-            "/sbin/",
-            "/opt/",
-            "/lib/",
-            "/lib32/",
-            "/lib64/",
-            "/nix/store/",
-            "/snap/",
-        ],
-    ),
-    (
-        bit::TEMPORARY,
-        &[
-            "/tmp/",
-            "/var/tmp/",
-            "/dev/",
-            "/run/",
-            "/var/run/",
-            "/var/lock/",
-            "/var/mail/",
-            "/var/spool/",
-            "/var/log/",
-            "/var/crash/",
-            "/proc/",
-            "/var/lib/php/",
-        ],
-    ),
-    (bit::CGI, &["/usr/lib/cgi-bin/"]),
-];
-
-/// Components of directories, wherever they stand.
-const COMPONENTS: &[(u32, &[&str])] = &[
-    (
-        bit::WEB_ROOT,
-        &[
-            "htdocs",
-            "httpdocs",
-            "httpsdocs",
-            "public_html",
-            "private_html",
-            "www",
-            "html",
-            "wwwroot",
-            "webroot",
-            "cgi-bin",
-            "public",
-            "vhost",
-            "vhosts",
-            "fileadmin",
-            "custom_apps",
-            "wp-content",
-            "wp-admin",
-            "wp-includes",
-            "webapps",
-        ],
-    ),
-    (
-        bit::WEB_ROOT | bit::UPLOAD,
-        &[
-            "upload",
-            "uploads",
-            "uploaded",
-            "userfiles",
-            "attachments",
-            "images",
-            "media",
-            "avatars",
-        ],
-    ),
-    (
-        bit::DEPLOY,
-        &[
-            "webapps",
-            "deployments",
-            "autodeploy",
-            "dropins",
-            "installedapps",
-            "user_projects",
-        ],
-    ),
-    (bit::CGI, &["cgi-bin"]),
-];
-
-/// Components that mean uploads within a web root only.
-const UPLOADS_WITHIN: &[&str] = &["files", "img", "image", "photos", "pictures", "tmp", "temp"];
-
-/// Beginnings of components of Java servers' homes.
-const HOMES: &[&str] = &["wildfly", "jboss", "glassfish", "payara", "resin", "jetty"];
-
-/// Where frameworks compile templates to: no browser is served from there.
-const CACHES: &[&str] = &["/var/cache/", "/storage/framework/", "/bootstrap/cache/"];
-
-/// The same, but beside what is served: names must look made up by a program.
-const HASHED_CACHES: &[&str] = &["/templates_c/", "/files/php/twig/", "/cache/twig/"];
-
-/// Where content management systems unpack updates before they move them into place.
-const STAGING: &[&str] = &["/wp-content/upgrade/", "/wp-content/upgrade-temp-backup/"];
-
-/// Where Java servers compile pages to.
-const WORK: &[&str] = &["/work/catalina/", "/org/apache/jsp/"];
-
 /// Places of a path.
 pub(super) fn places(path: &[u8]) -> u32 {
     let path = folded(path);
@@ -270,18 +79,25 @@ pub(super) fn places(path: &[u8]) -> u32 {
     places
 }
 
+/// Places by component.
+static KNOWN: LazyLock<HashMap<&[u8], u32>> = LazyLock::new(|| {
+    let mut known = HashMap::new();
+    for (place, components) in COMPONENTS {
+        for component in *components {
+            *known.entry(component.as_bytes()).or_default() |= place;
+        }
+    }
+    known
+});
+
 fn by_component(directory: &[u8], prefixes: u32) -> u32 {
     let mut places = 0;
     let mut within = prefixes & bit::WEB_ROOT != 0;
-    for component in directory.split_str("/").filter(|it| !it.is_empty()) {
+    for component in directory.split(|&byte| byte == b'/') {
         if within && is_one_of(component, UPLOADS_WITHIN) {
             places |= bit::UPLOAD;
         }
-        for (place, components) in COMPONENTS {
-            if is_one_of(component, components) {
-                places |= place;
-            }
-        }
+        places |= KNOWN.get(component).copied().unwrap_or_default();
         within |= places & bit::WEB_ROOT != 0;
         if HOMES
             .iter()
@@ -296,17 +112,33 @@ fn by_component(directory: &[u8], prefixes: u32) -> u32 {
     places
 }
 
+/// Finders are made once: making one costs more than its search.
+type Finders = LazyLock<Vec<Finder<'static>>>;
+
+static PLAIN: Finders = LazyLock::new(|| finders(&[CACHES, STAGING]));
+static HASHED: Finders = LazyLock::new(|| finders(&[HASHED_CACHES]));
+static COMPILED: Finders = LazyLock::new(|| finders(&[WORK]));
+
+fn finders(lists: &[&[&'static str]]) -> Vec<Finder<'static>> {
+    let texts = lists.iter().flat_map(|list| list.iter().copied());
+    texts.map(|text| Finder::new(text.as_bytes())).collect()
+}
+
 fn by_sequence(path: &[u8]) -> u32 {
-    let inside = |list: &[&str]| {
+    let inside = |list: &[Finder<'_>]| {
         list.iter()
-            .any(|it| path.find(it.as_bytes()).is_some_and(|at| at > 0))
+            .any(|finder| finder.find(path).is_some_and(|at| at > 0))
     };
-    let name = path.rsplit_once_str("/").map_or(path, |(_, name)| name);
+    let start = path
+        .iter()
+        .rposition(|&byte| byte == b'/')
+        .map_or(0, |at| at + 1);
+    let name = path.get(start..).unwrap_or_default();
     let mut places = 0;
-    if inside(CACHES) || inside(STAGING) || inside(HASHED_CACHES) && is_made_up(name) {
+    if inside(&PLAIN) || inside(&HASHED) && is_made_up(name) {
         places |= bit::CACHE;
     }
-    if inside(WORK) && is_compiled(name) {
+    if is_compiled(name) && inside(&COMPILED) {
         places |= bit::WORK;
     }
     places
@@ -332,7 +164,8 @@ fn is_compiled(name: &[u8]) -> bool {
 
 /// `.` and `..` folded by text, for paths that were joined and not resolved.
 pub(super) fn folded(path: &[u8]) -> Cow<'_, [u8]> {
-    if !path.contains_str("/.") && !path.contains_str("//") {
+    let odd = |pair: &[u8]| matches!(pair, b"/." | b"//");
+    if !path.windows(2).any(odd) {
         return Cow::Borrowed(path);
     }
     let mut parts: Vec<&[u8]> = Vec::new();

@@ -354,7 +354,7 @@ pub struct Forced {
 impl Forced {
     fn of(self, family: Family) -> Option<Rung> {
         match family {
-            // `io_uring` and listening have the rungs of the process hooks.
+            // Those of io_uring and of listening have the same two as the process hooks.
             Family::Process | Family::Listen | Family::Uring => self.process,
             Family::File => self.file,
         }

@@ -5,7 +5,6 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     process::{Command, Output, Stdio},
-    time::Duration,
 };
 
 use rustix::process::Signal;
@@ -57,7 +56,7 @@ fn ends_and_leaves_nothing(case: Case, signal: Signal) {
     assert!(loaded_programs().is_superset(&programs) && loaded_maps().is_superset(&maps));
     assert!(sensor.socket.exists());
 
-    let status = sensor.stop_within(signal, Duration::from_secs(2));
+    let status = sensor.stop_within(signal, sensor::STOP);
     assert_eq!(status.code(), Some(0), "{}", sensor.log());
     assert!(!sensor.socket.exists(), "the control socket is left");
     wait::until("the kernel to free programs and maps", || {
@@ -91,7 +90,7 @@ fn a_signal_during_start_up_ends_it() {
         (!held(sensor.pid(), "prog_id:").is_empty()).then_some(())
     });
     let programs = held(sensor.pid(), "prog_id:");
-    let status = sensor.stop_within(Signal::TERM, Duration::from_secs(2));
+    let status = sensor.stop_within(Signal::TERM, sensor::STOP);
     assert_eq!(status.code(), Some(0), "{status}\n{}", sensor.log());
     assert!(!sensor.socket.exists());
     wait::until("the kernel to free programs", || {

@@ -1,7 +1,7 @@
 //! Loss is data: what the ring could not take is counted to the last record, said in
 //! the alerts, and does not hide what comes after.
 
-use std::{fs, time::Duration};
+use std::fs;
 
 use rustix::process::Signal;
 
@@ -111,7 +111,7 @@ fn a_flood_is_counted_and_hides_nothing_after_it(case: Case) {
     wait::until("the tree is repaired after the loss", || {
         sensor.log().contains("scanned again").then_some(())
     });
-    let status = sensor.stop_within(Signal::TERM, Duration::from_secs(2));
+    let status = sensor.stop_within(Signal::TERM, crate::fixture::sensor::STOP);
     assert_eq!(status.code(), Some(0));
 }
 

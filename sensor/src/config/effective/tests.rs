@@ -311,10 +311,7 @@ fn services_are_declared_in_file_and_environment() {
     let declared = &effective.config.services.declare;
     assert_eq!(declared[0].argv, ["web"]);
     assert_eq!(declared[1].image.as_deref(), Some("registry/gate:*"));
-    let key = KEYS
-        .iter()
-        .find(|key| key.path == "services.declare")
-        .unwrap();
+    let key = Key::find("services.declare").unwrap();
     let shown = (key.get)(&effective.config).yaml();
     let mut again = Effective::default();
     let variables = variables(&[("LINEAGE_SENSOR__SERVICES__DECLARE", &shown)]);

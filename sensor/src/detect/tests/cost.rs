@@ -4,6 +4,12 @@
 use std::{sync::Arc, time::Instant};
 
 use super::{shipped, subject};
+use crate::{
+    event::{Event, Exec, File, Fork, Image, Membership, ProcessId, Program, Stamp},
+    lineage::Act,
+    service::Catalogue,
+    tree::{Limits, Scope, Tree},
+};
 
 const EVENTS: &[&str] = &[
     "{note: a log, service: nginx, target: {path: /var/log/nginx/access.log}}",
@@ -37,5 +43,74 @@ fn of_one_event() {
             "{note:<30} {each:>7} ns, {} matches",
             matches as u128 / rounds
         );
+    }
+}
+
+/// A php-fpm with one worker.
+fn tree() -> (Tree, Membership, ProcessId) {
+    let mut tree = Tree::new(Limits::default(), Scope::Services, Catalogue::default());
+    let (root, worker) = (ProcessId::new(100, 1), ProcessId::new(101, 2));
+    let program = Program {
+        image: Image {
+            path: "/usr/sbin/php-fpm8.2".into(),
+            ..Image::default()
+        },
+        ..Program::default()
+    };
+    let exec = Event::Exec(Exec {
+        stamp: Stamp::default(),
+        process: root,
+        membership: None,
+        recognised: true,
+        candidate: false,
+        parent: ProcessId::new(1, 0),
+        program: Arc::new(program),
+    });
+    let membership = Membership { root, depth: 1 };
+    let fork = Event::Fork(Fork {
+        stamp: Stamp::default(),
+        child: worker,
+        membership: Some(membership),
+        creator: root,
+        creator_tid: 100,
+        parent: root,
+        uid: 0,
+    });
+    assert_eq!(tree.apply(&exec).started.len(), 1);
+    assert!(tree.apply(&fork).subjects.is_empty());
+    (tree, membership, worker)
+}
+
+#[test]
+#[ignore = "prints times"]
+fn of_one_file_with_its_subject() {
+    let mut detector = shipped();
+    for text in EVENTS {
+        let Act::File(file) = subject(text).act else {
+            continue;
+        };
+        let (mut tree, membership, worker) = tree();
+        let file = File {
+            process: worker,
+            membership: Some(membership),
+            ..File::clone(&file)
+        };
+        let event = Event::File(Arc::new(file));
+        let note = text.split([':', ',']).nth(1).unwrap_or_default();
+        let rounds = 20_000;
+        let (mut subjects, start) = (0, Instant::now());
+        for _ in 0..rounds {
+            subjects += tree.apply(&event).subjects.len() as u128;
+        }
+        let built = start.elapsed().as_nanos() / rounds;
+        let start = Instant::now();
+        for _ in 0..rounds {
+            for subject in tree.apply(&event).subjects {
+                drop(detector.evaluate(Arc::new(subject), 0));
+            }
+        }
+        let each = start.elapsed().as_nanos() / rounds;
+        println!("{note:<30} {built:>7} ns for the subject, {each:>7} ns with rules");
+        assert_eq!(subjects, rounds);
     }
 }

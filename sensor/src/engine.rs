@@ -27,10 +27,6 @@ pub enum Input {
     Snapshot(Snapshot),
     /// Something enrichment found out.
     Fact(Fact),
-    /// A process that was to be looked at: what it runs, and its container's image.
-    Inspected(ProcessId, Arc<Program>, Option<String>),
-    /// A process that was to become a service has ended unseen.
-    Gone(ProcessId),
     /// Time goes on: `CLOCK_BOOTTIME`, ns.
     Tick(u64),
     /// What the sensor cannot see at present.
@@ -39,6 +35,12 @@ pub enum Input {
     /// variant before another would shift the numbers of those behind it.
     #[serde(skip)]
     Query(Query),
+    /// A process that was to be looked at: what it runs, and its container's image.
+    Inspected(ProcessId, Arc<Program>, Option<String>),
+    /// A process that was to become a service has ended unseen.
+    Gone(ProcessId),
+    /// Roots of the snapshot that follows which are services because they listen.
+    Listening(Vec<ProcessId>),
 }
 
 /// What the engine says.
@@ -111,6 +113,7 @@ impl Engine {
                 let effects = self.tree.inspected(process, &program, image.as_deref());
                 self.judge(effects, out);
             }
+            Input::Listening(roots) => self.tree.listening(roots),
             Input::Gone(process) => self.tree.gone(process, self.now_ns),
             Input::Fact(fact) => {
                 let matches = self.detector.fact(fact, self.now_ns);

@@ -19,7 +19,6 @@ mod tracefs;
 mod watch;
 
 use std::{
-    collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -87,7 +86,7 @@ pub struct Probe {
     /// The processes right after attaching.
     early: Vec<row::Row>,
     /// Services known by nothing but that they listen.
-    listening: HashSet<ProcessId>,
+    listening: Vec<ProcessId>,
     /// A map took no more.
     full: bool,
     hooks: Vec<Hook>,
@@ -144,7 +143,7 @@ impl Probe {
             ring,
             backlog,
             early,
-            listening: HashSet::new(),
+            listening: Vec::new(),
             full: false,
             hooks: attachment.hooks,
             missing: attachment.missing,

@@ -134,6 +134,8 @@ pub struct Tree {
     retired_order: VecDeque<ProcessId>,
     /// Interpreters that may turn out servers.
     candidates: Candidates,
+    /// Roots of the next scan that are known to listen.
+    listening: BTreeSet<ProcessId>,
     /// Next processes to go when the table is full and nothing has exited; newest first.
     victims: Vec<ProcessId>,
     shed: Shed,
@@ -153,6 +155,7 @@ impl Tree {
             retired: BTreeSet::new(),
             retired_order: VecDeque::new(),
             candidates: Candidates::default(),
+            listening: BTreeSet::new(),
             victims: Vec::new(),
             shed: Shed::default(),
             lost: 0,
@@ -179,8 +182,14 @@ impl Tree {
     pub fn seed(&mut self, snapshot: &Snapshot) -> Effects {
         let mut effects = Effects::default();
         self.scan(snapshot, &mut effects);
+        self.listening.clear();
         self.enforce();
         effects
+    }
+
+    /// Takes the roots of the next scan that are services because they listen.
+    pub fn listening(&mut self, roots: Vec<ProcessId>) {
+        self.listening.extend(roots);
     }
 
     /// Takes what a look at a listening process has found.

@@ -5,7 +5,6 @@ use std::{path::PathBuf, sync::Arc};
 
 use tracing::warn;
 
-use super::core::catalogue;
 use crate::{
     cli::{FileRung, RecordArgs, RunArgs, Rung as Wanted, command::effective_rules},
     config::{Effective, KernelLog, Scope},
@@ -25,7 +24,7 @@ use crate::{
     watch,
 };
 
-use super::core::engine;
+use super::core::{catalogue, engine};
 
 /// Said when seeding was given up.
 const INCOMPLETE: &str = "start-up scan incomplete: the host forks faster than it can be scanned";
@@ -116,6 +115,7 @@ impl Started {
             warn!("{INCOMPLETE}");
             core.step(Input::Degraded(vec![INCOMPLETE.to_owned()]), &mut out);
         }
+        core.step(Input::Listening(seed.listening), &mut out);
         core.step(Input::Snapshot(seed.snapshot), &mut out);
         let mut stale = !seed.complete;
         for read in &seed.backlog {

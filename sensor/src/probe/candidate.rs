@@ -47,7 +47,7 @@ impl Probe {
                 Found::Candidate(name) => {
                     self.settle(root, &group, name, listens, family)?;
                     if listens {
-                        self.listening.insert(root);
+                        self.listening.push(root);
                     }
                 }
                 Found::Other => continue,

@@ -91,7 +91,7 @@ impl Tree {
             });
         }
         let listens = self.table.service(id).is_some_and(|entry| entry.listens);
-        if listens || row.listens || !row.recognised {
+        if listens || self.listening.contains(&id) || !row.recognised {
             return Some(self.catalogue.serving(program));
         }
         match self.catalogue.decide(program) {

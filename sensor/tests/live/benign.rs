@@ -134,9 +134,10 @@ int execv(const char *path, char *const args[]) {
     let name = "piped_logs_of_a_lingering_daemon_are_silent";
     let needs = [apache::program as Need, apache::php_module, scene::compiler];
     is_silent(name, &needs, DAEMON, |scene, _| {
-        let library = scene.library("linger", LINGER);
+        // Installed like a package's: one from anywhere else is what a rule looks for.
+        let library = scene.system_library("linger", LINGER);
         let apache = Apache::start_with(scene.path(), |command| {
-            command.env("LD_PRELOAD", &library);
+            command.env("LD_PRELOAD", library.path());
         });
         wait::until("two log writers", || {
             (apache.log_writers().len() == 2).then_some(())

@@ -27,9 +27,9 @@ fn ledger(sensor: &Sensor) -> (f64, f64, f64) {
     )
 }
 
-/// Records lost for one reason.
+/// Records of the lifecycle ring lost for one reason.
 fn lost(sensor: &Sensor, reason: &str) -> f64 {
-    let label = format!("reason=\"{reason}\"");
+    let label = format!("reason=\"{reason}\",ring=\"lifecycle\"");
     let text = sensor.metrics();
     let sample = text
         .lines()

@@ -1,4 +1,11 @@
-//! Apache with `mod_php` and Java, on each rung.
+//! Servers other than nginx and php-fpm: Apache with `mod_php` and Java on each rung,
+//! the others in modules of their own. Each of those is silent until it is attacked.
+
+mod edge;
+mod jvm;
+mod node;
+mod python;
+mod ruby;
 
 use std::path::PathBuf;
 

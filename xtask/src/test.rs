@@ -20,17 +20,33 @@ use crate::{
 };
 
 /// Real servers, a load generator, and the tools that check what deploy/ holds.
-const PACKAGES: [&str; 11] = [
+const PACKAGES: [&str; 27] = [
     "apache2",
     "cron",
     "curl",
     "default-jdk-headless",
+    "fcgiwrap",
     "gcc",
+    "gunicorn",
+    "haproxy",
     "libapache2-mod-php",
+    "lighttpd",
+    "mariadb-server",
     "nginx-light",
+    "nodejs",
     "php-fpm",
+    "podman",
+    "postgresql",
+    "puma",
     "python3",
+    "redis-server",
+    "ruby",
+    "runc",
     "systemd",
+    "tomcat10",
+    "uvicorn",
+    "uwsgi",
+    "uwsgi-plugin-python3",
     "wrk",
 ];
 

@@ -61,7 +61,9 @@ fn a_page_of_tomcat_drops_a_page_and_an_archive() {
     assert!(http::get(tomcat.daemon.port, "/drop.jsp").is_ok_and(|page| page.body.contains("ok")));
     for dropped in ["ROOT/x.jsp", "y.war"] {
         let path = tomcat.webapps.join(dropped).display().to_string();
-        let alert = stage.saw("java_page_deployed", |alert| alert.json["file"]["path"] == *path);
+        let alert = stage.saw("java_page_deployed", |alert| {
+            alert.json["file"]["path"] == *path
+        });
         alert.assert_lineage(&[server(&tomcat.daemon)]);
         assert_is(&alert, Kind::app("java"));
     }
@@ -82,7 +84,10 @@ fn an_archive_of_an_administrator_is_silent() {
     let archive = stage.scene.path().join("shop.war");
     let mut jar = Command::new(tool("jar"));
     jar.arg("-cf").arg(&archive).arg("-C");
-    succeed(jar.arg(page.parent().expect("a directory")).arg("index.html"));
+    succeed(
+        jar.arg(page.parent().expect("a directory"))
+            .arg("index.html"),
+    );
     succeed(Command::new("cp").arg(&archive).arg(&tomcat.webapps));
     wait::until("the application of the archive", || {
         let page = http::get(tomcat.daemon.port, "/shop/index.html");

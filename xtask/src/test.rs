@@ -20,13 +20,14 @@ use crate::{
 };
 
 /// Real servers, a load generator, and the tools that check what deploy/ holds.
-const PACKAGES: [&str; 27] = [
+const PACKAGES: [&str; 29] = [
     "apache2",
     "cron",
     "curl",
     "default-jdk-headless",
     "fcgiwrap",
     "gcc",
+    "git",
     "gunicorn",
     "haproxy",
     "libapache2-mod-php",
@@ -40,6 +41,7 @@ const PACKAGES: [&str; 27] = [
     "puma",
     "python3",
     "redis-server",
+    "rsync",
     "ruby",
     "runc",
     "systemd",

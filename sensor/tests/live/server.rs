@@ -2,7 +2,9 @@
 //! the others in modules of their own. Each of those is silent until it is attacked.
 
 mod cgi;
+mod container;
 mod database;
+mod deploy;
 mod edge;
 mod jvm;
 mod node;

@@ -151,21 +151,20 @@ fn a_client_of_redis_writes_a_script() {
     server.args(["--enable-protected-configs", "yes", "--appendonly", "yes"]);
     let redis = Daemon::start(server, port, Signal::TERM);
     say(port, &"SET a b\r\nGET a\r\n".repeat(200));
-    let idle = || redis.children().is_empty().then_some(());
-    wait::until("the first log", idle);
-    say(port, "BGSAVE\r\n");
-    wait::until("what was saved", || {
-        dir.join("dump.rdb").exists().then_some(())
-    });
-    wait::until("the end of saving", idle);
-    say(port, "BGREWRITEAOF\r\n");
-    wait::until("the end of rewriting", idle);
+    // As long as a child saves or has not been waited for, Redis refuses another.
+    let agrees = |commands: &str| {
+        wait::until(commands, || {
+            let answers = say(port, commands);
+            (!answers.contains("-ERR")).then_some(())
+        });
+    };
+    agrees("BGSAVE\r\n");
+    agrees("BGREWRITEAOF\r\n");
 
     let place = root.display();
-    say(
-        port,
-        &format!("CONFIG SET dir {place}\r\nCONFIG SET dbfilename x.php\r\nSAVE\r\n"),
-    );
+    agrees(&format!(
+        "CONFIG SET dir {place}\r\nCONFIG SET dbfilename x.php\r\nSAVE\r\n"
+    ));
     let alert = stage.saw("database_wrote_script_or_library", |_| true);
     let server = link(tool("redis-server"), &redis.argv);
     let server = server.pid(redis.process().pid).part("both");
@@ -181,8 +180,8 @@ fn a_client_of_redis_writes_a_script() {
     stage.end();
 }
 
-/// Sends commands of Redis, one a line; waits for the answers.
-fn say(port: u16, commands: &str) {
+/// Sends commands of Redis, one a line; its answers.
+fn say(port: u16, commands: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("connect to Redis");
     stream
         .write_all(commands.as_bytes())
@@ -191,5 +190,5 @@ fn say(port: u16, commands: &str) {
     stream.shutdown(Shutdown::Write).expect("end of commands");
     let mut answers = String::new();
     stream.read_to_string(&mut answers).expect("read answers");
-    assert!(!answers.contains("-ERR"), "{answers}");
+    answers
 }

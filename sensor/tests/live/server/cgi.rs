@@ -116,13 +116,13 @@ fn a_cgi_program_of_fcgiwrap_runs_id() {
     let worker = image.part("worker").forked();
     let parents = [master.chain(&[tool("fcgiwrap")]), worker];
     let kind = Kind {
-        kind: "fcgiwrap",
+        name: "fcgiwrap",
         role: "cgi",
-        rule: "cgi_ran_unknown_script",
+        shell: "cgi_ran_unknown_script",
     };
     let argv = ["/bin/sh", &script.display().to_string()];
     // What a CGI program runs is its own business, so that `id` alerts nobody.
-    let alert = stage.saw(kind.rule, |alert| alert.args() == argv);
+    let alert = stage.saw(kind.shell, |alert| alert.args() == argv);
     let shell = link(tool("sh"), &argv).part("descendant");
     alert.assert_lineage(&[&parents[..], &[shell]].concat());
     assert_is(&alert, kind);

@@ -1,4 +1,4 @@
-//! PostgreSQL, MariaDB and Redis: silent while they are made, used and stopped; named when
+//! `PostgreSQL`, `MariaDB` and Redis: silent while they are made, used and stopped; named when
 //! a client makes them run a program or write where servers look for scripts.
 
 use std::{

@@ -1,4 +1,4 @@
-//! HAProxy and lighttpd: they pass bytes on, and what they execute is alerted.
+//! `HAProxy` and lighttpd: they pass bytes on, and what they execute is alerted.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
@@ -16,7 +16,7 @@ use crate::fixture::{
 const HAPROXY: &[Need] = &[|| scene::program("haproxy")];
 const LIGHTTPD: &[Need] = &[|| scene::program("lighttpd")];
 
-/// A back door in HAProxy's own Lua.
+/// A back door in `HAProxy`'s own Lua.
 const LUA: &str = "
 core.register_service('door', 'http', function(applet)
     local body = 'pong'

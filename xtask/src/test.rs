@@ -20,17 +20,35 @@ use crate::{
 };
 
 /// Real servers, a load generator, and the tools that check what deploy/ holds.
-const PACKAGES: [&str; 11] = [
+const PACKAGES: [&str; 29] = [
     "apache2",
     "cron",
     "curl",
     "default-jdk-headless",
+    "fcgiwrap",
     "gcc",
+    "git",
+    "gunicorn",
+    "haproxy",
     "libapache2-mod-php",
+    "lighttpd",
+    "mariadb-server",
     "nginx-light",
+    "nodejs",
     "php-fpm",
+    "podman",
+    "postgresql",
+    "puma",
     "python3",
+    "redis-server",
+    "rsync",
+    "ruby",
+    "runc",
     "systemd",
+    "tomcat10",
+    "uvicorn",
+    "uwsgi",
+    "uwsgi-plugin-python3",
     "wrk",
 ];
 

@@ -51,8 +51,8 @@ servers! {
     Nginx: Edge, Master, Live, ["nginx", "nginx-debug", "openresty", "angie", "tengine"];
     // Whether it has script modules is not looked at, so it is never `edge`.
     Apache: App, Master, Live, ["apache", "httpd", "httpd.worker", "httpd-worker", "httpd.event", "httpd-prefork"];
-    Lighttpd: Edge, Both, Recorded, ["lighttpd", "lighttpd-angel"];
-    Haproxy: Edge, Master, Recorded, ["haproxy"];
+    Lighttpd: Edge, Both, Live, ["lighttpd", "lighttpd-angel"];
+    Haproxy: Edge, Master, Live, ["haproxy"];
     Caddy: Edge, Both, Recorded, ["caddy"];
     Traefik: Edge, Both, Recorded, ["traefik"];
     Varnish: Edge, Master, Recorded, ["varnishd"];
@@ -66,26 +66,27 @@ servers! {
     PhpFpm: App, Master, Live, ["php-fpm", "sw-engine-fpm"];
     PhpCgi: App, Master, Recorded, ["php-cgi", "php-fcgi", "php-cgi.cagefs", "lsphp", "hhvm"];
     Php: App, Both, Recorded, ["frankenphp"], may be ["php"];
-    Fcgiwrap: Cgi, Master, Recorded, ["fcgiwrap"];
+    Fcgiwrap: Cgi, Master, Live, ["fcgiwrap"];
     Java: App, Both, Live, ["java"];
-    Gunicorn: App, Master, Recorded, [];
-    Uwsgi: App, Master, Recorded, ["uwsgi", "uwsgi-core"];
-    Uvicorn: App, Master, Recorded, [];
+    Gunicorn: App, Master, Live, [];
+    Uwsgi: App, Master, Live, ["uwsgi", "uwsgi-core"];
+    Uvicorn: App, Master, Live, [];
     Hypercorn: App, Master, Recorded, [];
     Daphne: App, Both, Recorded, [];
     Waitress: App, Both, Recorded, [];
-    Python: App, Both, Live, [], may be ["python", "pypy"];
+    Python: App, Both, Recorded, [], may be ["python", "pypy"];
     Node: App, Master, Live, [], may be ["node", "nodejs", "bun", "deno"];
-    Puma: App, Master, Recorded, [];
+    Puma: App, Master, Live, [];
     Unicorn: App, Master, Recorded, [];
     Passenger: App, Master, Recorded, ["PassengerAgent", "Passenger"];
-    Ruby: App, Both, Recorded, [], may be ["ruby", "truffleruby"];
+    Ruby: App, Both, Live, [], may be ["ruby", "truffleruby"];
     Perl: App, Master, Recorded, [], may be ["perl"];
     Dotnet: App, Both, Recorded, [], may be ["dotnet", "mono", "mono-sgen"];
     Beam: App, Both, Recorded, [], may be ["beam.smp"];
-    Postgres: Db, Master, Recorded, ["postgres", "postmaster"];
-    Mysql: Db, Both, Recorded, ["mysqld", "mariadbd", "mysqld-debug"];
-    Redis: Db, Both, Recorded, ["redis-server", "valkey-server", "keydb-server"];
+    Postgres: Db, Master, Live, ["postgres", "postmaster"];
+    Mysql: Db, Both, Live, ["mysqld", "mariadbd", "mysqld-debug"];
+    // Debian's redis-server is a link to the checker, which sees what it is called.
+    Redis: Db, Both, Live, ["redis-server", "redis-check-rdb", "valkey-server", "keydb-server"];
     Mongodb: Db, Both, Recorded, ["mongod", "mongos"];
     Memcached: Db, Both, Recorded, ["memcached"];
     Clickhouse: Db, Both, Recorded, ["clickhouse"];

@@ -4,6 +4,8 @@
 
 pub(crate) mod alert;
 pub(crate) mod apache;
+pub(crate) mod daemon;
+pub(crate) mod front;
 pub(crate) mod golden;
 pub(crate) mod http;
 pub(crate) mod java;
@@ -13,4 +15,6 @@ pub(crate) mod process;
 pub(crate) mod scene;
 pub(crate) mod sensor;
 pub(crate) mod site;
+pub(crate) mod stage;
+pub(crate) mod tomcat;
 pub(crate) mod wait;

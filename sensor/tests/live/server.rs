@@ -1,4 +1,16 @@
-//! Apache with `mod_php` and Java, on each rung.
+//! Servers other than nginx and php-fpm: Apache with `mod_php` and Java on each rung,
+//! the others in modules of their own. Each of those is silent until it is attacked.
+
+mod cgi;
+mod container;
+mod database;
+mod deploy;
+mod edge;
+mod jvm;
+mod node;
+mod php;
+mod python;
+mod ruby;
 
 use std::path::PathBuf;
 

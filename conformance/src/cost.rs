@@ -120,6 +120,7 @@ pub(crate) fn task() -> Result<ExitCode> {
     let judge = Judge {
         look: &|_| Found::Other,
         same: &|_, _| false,
+        all: false,
     };
     probe.seed(false, &judge).context("seed the sensor")?;
     let counters = probe.counters();

@@ -199,6 +199,7 @@ impl Sensor {
         let judge = Judge {
             look: &|_| Found::Other,
             same: &|_, _| false,
+            all: false,
         };
         probe.seed(false, &judge).context("seed the sensor")?;
         let counts = probe.counters();

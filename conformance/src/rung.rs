@@ -19,6 +19,7 @@ pub(crate) fn options(rung: Option<Rung>) -> Options {
             process: rung.filter(|rung| PROCESS.contains(rung)),
             file: rung.filter(|rung| FILE.contains(rung)),
         },
+        files: true,
         classes: Vec::new(),
         directories: Vec::new(),
         overrides: Vec::new(),

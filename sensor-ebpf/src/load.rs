@@ -57,11 +57,13 @@ impl Load for Probed {
 /// Reads a `T` of kernel memory; zero and `false` when the address is bad.
 #[inline(always)]
 pub(crate) fn probe<T: Plain>(address: Object) -> (T, bool) {
-    let mut value = MaybeUninit::<T>::zeroed();
+    // Not zeroed: that may become a call, which 6.1 refuses in some loops.
+    let mut value = MaybeUninit::<T>::uninit();
     let size = size_of::<T>() as u32;
     // SAFETY: the helper writes `size` bytes to `value` whatever the address holds.
     let status = unsafe { bpf_probe_read_kernel(value.as_mut_ptr().cast(), size, address.cast()) };
-    // SAFETY: zeroed, then possibly overwritten; all bit patterns are values of `T`.
+    // SAFETY: the helper writes all bytes, zeroes when the address is bad; all bit patterns
+    // are values of `T`.
     (unsafe { value.assume_init() }, status == 0)
 }
 

@@ -17,10 +17,10 @@ use crate::{
     scratch::{Payload, Writer},
 };
 
-/// Where a walk stands. On the stack, and handed to the loop's body by address.
+/// Where a walk stands. In map memory, like the payload: the stack is small, and what the
+/// verifier does not know about it is one state instead of many.
 #[repr(C)]
-struct Walk {
-    payload: *mut Payload,
+pub(crate) struct Walk {
     dentry: u64,
     mount: u64,
     /// Root of the mount.
@@ -40,42 +40,46 @@ struct Walk {
 #[inline(never)]
 pub(crate) fn append(payload: *mut Payload, dentry: u64, vfsmount: u64, cut: u32) -> u32 {
     let mount = vfsmount as Object;
-    let mut walk = Walk {
-        payload,
+    let first = Writer::resume(payload).len() as u64;
+    // SAFETY: a live map value that the program has to itself.
+    let walk = unsafe { &mut (*payload).walk };
+    *walk = Walk {
         dentry,
         mount: vfsmount,
         root: probe::<u64>(mount.wrapping_add(off!(vfsmount_root))).0,
-        first: Writer::resume(payload).len() as u64,
+        first,
         faults: 0,
         complete: 0,
     };
     if HAS_LOOP.load() != 0 {
-        let body = step as extern "C" fn(u64, *mut Walk) -> i64 as *mut c_void;
-        // SAFETY: the body takes the walk, which lives as long as the loop.
-        unsafe { bpf_loop(PATH_STEPS, body, (&raw mut walk).cast(), 0) };
+        let mut context = payload;
+        let body = step as extern "C" fn(u64, *const *mut Payload) -> i64 as *mut c_void;
+        // SAFETY: the body takes the payload's address, which lives as long as the loop.
+        unsafe { bpf_loop(PATH_STEPS, body, (&raw mut context).cast(), 0) };
     } else {
         for _ in 0..PATH_STEPS {
-            if advance(&mut walk) {
+            if advance(payload) {
                 break;
             }
         }
     }
-    if walk.complete == 0 {
-        walk.faults |= cut;
-    }
-    walk.faults
+    // SAFETY: as above.
+    let walk = unsafe { &(*payload).walk };
+    walk.faults | if walk.complete == 0 { cut } else { 0 }
 }
 
 /// The body of `bpf_loop`: 1 ends it.
-extern "C" fn step(_index: u64, walk: *mut Walk) -> i64 {
-    // SAFETY: `append` passes its own walk.
-    i64::from(advance(unsafe { &mut *walk }))
+extern "C" fn step(_index: u64, payload: *const *mut Payload) -> i64 {
+    // SAFETY: `append` passes the address of its own pointer.
+    i64::from(advance(unsafe { *payload }))
 }
 
 /// Appends one component, or crosses one mount; `true` at the end.
 #[inline(always)]
-fn advance(walk: &mut Walk) -> bool {
-    let writer = Writer::resume(walk.payload);
+fn advance(payload: *mut Payload) -> bool {
+    let writer = Writer::resume(payload);
+    // SAFETY: a live map value that the program has to itself.
+    let walk = unsafe { &mut (*payload).walk };
     let dentry = walk.dentry as Object;
     // struct dentry { ...; struct dentry *d_parent; struct qstr d_name; ... }
     // One read for both: neighbours since 2.6.38, which the agent checks in BTF.

@@ -12,6 +12,8 @@ use sensor_common::{
     record::{Exec, File},
 };
 
+use crate::path::Walk;
+
 /// Record under construction and its payload: one run of bytes on its way to a ring.
 #[repr(C)]
 pub(crate) struct Scratch<R> {
@@ -26,6 +28,8 @@ pub(crate) struct Scratch<R> {
 pub(crate) struct Payload {
     bytes: [u8; PAYLOAD + PAYLOAD_SLACK],
     cursor: u64,
+    /// Of the path being appended.
+    pub(crate) walk: Walk,
 }
 
 /// Appends to a [`Payload`] in map memory.

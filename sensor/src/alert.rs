@@ -12,6 +12,7 @@
 mod bound;
 mod build;
 mod container;
+pub use self::container::id as container_id;
 mod escape;
 mod finding;
 mod id;

@@ -5,6 +5,7 @@
 //! against it. Only this module reads environment variables.
 
 mod core;
+pub mod declare;
 pub mod effective;
 pub mod environment;
 pub mod error;
@@ -21,7 +22,7 @@ use std::{
 use clap::ValueEnum;
 use serde::Serialize;
 
-pub use self::{effective::Effective, error::ConfigError, form::Bounded};
+pub use self::{declare::Declared, effective::Effective, error::ConfigError, form::Bounded};
 
 /// Read when no `--config` is given; may be missing.
 pub const DEFAULT_FILE: &str = "/etc/lineage-sensor/config.yaml";
@@ -43,6 +44,8 @@ pub struct Config {
     pub control: Control,
     /// What counts as a server.
     pub services: Services,
+    /// What is captured.
+    pub capture: Capture,
     /// What is watched besides the services.
     pub watch: Watch,
     /// Logs on standard error.
@@ -181,6 +184,8 @@ impl Default for Control {
 pub struct Services {
     /// Java virtual machines.
     pub java: Java,
+    /// Services of which the sensor does not know.
+    pub declare: Vec<Declared>,
 }
 
 /// Which Java programs are servers.
@@ -188,6 +193,19 @@ pub struct Services {
 pub struct Java {
     /// Extra main classes or jar file names.
     pub main_classes: Vec<String>,
+}
+
+/// What is captured besides processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Capture {
+    /// Files and connections.
+    pub files: bool,
+}
+
+impl Default for Capture {
+    fn default() -> Self {
+        Self { files: true }
+    }
 }
 
 /// What is watched besides the services.

@@ -13,7 +13,7 @@ use crate::{
     alert::{Alert, Finding, Host, Level, RuleInfo},
     control::{Query, QueryKind},
     detect::{Detector, Fact, Match, Request, Rule, Verdicts},
-    event::{Event, Membership, ProcessId, Snapshot},
+    event::{Event, Membership, ProcessId, Program, Snapshot},
     lineage::Service,
     tree::{Effects, Stats, Tree},
 };
@@ -27,8 +27,6 @@ pub enum Input {
     Snapshot(Snapshot),
     /// Something enrichment found out.
     Fact(Fact),
-    /// A process that was to become a service has ended unseen.
-    Gone(ProcessId),
     /// Time goes on: `CLOCK_BOOTTIME`, ns.
     Tick(u64),
     /// What the sensor cannot see at present.
@@ -37,6 +35,12 @@ pub enum Input {
     /// variant before another would shift the numbers of those behind it.
     #[serde(skip)]
     Query(Query),
+    /// A process that was to be looked at: what it runs, and its container's image.
+    Inspected(ProcessId, Arc<Program>, Option<String>),
+    /// A process that was to become a service has ended unseen.
+    Gone(ProcessId),
+    /// Roots of the snapshot that follows which are services because they listen.
+    Listening(Vec<ProcessId>),
 }
 
 /// What the engine says.
@@ -52,6 +56,8 @@ pub enum Output {
     Demoted(ProcessId),
     /// The root is a server after all: what it has forked are members.
     Promoted(ProcessId),
+    /// The process may be a declared service: it is to be looked at.
+    Inspect(ProcessId),
     /// The processes are to be scanned: some have been forked by what is a service only
     /// now.
     Survey,
@@ -103,6 +109,11 @@ impl Engine {
                 let effects = self.tree.seed(&snapshot);
                 self.judge(effects, out);
             }
+            Input::Inspected(process, program, image) => {
+                let effects = self.tree.inspected(process, &program, image.as_deref());
+                self.judge(effects, out);
+            }
+            Input::Listening(roots) => self.tree.listening(roots),
             Input::Gone(process) => self.tree.gone(process, self.now_ns),
             Input::Fact(fact) => {
                 let matches = self.detector.fact(fact, self.now_ns);
@@ -139,6 +150,7 @@ impl Engine {
         out.extend(effects.retired.into_iter().map(Output::Retired));
         out.extend(effects.demoted.into_iter().map(Output::Demoted));
         out.extend(effects.promoted.into_iter().map(Output::Promoted));
+        out.extend(effects.inspect.into_iter().map(Output::Inspect));
         out.extend(effects.survey.then_some(Output::Survey));
         let adopted = effects.adopted.into_iter();
         out.extend(adopted.map(|(process, membership)| Output::Adopted(process, membership)));

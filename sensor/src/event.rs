@@ -560,8 +560,6 @@ pub struct Scanned {
     pub membership: Option<Membership>,
     /// The executable's file name is one of a server program.
     pub recognised: bool,
-    /// It, or a process it has forked, listens: a candidate that is a service.
-    pub listens: bool,
     /// What it ran; `None` when it was gone before `/proc` could be read.
     pub program: Option<Arc<Program>>,
 }

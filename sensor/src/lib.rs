@@ -20,6 +20,7 @@ pub mod event;
 pub mod exit;
 pub mod host;
 pub mod http;
+pub mod inspect;
 pub mod lineage;
 pub mod logging;
 pub mod metrics;

@@ -140,6 +140,8 @@ pub struct Service {
     pub kind: ServiceKind,
     /// Role.
     pub role: Role,
+    /// Name by which the configuration declares it.
+    pub name: Option<Arc<str>>,
     /// systemd unit, from the cgroup path; empty when in none.
     pub unit: String,
 }

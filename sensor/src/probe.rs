@@ -19,7 +19,6 @@ mod tracefs;
 mod watch;
 
 use std::{
-    collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -64,6 +63,8 @@ pub struct Options {
     pub host_scope: bool,
     /// Use these rungs only.
     pub rungs: Forced,
+    /// Watch files and connections.
+    pub files: bool,
     /// Classes of file names, by extension or whole name.
     pub classes: Vec<(u64, u32)>,
     /// Directories in which everybody's writes are recorded.
@@ -85,7 +86,7 @@ pub struct Probe {
     /// The processes right after attaching.
     early: Vec<row::Row>,
     /// Services known by nothing but that they listen.
-    listening: HashSet<ProcessId>,
+    listening: Vec<ProcessId>,
     /// A map took no more.
     full: bool,
     hooks: Vec<Hook>,
@@ -130,7 +131,7 @@ impl Probe {
         watch::fill_directories(&mut directories, &options.directories)?;
         let file_ring = RingBuf::try_from(take(&mut ebpf, "LINEAGE_FILE_RING")?)
             .map_err(ProbeError::map("LINEAGE_FILE_RING"))?;
-        let attachment = hook::attach_all(&mut ebpf, &kernel_btf, options.rungs)?;
+        let attachment = hook::attach_all(&mut ebpf, &kernel_btf, options)?;
         let counters = Arc::new(Counters::new(counts, &ebpf, &attachment.hooks)?);
         seed::load(&mut ebpf, &kernel_btf)?;
         // Who dies from now on is in the ring; who was there is in these rows.
@@ -142,7 +143,7 @@ impl Probe {
             ring,
             backlog,
             early,
-            listening: HashSet::new(),
+            listening: Vec::new(),
             full: false,
             hooks: attachment.hooks,
             missing: attachment.missing,

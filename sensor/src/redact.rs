@@ -48,6 +48,13 @@ pub fn input(input: &Input) -> Clean {
             }
         }
         Input::Snapshot(snapshot) => scan(snapshot),
+        Input::Inspected(process, found, image) => {
+            let (clean, replaced) = program(found);
+            Clean {
+                input: clean.map(|clean| Input::Inspected(*process, clean, image.clone())),
+                replaced,
+            }
+        }
         _ => Clean::default(),
     }
 }

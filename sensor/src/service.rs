@@ -6,16 +6,20 @@
 //! listen. It decides on a program alone and must never look at a process, a file or the
 //! clock.
 
+mod declared;
 mod java;
 mod script;
 mod server;
 #[cfg(test)]
 mod tests;
 
-use sensor_common::limit::NAME;
+use std::sync::Arc;
+
+use sensor_common::limit::{NAME, NAME_ENTRIES};
 use sensor_common::map;
 use sensor_common::name::{NameKey, stem};
 
+pub use self::declared::Declaration;
 pub use self::script::programs;
 pub use self::server::{Evidence, SERVERS, Server, server};
 use crate::event::{Image, Program};
@@ -94,12 +98,14 @@ fn key(name: &str) -> NameKey {
 }
 
 /// What a service is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Kind of program.
     pub kind: ServiceKind,
     /// Role, as long as nothing better is known of the service.
     pub role: Role,
+    /// Its name, for a service that the configuration declares.
+    pub name: Option<Arc<str>>,
 }
 
 impl From<ServiceKind> for Identity {
@@ -107,12 +113,13 @@ impl From<ServiceKind> for Identity {
         Self {
             kind,
             role: role(kind),
+            name: None,
         }
     }
 }
 
 /// What a closer look at a program says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// A server.
     Server(Identity),
@@ -122,10 +129,11 @@ pub enum Verdict {
     NotServer,
 }
 
-/// The list of servers, with the main classes and jars the configuration adds.
+/// The list of servers, with what the configuration adds.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     extra_java: Vec<String>,
+    declared: Vec<Declaration>,
 }
 
 impl Catalogue {
@@ -135,12 +143,52 @@ impl Catalogue {
     pub fn new(extra_java: &[String]) -> Self {
         Self {
             extra_java: extra_java.to_vec(),
+            declared: Vec::new(),
         }
+    }
+
+    /// With services the configuration declares; the first that matches counts.
+    #[must_use]
+    pub fn declare(mut self, declared: Vec<Declaration>) -> Self {
+        self.declared = declared;
+        self
+    }
+
+    /// Keys and values for the kernel's name map, declared services included.
+    #[must_use]
+    pub fn names(&self) -> Vec<(NameKey, u32)> {
+        let mut all: Vec<_> = names().collect();
+        for key in self.declared.iter().filter_map(Declaration::stem) {
+            if all.len() < NAME_ENTRIES as usize && !all.iter().any(|(known, _)| *known == key) {
+                let index = u32::try_from(all.len()).unwrap_or_default();
+                all.push((key, index));
+            }
+        }
+        all
+    }
+
+    /// The declared service that a program is, in a container of `image` where known.
+    #[must_use]
+    pub fn declared(&self, program: &Program, image: Option<&str>) -> Option<Identity> {
+        let mut declared = self.declared.iter();
+        let found = declared.find(|declared| declared.matches(program, image))?;
+        Some(found.identity())
+    }
+
+    /// Some declared service shows by nothing the kernel recognises: whoever listens, and
+    /// at start-up every process, is to be looked at.
+    #[must_use]
+    pub fn looks_closer(&self) -> bool {
+        let mut declared = self.declared.iter();
+        declared.any(|declared| declared.stem().is_none() || declared.image.is_some())
     }
 
     /// Looks at a program whose name the kernel has recognised, or that of an interpreter.
     #[must_use]
     pub fn decide(&self, program: &Program) -> Verdict {
+        if let Some(identity) = self.declared(program, None) {
+            return Verdict::Server(identity);
+        }
         match kind_of(&program.image) {
             Some(ServiceKind::Java) => self.decide_java(program),
             Some(kind) => Verdict::Server(kind.into()),
@@ -167,7 +215,10 @@ impl Catalogue {
     fn decide_java(&self, program: &Program) -> Verdict {
         let kind = ServiceKind::Java;
         match java::server(&program.args, program.faults, &self.extra_java) {
-            Some(role) => Verdict::Server(Identity { kind, role }),
+            Some(role) => Verdict::Server(Identity {
+                role,
+                ..kind.into()
+            }),
             None => Verdict::Candidate(kind.into()),
         }
     }

@@ -29,7 +29,7 @@ use sensor_common::limit::{LINEAGE_ENTRIES, SERVICE_ENTRIES};
 use self::candidate::Candidates;
 use self::table::Table;
 pub use self::view::{ProcessView, ServiceView, Stats};
-use crate::event::{Event, Membership, ProcessId, Snapshot};
+use crate::event::{Event, Membership, ProcessId, Program, Snapshot};
 use crate::lineage::{Service, Subject};
 use crate::service::Catalogue;
 
@@ -101,6 +101,8 @@ pub struct Effects {
     pub demoted: Vec<ProcessId>,
     /// Candidates that are services: to be made such in the kernel.
     pub promoted: Vec<ProcessId>,
+    /// Processes that may be services the configuration declares: to be looked at.
+    pub inspect: Vec<ProcessId>,
     /// Processes may have been forked by what is a service only now: they are to be
     /// looked for.
     pub survey: bool,
@@ -132,6 +134,8 @@ pub struct Tree {
     retired_order: VecDeque<ProcessId>,
     /// Interpreters that may turn out servers.
     candidates: Candidates,
+    /// Roots of the next scan that are known to listen.
+    listening: BTreeSet<ProcessId>,
     /// Next processes to go when the table is full and nothing has exited; newest first.
     victims: Vec<ProcessId>,
     shed: Shed,
@@ -151,6 +155,7 @@ impl Tree {
             retired: BTreeSet::new(),
             retired_order: VecDeque::new(),
             candidates: Candidates::default(),
+            listening: BTreeSet::new(),
             victims: Vec::new(),
             shed: Shed::default(),
             lost: 0,
@@ -177,6 +182,25 @@ impl Tree {
     pub fn seed(&mut self, snapshot: &Snapshot) -> Effects {
         let mut effects = Effects::default();
         self.scan(snapshot, &mut effects);
+        self.listening.clear();
+        self.enforce();
+        effects
+    }
+
+    /// Takes the roots of the next scan that are services because they listen.
+    pub fn listening(&mut self, roots: Vec<ProcessId>) {
+        self.listening.extend(roots);
+    }
+
+    /// Takes what a look at a listening process has found.
+    pub fn inspected(
+        &mut self,
+        id: ProcessId,
+        program: &Arc<Program>,
+        image: Option<&str>,
+    ) -> Effects {
+        let mut effects = Effects::default();
+        self.inspect(id, program, image, &mut effects);
         self.enforce();
         effects
     }

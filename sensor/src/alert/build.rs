@@ -133,6 +133,7 @@ impl Facts<'_> {
         subject.service.as_ref().map(|service| Service {
             kind: service.kind.name(),
             role: service.role.name(),
+            name: service.name.as_ref().map(|name| escape::prose(name)),
             unit: short(&service.unit, 2 * NAME),
             id: id::entity(self.0, service.id),
         })

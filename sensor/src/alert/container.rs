@@ -11,7 +11,8 @@ const PREFIXES: &[&str] = &[
 
 /// Finds the id of the innermost container: a path component of 64 hex digits, bare or
 /// as `<runtime>-<id>.scope`. Components below it belong to the container itself.
-pub(super) fn id(cgroup: &[u8]) -> Option<&str> {
+#[must_use]
+pub fn id(cgroup: &[u8]) -> Option<&str> {
     let path = str::from_utf8(cgroup).ok()?;
     path.rsplit('/').find_map(|component| {
         let name = component.strip_suffix(".scope").unwrap_or(component);

@@ -128,8 +128,11 @@ pub struct Technique {
 pub struct Service {
     /// `nginx`, `php-fpm`, ...
     pub kind: &'static str,
-    /// `edge`, `app`.
+    /// `edge`, `app`, `cgi`, `db`, `ci`.
     pub role: &'static str,
+    /// Name by which the configuration declares it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// systemd unit.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub unit: String,

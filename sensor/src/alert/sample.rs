@@ -129,6 +129,7 @@ pub(crate) fn sample() -> Sample {
         id: root,
         kind: ServiceKind::PhpFpm,
         role: Role::App,
+        name: None,
         unit: "php8.2-fpm.service".to_owned(),
     };
     let subject = Subject {

@@ -2,10 +2,11 @@
 
 use crate::{
     alert::Host,
-    config::{Config, Scope},
+    config::{Config, Declared, Scope, declare},
     detect::{Detector, RuleSet},
     engine::Engine,
-    service::Catalogue,
+    lineage::{Role, ServiceKind},
+    service::{Catalogue, Declaration},
     tree::{self, Tree},
 };
 
@@ -26,7 +27,33 @@ pub fn engine(config: &Config, rules: RuleSet, host: Host) -> Engine {
         Scope::Services => tree::Scope::Services,
         Scope::Host => tree::Scope::Host,
     };
-    let catalogue = Catalogue::new(&config.services.java.main_classes);
     let detector = Detector::new(rules, host.users.clone());
-    Engine::new(Tree::new(limits, scope, catalogue), detector, host)
+    Engine::new(Tree::new(limits, scope, catalogue(config)), detector, host)
+}
+
+/// The list of servers, with those that the configuration adds.
+pub(super) fn catalogue(config: &Config) -> Catalogue {
+    let declared = config.services.declare.iter().map(declaration).collect();
+    Catalogue::new(&config.services.java.main_classes).declare(declared)
+}
+
+/// A declared service as the catalogue has it.
+fn declaration(declared: &Declared) -> Declaration {
+    let mut kinds = ServiceKind::ALL.iter().copied();
+    let kind = kinds.find(|kind| Some(kind.name()) == declared.kind.as_deref());
+    Declaration {
+        name: declared.name.clone(),
+        exe: declared.exe.clone(),
+        argv: declared.argv.clone(),
+        unit: declared.unit.clone(),
+        image: declared.image.clone(),
+        role: match declared.role {
+            declare::Role::Edge => Role::Edge,
+            declare::Role::App => Role::App,
+            declare::Role::Cgi => Role::Cgi,
+            declare::Role::Db => Role::Db,
+            declare::Role::Ci => Role::Ci,
+        },
+        kind: kind.unwrap_or(ServiceKind::Declared),
+    }
 }

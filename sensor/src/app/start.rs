@@ -13,7 +13,7 @@ use crate::{
     enrich,
     event::Program,
     exit::{Exit, Failure},
-    host,
+    host, inspect,
     probe::{
         Attached, Counters, Forced, Found, Hook, Judge, KERNEL_BTF, Options, Override, Probe,
         ProbeError, Rung,
@@ -24,7 +24,7 @@ use crate::{
     watch,
 };
 
-use super::core::engine;
+use super::core::{catalogue, engine};
 
 /// Said when seeding was given up.
 const INCOMPLETE: &str = "start-up scan incomplete: the host forks faster than it can be scanned";
@@ -72,16 +72,22 @@ impl Started {
         for warning in rules.warnings() {
             warn!("{warning}");
         }
-        let catalogue = Catalogue::new(&config.services.java.main_classes);
+        let catalogue = catalogue(config);
         let shells = enrich::installed_shells();
-        let mut probe = Probe::start(&options(args, effective)).map_err(|e| refused(&e))?;
+        let mut probe =
+            Probe::start(&options(args, effective, &catalogue)).map_err(|e| refused(&e))?;
         let kernel_log = match config.log.kernel {
             KernelLog::Off => None,
             _ => Some(probe.take_log().map_err(|e| refused(&e))?),
         };
         probe.self_test().map_err(|e| refused(&e))?;
+        let closer = catalogue.looks_closer();
         let look = |program: &Program| {
             let name = service::name_index(&program.image).unwrap_or_default();
+            let image = closer.then(|| inspect::image(program)).flatten();
+            if catalogue.declared(program, image.as_deref()).is_some() {
+                return Found::Server(name);
+            }
             match catalogue.decide(program) {
                 Verdict::Server(_) => Found::Server(name),
                 Verdict::Candidate(_) => Found::Candidate(name),
@@ -91,6 +97,7 @@ impl Started {
         let judge = Judge {
             look: &look,
             same: &service::runs_the_same,
+            all: closer,
         };
         let seed = probe.seed(host_scope, &judge).map_err(|e| refused(&e))?;
         // Late, so that a refusal leaves no file behind.
@@ -108,6 +115,7 @@ impl Started {
             warn!("{INCOMPLETE}");
             core.step(Input::Degraded(vec![INCOMPLETE.to_owned()]), &mut out);
         }
+        core.step(Input::Listening(seed.listening), &mut out);
         core.step(Input::Snapshot(seed.snapshot), &mut out);
         let mut stale = !seed.complete;
         for read in &seed.backlog {
@@ -135,7 +143,7 @@ impl Started {
     }
 }
 
-fn options(args: &RunArgs, effective: &Effective) -> Options {
+fn options(args: &RunArgs, effective: &Effective, catalogue: &Catalogue) -> Options {
     let config = &effective.config;
     let overrides = args.override_offset.iter();
     Options {
@@ -155,6 +163,7 @@ fn options(args: &RunArgs, effective: &Effective) -> Options {
                 FileRung::Syscall => Some(Rung::Syscall),
             },
         },
+        files: config.capture.files,
         classes: watch::classes(),
         directories: watch::directories(&config.watch.directories),
         overrides: overrides
@@ -163,7 +172,7 @@ fn options(args: &RunArgs, effective: &Effective) -> Options {
                 value: *value,
             })
             .collect(),
-        names: service::names().collect(),
+        names: catalogue.names(),
         log: level(config.log.kernel),
     }
 }

@@ -24,6 +24,7 @@ use crate::{
     enrich,
     event::{Event, Lost, ProcessId, RingKind, Snapshot},
     exit::{Exit, Failure},
+    inspect::{self, Inspected},
     lineage::Service,
     logging,
     probe::{Attached, Counters, Hook},
@@ -42,6 +43,9 @@ const REFRESH: Duration = Duration::from_mins(1);
 /// How often losses are looked for that leave no gap in the stream, and the least time
 /// between two scans after losses.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Processes looked at at once.
+const LOOKS: usize = 64;
 
 /// State of the loop.
 pub(super) struct Watch<'a> {
@@ -69,6 +73,7 @@ pub(super) struct Watch<'a> {
     /// Recursion misses seen so far.
     missed: u64,
     snapshots: (mpsc::Sender<Found>, mpsc::Receiver<Found>),
+    looks: (mpsc::Sender<Inspected>, mpsc::Receiver<Inspected>),
 }
 
 /// Why the processes are scanned again.
@@ -115,10 +120,11 @@ impl<'a> Watch<'a> {
             map_full: 0,
             missed: 0,
             snapshots: mpsc::channel(1),
+            looks: mpsc::channel(LOOKS),
         };
         watch.deliver();
         for (hook, why) in &started.missing {
-            warn!("{hook} is not seen: no rung attaches ({why})");
+            warn!("{hook} is not seen: {why}");
         }
         for hook in &started.hooks {
             if let Some(shortcoming) = hook.shortcoming() {
@@ -154,6 +160,9 @@ impl<'a> Watch<'a> {
                     self.step(Input::Query(query));
                 }
                 Some((because, snapshot)) = self.snapshots.1.recv() => self.repair(because, snapshot),
+                Some(Inspected { process, program, image }) = self.looks.1.recv() => {
+                    self.step(Input::Inspected(process, program, image));
+                }
                 _ = tick.tick() => {
                     self.tick();
                     more = true;
@@ -278,6 +287,19 @@ impl<'a> Watch<'a> {
         self.surroundings.stale(self.stale);
     }
 
+    /// Has a process looked at. When nobody keeps up, later ones are not: they are no
+    /// services then until the next start.
+    fn inspect(&self, process: ProcessId) {
+        let Ok(permit) = self.looks.0.clone().try_reserve_owned() else {
+            return warn!("cannot look at pid {}: too many listen", process.tgid);
+        };
+        tokio::task::spawn_blocking(move || {
+            if let Some(found) = inspect::inspect(process) {
+                drop(permit.send(found));
+            }
+        });
+    }
+
     /// Tells the kernel side about a candidate that is a service.
     fn promote(&mut self, root: ProcessId) {
         if let Err(error) = self.attached.promote(root) {
@@ -309,6 +331,7 @@ impl<'a> Watch<'a> {
                     }
                 }
                 Output::Promoted(root) => self.promote(root),
+                Output::Inspect(process) => self.inspect(process),
                 Output::Survey => self.curious = true,
                 Output::Adopted(process, membership) => {
                     // The scan that follows makes it count.

@@ -48,6 +48,7 @@ pub fn doctor_command(args: &DoctorArgs) -> Result<(String, Exit), Failure> {
         btf: args.btf.btf.clone().unwrap_or_else(|| KERNEL_BTF.into()),
         host_scope: false,
         rungs: crate::probe::Forced::default(),
+        files: true,
         classes: crate::watch::classes(),
         directories: Vec::new(),
         overrides: Vec::new(),

@@ -32,6 +32,8 @@ pub enum Raw {
     Text(String),
     /// A list of texts.
     List(Vec<String>),
+    /// A list of sections: names and values of each.
+    Table(Vec<Vec<(String, Raw)>>),
     /// Keys of its own.
     Section,
     /// A YAML `!tag`.
@@ -52,7 +54,7 @@ impl Raw {
                 Some((cut, _)) => format!("`{}...`", text.get(..cut).unwrap_or_default()),
                 None => format!("`{text}`"),
             },
-            Self::List(_) => "this list".into(),
+            Self::List(_) | Self::Table(_) => "this list".into(),
             Self::Section => "a section".into(),
             Self::Tagged => "a tagged value".into(),
         }
@@ -68,6 +70,15 @@ impl Raw {
             Self::List(items) => {
                 let items: Vec<_> = items.iter().map(|item| quoted(item)).collect();
                 format!("[{}]", items.join(", "))
+            }
+            Self::Table(rows) => {
+                let row = |row: &Vec<(String, Self)>| {
+                    let fields = row
+                        .iter()
+                        .map(|(name, raw)| format!("{name}: {}", raw.yaml()));
+                    format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
+                };
+                format!("[{}]", rows.iter().map(row).collect::<Vec<_>>().join(", "))
             }
             Self::Nothing | Self::Number(_) | Self::Section | Self::Tagged => "null".into(),
         }
@@ -101,6 +112,8 @@ pub enum Shape {
     Text,
     /// Texts separated by commas.
     List,
+    /// A YAML list of sections, on one line.
+    Table,
 }
 
 impl Shape {
@@ -115,6 +128,7 @@ impl Shape {
                 .parse()
                 .map_or_else(|_| Raw::Text(text.into()), Raw::Whole),
             Self::Text => Raw::Text(text.into()),
+            Self::Table => super::yaml::table(text).unwrap_or_else(|| Raw::Text(text.into())),
             Self::List => Raw::List(
                 text.split(',')
                     .map(str::trim)

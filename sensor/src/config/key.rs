@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use super::{
-    Bounded, Color, Config, Format, KernelLog, Level, LogFormat, LogLevel, Scope,
+    Bounded, Color, Config, Declared, Format, KernelLog, Level, LogFormat, LogLevel, Scope,
     form::{Form, Raw, Shape},
 };
 
@@ -48,11 +48,13 @@ pub static KEYS: &[Key] = &[
     key!("http.enabled", bool, http.enabled),
     key!("http.listen", SocketAddr, http.listen),
     key!("control.socket", PathBuf, control.socket),
+    key!("services.declare", Vec<Declared>, services.declare),
     key!(
         "services.java.main_classes",
         Vec<String>,
         services.java.main_classes
     ),
+    key!("capture.files", bool, capture.files),
     key!("watch.directories", Vec<PathBuf>, watch.directories),
     key!("log.level", LogLevel, log.level),
     key!("log.format", LogFormat, log.format),
@@ -60,6 +62,23 @@ pub static KEYS: &[Key] = &[
     key!("limits.processes", Bounded<1_024, 4_194_304>, limits.processes),
     key!("limits.exited_grace_seconds", Bounded<0, 86_400>, limits.exited_grace_seconds),
 ];
+
+/// Names inside the elements of a list.
+static INNER: &[&str] = &[
+    "services.declare.name",
+    "services.declare.exe",
+    "services.declare.argv",
+    "services.declare.unit",
+    "services.declare.image",
+    "services.declare.role",
+    "services.declare.kind",
+];
+
+/// `true` for a name that an element of the list `path` may have.
+#[must_use]
+pub fn is_inner(path: &str) -> bool {
+    INNER.contains(&path)
+}
 
 impl Key {
     /// The key with this path.
@@ -94,7 +113,10 @@ fn sections() -> impl Iterator<Item = &'static str> {
 /// or a near name. `None` when nothing is near.
 #[must_use]
 pub fn nearest(path: &str) -> Option<&'static str> {
-    let known = || KEYS.iter().map(|key| key.path).chain(sections());
+    let known = || {
+        let keys = KEYS.iter().map(|key| key.path);
+        keys.chain(sections()).chain(INNER.iter().copied())
+    };
     let leaf = last(path);
     let near = |a: &str, b: &str| {
         let distance = strsim::osa_distance(a, b);

@@ -11,8 +11,8 @@ use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, Seq
 use super::{
     Config,
     error::{ConfigError, Place},
-    form::{LIST_MAX, Raw, TEXT_MAX},
-    key::{Key, is_section, nearest},
+    form::{LIST_MAX, Raw, Shape, TEXT_MAX},
+    key::{Key, is_inner, is_section, nearest},
 };
 
 /// Sets in `config` what `text` says and returns the keys it set.
@@ -279,16 +279,138 @@ impl<'de> Visitor<'de> for Leaf<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        if self.key.shape == Shape::Table {
+            let mut rows = Vec::new();
+            let row = || Row {
+                path: self.key.path,
+                reader: Some(self.reader),
+            };
+            while let Some(row) = seq.next_element_seed(row())? {
+                bounded(rows.len())?;
+                rows.push(row);
+            }
+            return self.take(&Raw::Table(rows));
+        }
         let mut items = Vec::new();
         while let Some(item) = seq.next_element_seed(Element)? {
-            if items.len() == LIST_MAX {
-                return Err(A::Error::custom(format_args!(
-                    "more than {LIST_MAX} elements"
-                )));
-            }
+            bounded(items.len())?;
             items.push(item);
         }
         self.take(&Raw::List(items))
+    }
+}
+
+/// Refuses one element more than a list may have.
+fn bounded<E: Error>(len: usize) -> Result<(), E> {
+    if len < LIST_MAX {
+        return Ok(());
+    }
+    Err(E::custom(format_args!("more than {LIST_MAX} elements")))
+}
+
+/// A list of sections on its own, for a variable; `None` when it is none.
+pub(super) fn table(text: &str) -> Option<Raw> {
+    if too_deep(text) {
+        return None;
+    }
+    yaml_serde::Deserializer::from_str(text)
+        .deserialize_seq(Table)
+        .ok()
+}
+
+struct Table;
+
+impl<'de> Visitor<'de> for Table {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of sections")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Raw, A::Error> {
+        let mut rows = Vec::new();
+        let row = || Row {
+            path: "",
+            reader: None,
+        };
+        while let Some(row) = seq.next_element_seed(row())? {
+            bounded(rows.len())?;
+            rows.push(row);
+        }
+        Ok(Raw::Table(rows))
+    }
+}
+
+/// One section of a list: names, each with a text or a list of texts. In a file the names
+/// are checked, so that the error has the line.
+struct Row<'r, 'a> {
+    path: &'static str,
+    reader: Option<Shared<'r, 'a>>,
+}
+
+impl<'de> DeserializeSeed<'de> for Row<'_, '_> {
+    type Value = Vec<(String, Raw)>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Row<'_, '_> {
+    type Value = Vec<(String, Raw)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a section of names and values")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields: Vec<(String, Raw)> = Vec::new();
+        while let Some(name) = map.next_key_seed(Element)? {
+            let path = format!("{}.{name}", self.path);
+            if let Some(reader) = self.reader.filter(|_| !is_inner(&path)) {
+                return Err(fail(reader, Problem::Unknown(path)));
+            }
+            if fields.iter().any(|(known, _)| *known == name) {
+                return Err(match self.reader {
+                    Some(reader) => fail(reader, Problem::Duplicate(path)),
+                    None => A::Error::custom("given twice"),
+                });
+            }
+            fields.push((name, map.next_value_seed(Cell)?));
+        }
+        Ok(fields)
+    }
+}
+
+/// A text or a list of texts.
+struct Cell;
+
+impl<'de> DeserializeSeed<'de> for Cell {
+    type Value = Raw;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Raw, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Cell {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text or a list of texts")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Raw, E> {
+        Element.visit_str(text).map(Raw::Text)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Raw, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element_seed(Element)? {
+            bounded(items.len())?;
+            items.push(item);
+        }
+        Ok(Raw::List(items))
     }
 }
 

@@ -131,6 +131,7 @@ impl Example {
             id: process(0),
             kind,
             role,
+            name: None,
             unit: self.unit.clone(),
         }))
     }

@@ -47,7 +47,7 @@ impl Probe {
                 Found::Candidate(name) => {
                     self.settle(root, &group, name, listens, family)?;
                     if listens {
-                        self.listening.insert(root);
+                        self.listening.push(root);
                     }
                 }
                 Found::Other => continue,
@@ -95,7 +95,7 @@ fn groups(rows: &[Row], family: &Family, judge: &Judge<'_>) -> BTreeMap<ProcessI
     let mut wanted: Vec<&Row> = rows
         .iter()
         .filter(|row| row.membership.is_none() && !row.candidate())
-        .filter(|row| row.interpreter() || family.strangers.contains(&row.process))
+        .filter(|row| judge.all || row.interpreter() || family.strangers.contains(&row.process))
         .collect();
     wanted.sort_unstable_by_key(|row| row.process);
     let mut groups: BTreeMap<ProcessId, Group> = BTreeMap::new();

@@ -4,7 +4,7 @@ use aya::{Btf, Ebpf};
 pub use sensor_common::record::Rung;
 
 use super::{
-    ProbeError,
+    Options, ProbeError,
     attach::{At, Link, Point, attach},
     tracefs,
 };
@@ -376,17 +376,22 @@ pub(super) struct Attachment {
 pub(super) fn attach_all(
     ebpf: &mut Ebpf,
     btf: &Btf,
-    forced: Forced,
+    options: &Options,
 ) -> Result<Attachment, ProbeError> {
     let mut attachment = Attachment::default();
     // Only needed while system calls' tracepoints are looked up.
-    let _tracefs = tracefs::Mount::ensure();
+    let _tracefs = options.files.then(tracefs::Mount::ensure);
     for spec in HOOKS {
         let at_calls = |hook: &Hook| hook.rung == Rung::Syscall;
         if spec.family == Family::Uring && !attachment.hooks.iter().any(at_calls) {
             continue;
         }
-        let wanted = forced.of(spec.family);
+        if spec.family == Family::File && !options.files {
+            let why = "switched off by capture.files".to_owned();
+            attachment.missing.push((spec.name, why));
+            continue;
+        }
+        let wanted = options.rungs.of(spec.family);
         match attach_best(ebpf, btf, spec, wanted) {
             Ok((hook, links)) => {
                 attachment.hooks.push(hook);

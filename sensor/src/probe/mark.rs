@@ -72,6 +72,7 @@ pub(super) fn remove<K: Pod, V: Pod>(
 ) -> Result<(), ProbeError> {
     match map.remove(&key) {
         Ok(()) | Err(MapError::KeyNotFound) => Ok(()),
+        Err(error) if errno(&error) == Some(libc::ENOENT) => Ok(()),
         Err(error) => Err(ProbeError::map(name)(error)),
     }
 }

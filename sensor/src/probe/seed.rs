@@ -7,10 +7,7 @@
 //! parent that died in between hides nobody. When a round adds nothing, every later
 //! fork of a member is marked by the kernel itself.
 
-use std::{
-    collections::{HashMap, HashSet},
-    io::Read as _,
-};
+use std::{collections::HashMap, io::Read as _};
 
 use aya::{Btf, Ebpf, programs::Iter};
 use bstr::{BString, ByteSlice as _};
@@ -46,6 +43,9 @@ const PROGRAM: &str = "scan_iter";
 pub struct Seed {
     /// Processes that existed.
     pub snapshot: Snapshot,
+    /// Roots among them that are services for no other reason than that they, or what they
+    /// have forked, listen.
+    pub listening: Vec<ProcessId>,
     /// Records made since attaching, to be consumed after the snapshot. Those of
     /// processes that turned out to be members are marked as such.
     pub backlog: Vec<Read>,
@@ -71,6 +71,8 @@ pub struct Judge<'a> {
     pub look: &'a dyn Fn(&Program) -> Found,
     /// Whether an interpreter, the second, runs what the first does.
     pub same: &'a dyn Fn(&Program, &Program) -> bool,
+    /// Whether every process is to be looked at, not only those with a known name.
+    pub all: bool,
 }
 
 /// Loads the iterator.
@@ -131,7 +133,8 @@ impl Probe {
             .iter()
             .any(|read| matches!(read, Read::Event(_, Some(_))));
         Ok(Seed {
-            snapshot: snapshot(&rows, host_scope, &self.listening),
+            snapshot: snapshot(&rows, host_scope),
+            listening: std::mem::take(&mut self.listening),
             backlog: backlog
                 .into_iter()
                 .map(|read| family.annotate(read))
@@ -300,7 +303,7 @@ impl Survey {
     /// Reads `/proc`, which takes its time: not for the loop.
     #[must_use]
     pub fn read(&self, host_scope: bool) -> Snapshot {
-        snapshot(&self.0, host_scope, &HashSet::new())
+        snapshot(&self.0, host_scope)
     }
 }
 
@@ -321,7 +324,7 @@ pub(super) fn rows(ebpf: &mut Ebpf) -> Result<Vec<Row>, ProbeError> {
 }
 
 /// What the processes of `rows` run.
-fn snapshot(rows: &[Row], host_scope: bool, listening: &HashSet<ProcessId>) -> Snapshot {
+fn snapshot(rows: &[Row], host_scope: bool) -> Snapshot {
     let time_ns = clock::boottime_ns();
     let wanted = rows
         .iter()
@@ -332,7 +335,6 @@ fn snapshot(rows: &[Row], host_scope: bool, listening: &HashSet<ProcessId>) -> S
             parent: row.parent,
             membership: row.membership,
             recognised: row.recognised(),
-            listens: listening.contains(&row.process),
             program: scan::program(row.process, time_ns),
         })
         .collect();

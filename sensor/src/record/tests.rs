@@ -100,7 +100,6 @@ fn inputs() -> Vec<Input> {
         parent: process,
         membership,
         recognised: true,
-        listens: false,
         program: tgid.is_multiple_of(2).then(|| program("scanned")),
     };
     vec![

@@ -1,5 +1,7 @@
 //! Command lines as the real start scripts make them.
 
+mod recorded;
+
 use super::*;
 use crate::event::{Args, Faults};
 
@@ -67,7 +69,7 @@ fn every_name_fits_the_kernel_map_and_is_its_own_stem() {
     }
     let distinct: std::collections::BTreeSet<_> = all.iter().collect();
     assert_eq!(distinct.len(), all.len());
-    assert!(all.len() < sensor_common::limit::NAME_ENTRIES as usize / 2);
+    assert!(all.len() < NAME_ENTRIES as usize / 2);
 }
 
 #[test]

@@ -97,6 +97,9 @@ impl Tree {
     /// listening overtook the word that it was one.
     pub(super) fn listen(&mut self, socket: &Socket, effects: &mut Effects) {
         let id = socket.process;
+        if self.catalogue.looks_closer() && self.table.service(id).is_none() {
+            effects.inspect.push(id);
+        }
         let root = match socket.membership {
             Some(membership) if socket.promoted => Some(membership.root),
             Some(membership) => {
@@ -105,8 +108,50 @@ impl Tree {
             None => Some(id).filter(|&id| socket.candidate && self.candidates.contains(id)),
         };
         if let Some(root) = root.filter(|&root| root <= id) {
+            if root != id && self.catalogue.looks_closer() {
+                effects.inspect.push(root);
+            }
             self.promote(root, socket.promoted, effects);
         }
+    }
+
+    /// A listening process has been looked at: it may be a declared service.
+    pub(super) fn inspect(
+        &mut self,
+        id: ProcessId,
+        program: &Arc<Program>,
+        image: Option<&str>,
+        effects: &mut Effects,
+    ) {
+        let Some(identity) = self.catalogue.declared(program, image) else {
+            return;
+        };
+        let home = self.table.get(id).and_then(|node| node.home);
+        if let Some(home) = home {
+            // A service already: what it is called is known better now.
+            if home.service == id {
+                effects.started.extend(self.identify(id, identity, program));
+            }
+            return;
+        }
+        self.unretire(id);
+        self.candidates.take(id);
+        let fresh = !self.table.contains(id);
+        self.table.insert(id, Node::new(Provenance::Scanned));
+        self.table.confirm(id);
+        if fresh {
+            self.record(id, program);
+        }
+        let service = self.start(id, identity, Some(program), None);
+        if service.is_none() {
+            return;
+        }
+        effects.started.extend(service);
+        effects
+            .adopted
+            .push((id, Membership { root: id, depth: 0 }));
+        effects.promoted.push(id);
+        effects.survey = true;
     }
 
     /// Takes the workers that `root` exec'ed before it was a service.

@@ -229,6 +229,7 @@ impl Tree {
             }
             return None;
         }
+        let part = leading_part(identity.kind);
         let service = Arc::new(describe(root, identity, program));
         let entry = Entry {
             service: Arc::clone(&service),
@@ -242,7 +243,7 @@ impl Tree {
             shed: false,
         };
         self.table.add_service(root, entry);
-        let branch = Branch::new(root, leading_part(identity.kind));
+        let branch = Branch::new(root, part);
         let node = self.table.get(root);
         let home = node.and_then(|node| node.home);
         let mut nested = node.map(|node| node.nested.clone()).unwrap_or_default();
@@ -261,12 +262,13 @@ impl Tree {
         program: &Arc<Program>,
     ) -> Option<Arc<Service>> {
         let entry = self.table.service_mut(root)?;
+        let part = leading_part(identity.kind);
         let service = Arc::new(describe(root, identity, Some(program)));
         entry.service = Arc::clone(&service);
         entry.image = Some(Arc::clone(program));
         let node = self.table.get_mut(root)?;
         if let Some(branch) = node.branches_mut().find(|branch| branch.service == root) {
-            *branch = Branch::new(root, leading_part(identity.kind));
+            *branch = Branch::new(root, part);
         }
         Some(service)
     }
@@ -392,6 +394,7 @@ fn describe(root: ProcessId, identity: Identity, program: Option<&Arc<Program>>)
         id: root,
         kind: identity.kind,
         role: identity.role,
+        name: identity.name,
         unit,
     }
 }

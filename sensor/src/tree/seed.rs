@@ -49,6 +49,9 @@ impl Tree {
             self.table.confirm(id);
             return self.catch_up(row, effects);
         }
+        if self.catalogue.looks_closer() {
+            effects.inspect.push(id);
+        }
         self.lay(row);
         if let Some(program) = &row.program {
             self.record(id, program);
@@ -84,10 +87,11 @@ impl Tree {
             return Some(Identity {
                 kind: entry.service.kind,
                 role: entry.service.role,
+                name: entry.service.name.clone(),
             });
         }
         let listens = self.table.service(id).is_some_and(|entry| entry.listens);
-        if listens || row.listens || !row.recognised {
+        if listens || self.listening.contains(&id) || !row.recognised {
             return Some(self.catalogue.serving(program));
         }
         match self.catalogue.decide(program) {

@@ -223,7 +223,6 @@ impl World {
             parent,
             membership: self.marked.get(&process).copied(),
             recognised: kind_of(&program.image).is_some(),
-            listens: false,
             program: Some(Arc::new(program)),
         }
     }

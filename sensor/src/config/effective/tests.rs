@@ -280,7 +280,7 @@ fn shown_configuration_reads_back_the_same() {
         "{shown}"
     );
     assert!(
-        shown.contains("services:\n  java:\n    main_classes: ["),
+        shown.contains("services:\n  declare: []  # default\n  java:\n    main_classes: ["),
         "{shown}"
     );
     assert!(shown.contains("scope: services  # default\n"), "{shown}");
@@ -299,4 +299,55 @@ fn only_the_default_rule_directory_may_be_missing() {
         message.starts_with("`rules.directories`: /does/not/exist cannot be read: "),
         "{message}"
     );
+}
+
+#[test]
+fn services_are_declared_in_file_and_environment() {
+    let effective = from_text(
+        "services:\n  declare:\n    - {name: shop, exe: /opt/shop/bin/shopd, argv: [web], role: edge}\n    \
+         - name: gate\n      image: registry/gate:*\n      kind: node\n",
+    )
+    .unwrap();
+    let declared = &effective.config.services.declare;
+    assert_eq!(declared[0].argv, ["web"]);
+    assert_eq!(declared[1].image.as_deref(), Some("registry/gate:*"));
+    let key = Key::find("services.declare").unwrap();
+    let shown = (key.get)(&effective.config).yaml();
+    let mut again = Effective::default();
+    let variables = variables(&[("LINEAGE_SENSOR__SERVICES__DECLARE", &shown)]);
+    again.apply_environment(&variables).unwrap();
+    assert_eq!(again.config.services.declare, *declared);
+    let shown = from_text(&format!("services:\n  declare: {shown}\n")).unwrap();
+    assert_eq!(shown.config.services.declare, *declared);
+}
+
+#[test]
+fn declared_services_are_refused_where_they_say_nothing_or_the_unknown() {
+    for (text, expected) in [
+        (
+            "[{name: x}]",
+            "`services.declare` must be a list of services",
+        ),
+        ("[{exe: x}]", "`services.declare` must be"),
+        (
+            "[{name: x, exe: y, role: king}]",
+            "`services.declare` must be",
+        ),
+        (
+            "[{name: x, exe: y, kind: zzz}]",
+            "`services.declare` must be",
+        ),
+        ("shop", "`services.declare` must be"),
+        (
+            "[{name: x, ex: y}]",
+            "unknown key `services.declare.ex`, did you mean `services.declare.exe`?",
+        ),
+        (
+            "[{name: x, name: y}]",
+            "`services.declare.name` is given twice",
+        ),
+    ] {
+        let error = refusal(&format!("services:\n  declare: {text}\n"));
+        assert!(error.contains(expected), "{text}: {error}");
+    }
 }

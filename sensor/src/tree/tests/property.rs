@@ -133,16 +133,15 @@ fn input() -> impl Strategy<Value = Input> {
         id(),
         id(),
         membership(),
-        any::<(bool, bool)>(),
+        any::<bool>(),
         prop::option::of(some_program()),
     )
         .prop_map(
-            |(process, parent, membership, (recognised, listens), program)| Scanned {
+            |(process, parent, membership, recognised, program)| Scanned {
                 process,
                 parent,
                 membership,
                 recognised,
-                listens,
                 program: program.map(Arc::new),
             },
         );

@@ -31,16 +31,16 @@ pub enum Input {
     Tick(u64),
     /// What the sensor cannot see at present.
     Degraded(Vec<String>),
-    /// Somebody asks. Changes nothing, so it is not recorded; the last, because a skipped
-    /// variant before another would shift the numbers of those behind it.
-    #[serde(skip)]
-    Query(Query),
     /// A process that was to be looked at: what it runs, and its container's image.
     Inspected(ProcessId, Arc<Program>, Option<String>),
     /// A process that was to become a service has ended unseen.
     Gone(ProcessId),
     /// Roots of the snapshot that follows which are services because they listen.
     Listening(Vec<ProcessId>),
+    /// Somebody asks. Changes nothing, so it is not recorded; the last, because a skipped
+    /// variant before another would shift the numbers of those behind it.
+    #[serde(skip)]
+    Query(Query),
 }
 
 /// What the engine says.

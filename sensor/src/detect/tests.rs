@@ -13,7 +13,6 @@ use super::{
 use crate::lineage::Subject;
 
 mod act;
-mod cost;
 mod dialect;
 mod waiting;
 

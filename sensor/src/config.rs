@@ -12,6 +12,7 @@ pub mod error;
 pub mod file;
 pub mod form;
 pub mod key;
+mod tuning;
 mod yaml;
 
 use std::{
@@ -21,6 +22,8 @@ use std::{
 
 use clap::ValueEnum;
 use serde::Serialize;
+
+use crate::detect::{Adjustment, Exception};
 
 pub use self::{declare::Declared, effective::Effective, error::ConfigError, form::Bounded};
 
@@ -136,12 +139,18 @@ impl Color {
 pub struct Rules {
     /// Directories of Sigma rules, on top of the built-in ones.
     pub directories: Vec<PathBuf>,
+    /// Rules that are off or have another level.
+    pub adjust: Vec<Adjustment>,
+    /// What rules shall not alert on.
+    pub exceptions: Vec<Exception>,
 }
 
 impl Default for Rules {
     fn default() -> Self {
         Self {
             directories: vec![DEFAULT_RULES.into()],
+            adjust: Vec::new(),
+            exceptions: Vec::new(),
         }
     }
 }

@@ -28,18 +28,20 @@ mod source;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tuning;
 mod view;
 
 pub use self::{
     category::Category,
     check::{CheckReport, check},
-    detector::{Detector, Fact, MAX_WAIT_NS, MAX_WAITING, Match, Request, Verdicts},
-    field::{ENV, ENV_ABOUT, Field, Kind, all as fields},
+    detector::{Detector, Excepted, Fact, MAX_WAIT_NS, MAX_WAITING, Match, Request, Verdicts},
+    field::{ENV, ENV_ABOUT, Field, Kind, all as fields, has_field, nearest as nearest_field},
     hook::Hooks,
     masquerade::KnownShell,
     rule::{Level, Need, Rule},
     ruleset::{LoadError, RuleSet, Skipped},
     source::Problem,
+    tuning::{Adjustment, Exception, Pattern, Tuning},
     view::Users,
 };
 pub(crate) use self::{

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::{
     alert::{Alert, Finding, Host, Level, RuleInfo},
     control::{Query, QueryKind},
-    detect::{Detector, Fact, Match, Request, Rule, Verdicts},
+    detect::{Detector, Excepted, Exception, Fact, Match, Request, Rule, Verdicts},
     event::{Event, Membership, ProcessId, Program, Snapshot},
     lineage::Service,
     tree::{Effects, Stats, Tree},
@@ -65,6 +65,10 @@ pub enum Output {
     Adopted(ProcessId, Membership),
     /// A fact is wanted.
     Request(Request),
+    /// A rule matched and an exception excuses it.
+    Excepted(Box<Excepted>),
+    /// An exception has ended.
+    Ended(Arc<Exception>),
 }
 
 /// See the module.
@@ -116,15 +120,17 @@ impl Engine {
             Input::Listening(roots) => self.tree.listening(roots),
             Input::Gone(process) => self.tree.gone(process, self.now_ns),
             Input::Fact(fact) => {
-                let matches = self.detector.fact(fact, self.now_ns);
-                self.alert(&matches, out);
+                let verdicts = self.detector.fact(fact, self.now_ns);
+                self.tell(verdicts, out);
             }
             Input::Tick(now_ns) => {
                 self.now_ns = self.now_ns.max(now_ns);
                 let effects = self.tree.expire(self.now_ns);
                 self.judge(effects, out);
-                let matches = self.detector.tick(self.now_ns);
-                self.alert(&matches, out);
+                let verdicts = self.detector.tick(self.now_ns);
+                self.tell(verdicts, out);
+                let ended = self.detector.ended(self.now_ns);
+                out.extend(ended.into_iter().map(Output::Ended));
             }
             Input::Degraded(degraded) => self.degraded = degraded,
             Input::Query(query) => self.answer(query),
@@ -155,11 +161,16 @@ impl Engine {
         let adopted = effects.adopted.into_iter();
         out.extend(adopted.map(|(process, membership)| Output::Adopted(process, membership)));
         for subject in effects.subjects {
-            let Verdicts { matches, requests } =
-                self.detector.evaluate(Arc::new(subject), self.now_ns);
-            self.alert(&matches, out);
-            out.extend(requests.into_iter().map(Output::Request));
+            let verdicts = self.detector.evaluate(Arc::new(subject), self.now_ns);
+            self.tell(verdicts, out);
         }
+    }
+
+    fn tell(&mut self, verdicts: Verdicts, out: &mut Vec<Output>) {
+        self.alert(&verdicts.matches, out);
+        let excepted = verdicts.excepted.into_iter().map(Box::new);
+        out.extend(excepted.map(Output::Excepted));
+        out.extend(verdicts.requests.into_iter().map(Output::Request));
     }
 
     fn alert(&mut self, matches: &[Match], out: &mut Vec<Output>) {

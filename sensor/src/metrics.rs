@@ -43,6 +43,9 @@ const LATENCY_BUCKETS: &[f64] = &[
 ];
 
 const LATENCY: &str = "Time from the exec in the kernel to the alert written by a sink.";
+const SILENCED: &str = "Rules that matched and raised no alert, by what kept them from it.";
+/// Value of the label `reason`: an exception of the configuration.
+const EXCEPTION: &str = "exception";
 const UNDECODED: &str = "Records of the kernel that could not be decoded.";
 const BUILD: &str = "Version of the sensor and release of the kernel; always 1.";
 
@@ -65,6 +68,7 @@ pub struct Metrics {
     series: Mutex<BTreeSet<(String, Level, &'static str)>>,
     latency: Histogram,
     decode_errors: IntCounterVec,
+    silenced: IntCounterVec,
 }
 
 impl Metrics {
@@ -95,6 +99,9 @@ impl Metrics {
         registry.register(Box::new(alerts.clone()))?;
         registry.register(Box::new(latency.clone()))?;
         registry.register(Box::new(decode_errors.clone()))?;
+        let silenced = counter("alerts_silenced_total", SILENCED, &["reason"])?;
+        silenced.with_label_values(&[EXCEPTION]).inc_by(0);
+        registry.register(Box::new(silenced.clone()))?;
         registry.register(Box::new(build_info))?;
         registry.register(Box::new(scrape.clone()))?;
         let series = Mutex::default();
@@ -107,6 +114,7 @@ impl Metrics {
             series,
             latency,
             decode_errors,
+            silenced,
         })
     }
 
@@ -147,6 +155,11 @@ impl Metrics {
             .map_or("none", |service| service.kind);
         self.alert_series(&alert.rule.id, alert.rule.level, service)
             .inc();
+    }
+
+    /// Counts a rule that matched and was excused by an exception.
+    pub fn count_excepted(&self) {
+        self.silenced.with_label_values(&[EXCEPTION]).inc();
     }
 
     /// Measures an alert that a sink has just written.

@@ -3,7 +3,7 @@
 use crate::{
     alert::Host,
     config::{Config, Declared, Scope, declare},
-    detect::{Detector, RuleSet},
+    detect::{Detector, RuleSet, Tuning},
     engine::Engine,
     lineage::{Role, ServiceKind},
     service::{Catalogue, Declaration},
@@ -27,7 +27,9 @@ pub fn engine(config: &Config, rules: RuleSet, host: Host) -> Engine {
         Scope::Services => tree::Scope::Services,
         Scope::Host => tree::Scope::Host,
     };
-    let detector = Detector::new(rules, host.users.clone());
+    let tuning = Tuning::new(&config.rules.exceptions, host.realtime_minus_boottime_ns);
+    let rules = rules.adjusted(&config.rules.adjust);
+    let detector = Detector::new(rules, host.users.clone()).tuned(tuning);
     Engine::new(Tree::new(limits, scope, catalogue(config)), detector, host)
 }
 

@@ -9,7 +9,7 @@ use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
 };
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::start::Started;
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     clock,
     config::{self, Config, Effective, Format},
     control::{self, Query},
+    detect::Excepted,
     engine::Engine,
     event::Event,
     exit::{Exit, Failure, chain},
@@ -131,6 +132,16 @@ impl Surroundings {
     pub(super) fn alert(&self, alert: Arc<Alert>) {
         self.metrics.count_alert(&alert);
         self.sinks.send(alert);
+    }
+
+    /// Counts what an exception has excused.
+    pub(super) fn excepted(&self, excepted: &Excepted) {
+        let pid = excepted.subject.process.tgid;
+        debug!(
+            "{} at pid {pid}: {}",
+            excepted.rule.name, excepted.exception
+        );
+        self.metrics.count_excepted();
     }
 
     /// Where the metrics are, in words.

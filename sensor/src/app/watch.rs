@@ -340,6 +340,10 @@ impl<'a> Watch<'a> {
                         warn!("cannot mark pid {}: {error}", process.tgid);
                     }
                 }
+                Output::Excepted(excepted) => self.surroundings.excepted(&excepted),
+                Output::Ended(exception) => {
+                    warn!("{exception} has ended and no longer applies: renew it or remove it");
+                }
                 // A full queue leaves the rule that asked to its time-out.
                 Output::Request(request) => drop(self.requests.try_send(request)),
             }

@@ -31,6 +31,7 @@ pub fn config_command(command: &ConfigCommand) -> Result<String, Failure> {
             }
             .load()?;
             effective.check_paths()?;
+            effective_rules(&effective)?;
             Ok(match effective.file {
                 Some(path) => format!("{}: valid\n", path.display()),
                 None => format!("no {DEFAULT_FILE}: defaults and environment are valid\n"),
@@ -82,7 +83,9 @@ pub fn rules_command(command: &RulesCommand) -> Result<(String, Exit), Failure> 
             Ok((escape_lines(&report.to_string()), exit))
         }
         RulesCommand::List(args) => {
-            let rules = effective_rules(&args.effective()?)?;
+            let effective = args.effective()?;
+            let adjust = &effective.config.rules.adjust;
+            let rules = effective_rules(&effective)?.adjusted(adjust);
             let listed: Vec<Value> = rules.list().iter().map(|rule| listed(rule)).collect();
             let text = if args.json {
                 to_json(&listed)?
@@ -131,10 +134,11 @@ fn listed(rule: &Rule) -> Value {
     })
 }
 
-/// The rules that `run` loads with this configuration.
+/// The rules that `run` loads with this configuration, not adjusted by it yet.
 ///
 /// # Errors
-/// [`Exit::Usage`], naming every rule that cannot be used.
+/// [`Exit::Usage`], naming every rule that cannot be used, or that the configuration
+/// names and that does not exist.
 pub fn effective_rules(effective: &Effective) -> Result<RuleSet, Failure> {
     let directories: Vec<_> = effective
         .rule_directories()
@@ -142,7 +146,27 @@ pub fn effective_rules(effective: &Effective) -> Result<RuleSet, Failure> {
         .filter(|directory| directory.required || directory.path.exists())
         .map(|directory| directory.path)
         .collect();
-    RuleSet::load(&directories).map_err(|error| Failure::new(Exit::Usage, error))
+    let rules = RuleSet::load(&directories).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let tuned = &effective.config.rules;
+    let adjusted = tuned.adjust.iter().map(|it| ("rules.adjust", &it.rule));
+    let excepted = tuned
+        .exceptions
+        .iter()
+        .map(|it| ("rules.exceptions", &it.rule));
+    for (key, name) in adjusted.chain(excepted) {
+        let Some(near) = rules.unknown(name) else {
+            continue;
+        };
+        let remedy = match near {
+            "" => "`lineage-sensor rules list` names them all".to_owned(),
+            near => format!("did you mean `{near}`?"),
+        };
+        return Err(Failure::new(
+            Exit::Usage,
+            format_args!("{key}: no rule `{name}`; {remedy}"),
+        ));
+    }
+    Ok(rules)
 }
 
 /// Each line made safe for a terminal: rules are text from outside.
@@ -188,6 +212,32 @@ mod tests {
         assert_eq!(exit, Exit::Ok);
         assert!(text.ends_with(" 0 skipped, 0 errors\n"), "{text}");
         assert!(!text.starts_with("0 rules"), "{text}");
+    }
+
+    #[test]
+    fn a_rule_that_the_configuration_misspells_is_refused_with_its_neighbour() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("config.yaml");
+        let check = |text: &str| {
+            fs::write(&file, text).unwrap();
+            config_command(&ConfigCommand::Check {
+                file: Some(file.clone()),
+            })
+        };
+        let none = "rules: {directories: [], adjust: [{rule: RULE, enabled: false}]}";
+        let rule = "shell_under_app_worker";
+        check(&none.replace("RULE", rule)).unwrap();
+        for (name, remedy) in [
+            (
+                "shell_under_app_wroker",
+                "did you mean `shell_under_app_worker`?",
+            ),
+            ("zzz", "`lineage-sensor rules list` names them all"),
+        ] {
+            let error = check(&none.replace("RULE", name)).unwrap_err();
+            let wanted = format!("rules.adjust: no rule `{name}`; {remedy}");
+            assert_eq!((error.code, error.message), (Exit::Usage, wanted));
+        }
     }
 
     #[test]

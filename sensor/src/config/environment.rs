@@ -67,7 +67,7 @@ fn find(name: &str) -> Result<&'static Key, ConfigError> {
     let known = Key::find(&path).filter(|key| key.variable() == name);
     known.ok_or_else(|| ConfigError::Unknown {
         place: Place::Variable(name.into()),
-        near: nearest(&path).and_then(Key::find).map(Key::variable),
+        near: nearest(&path).and_then(|near| Key::find(&near).map(Key::variable)),
         key: path,
     })
 }

@@ -3,9 +3,11 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use super::{
-    Bounded, Color, Config, Declared, Format, KernelLog, Level, LogFormat, LogLevel, Scope,
+    Adjustment, Bounded, Color, Config, Declared, Exception, Format, KernelLog, Level, LogFormat,
+    LogLevel, Scope,
     form::{Form, Raw, Shape},
 };
+use crate::detect;
 
 /// Begins the name of every variable that sets a key.
 pub const PREFIX: &str = "LINEAGE_SENSOR__";
@@ -45,6 +47,8 @@ pub static KEYS: &[Key] = &[
     key!("output.level", Level, output.level),
     key!("output.color", Color, output.color),
     key!("rules.directories", Vec<PathBuf>, rules.directories),
+    key!("rules.adjust", Vec<Adjustment>, rules.adjust),
+    key!("rules.exceptions", Vec<Exception>, rules.exceptions),
     key!("http.enabled", bool, http.enabled),
     key!("http.listen", SocketAddr, http.listen),
     key!("control.socket", PathBuf, control.socket),
@@ -72,12 +76,23 @@ static INNER: &[&str] = &[
     "services.declare.image",
     "services.declare.role",
     "services.declare.kind",
+    "rules.adjust.rule",
+    "rules.adjust.enabled",
+    "rules.adjust.level",
+    "rules.exceptions.rule",
+    "rules.exceptions.owner",
+    "rules.exceptions.reason",
+    "rules.exceptions.expires",
 ];
+
+/// Begins the path of a name in an exception; besides those in [`INNER`] it may have the
+/// fields of rules.
+const EXCEPTIONS: &str = "rules.exceptions.";
 
 /// `true` for a name that an element of the list `path` may have.
 #[must_use]
 pub fn is_inner(path: &str) -> bool {
-    INNER.contains(&path)
+    INNER.contains(&path) || path.strip_prefix(EXCEPTIONS).is_some_and(detect::has_field)
 }
 
 impl Key {
@@ -112,7 +127,16 @@ fn sections() -> impl Iterator<Item = &'static str> {
 /// The path most likely meant by an unknown one: the same name elsewhere, a near path,
 /// or a near name. `None` when nothing is near.
 #[must_use]
-pub fn nearest(path: &str) -> Option<&'static str> {
+pub fn nearest(path: &str) -> Option<String> {
+    if let Some(field) = path.strip_prefix(EXCEPTIONS) {
+        let inner = INNER
+            .iter()
+            .filter_map(|inner| inner.strip_prefix(EXCEPTIONS));
+        let near = inner.min_by_key(|inner| strsim::osa_distance(field, inner));
+        let near = near.filter(|inner| strsim::osa_distance(field, inner) <= 2);
+        let near = near.or_else(|| detect::nearest_field(field));
+        return near.map(|name| format!("{EXCEPTIONS}{name}"));
+    }
     let known = || {
         let keys = KEYS.iter().map(|key| key.path);
         keys.chain(sections()).chain(INNER.iter().copied())
@@ -130,6 +154,7 @@ pub fn nearest(path: &str) -> Option<&'static str> {
     };
     find(&|candidate| near(path, candidate))
         .or_else(|| find(&|candidate| near(leaf, last(candidate))))
+        .map(str::to_owned)
 }
 
 fn last(path: &str) -> &str {
@@ -196,7 +221,7 @@ mod tests {
             ("services.jav", "services.java"),
             ("limits.exited_grace", "limits.exited_grace_seconds"),
         ] {
-            assert_eq!(nearest(unknown), Some(meant), "{unknown}");
+            assert_eq!(nearest(unknown).as_deref(), Some(meant), "{unknown}");
         }
         assert_eq!(nearest("zzz"), None);
         assert_eq!(nearest(""), None);

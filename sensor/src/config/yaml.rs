@@ -53,7 +53,7 @@ fn refusal(error: &yaml_serde::Error, problem: Option<Problem>, file: &Path) -> 
     let place = Place::File(file.into(), line);
     match problem {
         Some(Problem::Unknown(key)) => {
-            let near = nearest(&key).map(Into::into);
+            let near = nearest(&key);
             ConfigError::Unknown { place, key, near }
         }
         Some(Problem::Duplicate(key)) => ConfigError::Duplicate { place, key },
@@ -382,7 +382,7 @@ impl<'de> Visitor<'de> for Row<'_, '_> {
     }
 }
 
-/// A text or a list of texts.
+/// A text, a list of texts, `true` or `false`.
 struct Cell;
 
 impl<'de> DeserializeSeed<'de> for Cell {
@@ -397,7 +397,11 @@ impl<'de> Visitor<'de> for Cell {
     type Value = Raw;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("text or a list of texts")
+        f.write_str("text, a list of texts, true or false")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Raw, E> {
+        Ok(Raw::Flag(value))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Raw, E> {

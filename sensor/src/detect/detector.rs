@@ -14,6 +14,7 @@ use super::{
     memory::Memory,
     rule::Rule,
     ruleset::{RuleSet, Stage},
+    tuning::{Exception, Tuning},
     view::{Evidence, Users, View},
 };
 use crate::{
@@ -74,15 +75,39 @@ pub struct Match {
     pub incomplete: Vec<&'static str>,
 }
 
+/// A rule that matched and does not alert, by an exception.
+#[derive(Clone, Debug)]
+pub struct Excepted {
+    /// The rule.
+    pub rule: Arc<Rule>,
+    /// What it matched.
+    pub subject: Arc<Subject>,
+    /// What excuses it.
+    pub exception: Arc<Exception>,
+}
+
 /// Outcome of one evaluation.
 #[derive(Clone, Debug, Default)]
 pub struct Verdicts {
     /// Rules that matched, most severe first; those of older subjects that had to make
     /// room come before.
     pub matches: Vec<Match>,
+    /// Rules that matched and were excused.
+    pub excepted: Vec<Excepted>,
     /// Facts wanted.
     pub requests: Vec<Request>,
 }
+
+impl Verdicts {
+    fn add(&mut self, other: Self) {
+        self.matches.extend(other.matches);
+        self.excepted.extend(other.excepted);
+        self.requests.extend(other.requests);
+    }
+}
+
+/// A rule that matches, and the fields that made it.
+type Found = (Arc<Rule>, Vec<(String, String)>);
 
 struct Waiting {
     subject: Arc<Subject>,
@@ -102,6 +127,7 @@ impl Waiting {
 pub struct Detector {
     memory: Memory,
     rules: RuleSet,
+    tuning: Tuning,
     users: Users,
     shells: Vec<KnownShell>,
     waiting: VecDeque<Waiting>,
@@ -114,10 +140,23 @@ impl Detector {
         Self {
             memory: Memory::default(),
             rules,
+            tuning: Tuning::default(),
             users,
             shells: Vec::new(),
             waiting: VecDeque::new(),
         }
+    }
+
+    /// The same detector with exceptions.
+    #[must_use]
+    pub fn tuned(mut self, tuning: Tuning) -> Self {
+        self.tuning = tuning;
+        self
+    }
+
+    /// Exceptions that have ended by `now_ns`, each told once.
+    pub fn ended(&mut self, now_ns: u64) -> Vec<Arc<Exception>> {
+        self.tuning.ended(now_ns)
     }
 
     /// The rules in force.
@@ -161,33 +200,27 @@ impl Detector {
             found.extend(self.rules.matches(&view, Stage::Waiting));
             found.sort_by(|(a, _), (b, _)| a.rank().cmp(&b.rank()));
         }
+        let own = self.weigh(&view, &subject, found, &[]);
         if wanted {
             verdicts.requests.push(request(&subject));
             let waiting = Waiting {
-                subject: subject.clone(),
+                subject,
                 likeness,
                 evidence,
                 deadline_ns: now_ns.saturating_add(MAX_WAIT_NS),
             };
-            verdicts.matches = self.hold(waiting);
+            verdicts.add(self.hold(waiting));
         }
-        verdicts
-            .matches
-            .extend(found.into_iter().map(move |(rule, fields)| Match {
-                rule,
-                subject: subject.clone(),
-                fields,
-                incomplete: Vec::new(),
-            }));
+        verdicts.add(own);
         verdicts
     }
 
     /// Takes a fact; returns what matches now that it is known.
-    pub fn fact(&mut self, fact: Fact, _now_ns: u64) -> Vec<Match> {
+    pub fn fact(&mut self, fact: Fact, _now_ns: u64) -> Verdicts {
         match fact {
             Fact::Shells(shells) => {
                 self.shells = shells;
-                Vec::new()
+                Verdicts::default()
             }
             Fact::Hash {
                 process,
@@ -199,21 +232,50 @@ impl Detector {
                     .into_iter()
                     .partition(|waiting| waiting.wants(process, file));
                 self.waiting = rest;
-                answered
-                    .iter()
-                    .flat_map(|waiting| self.resolve(waiting, sha256))
-                    .collect()
+                let mut verdicts = Verdicts::default();
+                for waiting in answered {
+                    verdicts.add(self.resolve(waiting, sha256));
+                }
+                verdicts
             }
         }
     }
 
     /// Evaluates without their fact those that have waited long enough.
-    pub fn tick(&mut self, now_ns: u64) -> Vec<Match> {
-        let mut matches = Vec::new();
+    pub fn tick(&mut self, now_ns: u64) -> Verdicts {
+        let mut verdicts = Verdicts::default();
         while let Some(waiting) = self.waiting.pop_front_if(|w| w.deadline_ns <= now_ns) {
-            matches.extend(self.resolve(&waiting, None));
+            verdicts.add(self.resolve(waiting, None));
         }
-        matches
+        verdicts
+    }
+
+    /// Separates what alerts from what is excused.
+    fn weigh(
+        &self,
+        view: &View<'_>,
+        subject: &Arc<Subject>,
+        found: Vec<Found>,
+        incomplete: &[&'static str],
+    ) -> Verdicts {
+        let mut verdicts = Verdicts::default();
+        for (rule, fields) in found {
+            let subject = subject.clone();
+            match self.tuning.excepts(&rule, view) {
+                Some(exception) => verdicts.excepted.push(Excepted {
+                    rule,
+                    subject,
+                    exception: exception.clone(),
+                }),
+                None => verdicts.matches.push(Match {
+                    rule,
+                    subject,
+                    fields,
+                    incomplete: incomplete.to_vec(),
+                }),
+            }
+        }
+        verdicts
     }
 
     /// `None` while nothing is known of the installed shells, or outside services.
@@ -239,19 +301,19 @@ impl Detector {
         }
     }
 
-    fn hold(&mut self, waiting: Waiting) -> Vec<Match> {
-        let mut matches = Vec::new();
+    fn hold(&mut self, waiting: Waiting) -> Verdicts {
+        let mut verdicts = Verdicts::default();
         if self.waiting.len() >= MAX_WAITING
             && let Some(oldest) = self.waiting.pop_front()
         {
-            matches = self.resolve(&oldest, None);
+            verdicts = self.resolve(oldest, None);
         }
         self.waiting.push_back(waiting);
-        matches
+        verdicts
     }
 
     /// Evaluates the waiting rules with a hash, or without one for good.
-    fn resolve(&self, waiting: &Waiting, sha256: Option<[u8; 32]>) -> Vec<Match> {
+    fn resolve(&self, waiting: Waiting, sha256: Option<[u8; 32]>) -> Verdicts {
         let shell = match (waiting.likeness, sha256) {
             (Some(Likeness::Size), Some(hash)) => {
                 Some(self.shells.iter().any(|shell| shell.sha256 == hash))
@@ -267,21 +329,8 @@ impl Detector {
         };
         let view = View::new(&waiting.subject, &self.users, evidence);
         let found = self.rules.matches(&view, Stage::Waiting);
-        let incomplete = if sha256.is_none() {
-            vec!["hash"]
-        } else {
-            Vec::new()
-        };
-        let as_match = |(rule, fields)| {
-            let (subject, incomplete) = (waiting.subject.clone(), incomplete.clone());
-            Match {
-                rule,
-                subject,
-                fields,
-                incomplete,
-            }
-        };
-        found.into_iter().map(as_match).collect()
+        let incomplete: &[_] = if sha256.is_none() { &["hash"] } else { &[] };
+        self.weigh(&view, &waiting.subject, found, incomplete)
     }
 }
 

@@ -220,14 +220,12 @@ impl Example {
                 .or(self.file.same_file.as_ref());
             let sha256 =
                 path.map_or(Ok([0xff; 32]), |path| known(path).map(|shell| shell.sha256))?;
-            matches.extend(detector.fact(
-                Fact::Hash {
-                    process,
-                    file,
-                    sha256: Some(sha256),
-                },
-                0,
-            ));
+            let fact = Fact::Hash {
+                process,
+                file,
+                sha256: Some(sha256),
+            };
+            matches.extend(detector.fact(fact, 0).matches);
         }
         Ok(matches)
     }

@@ -19,6 +19,7 @@ use super::{
     check,
     rule::Rule,
     source::{self, Problem, Source},
+    tuning::Adjustment,
     view::View,
 };
 use crate::lineage::Role;
@@ -205,7 +206,9 @@ pub(super) enum Stage {
 
 /// The rules in force.
 pub struct RuleSet {
-    rules: Vec<Arc<Rule>>,
+    /// As the engines number them; `None` when switched off.
+    rules: Vec<Option<Arc<Rule>>>,
+    listed: Vec<Arc<Rule>>,
     engines: HashMap<(Stream, Option<Role>), Engines>,
     skipped: Vec<Skipped>,
     unserved: Vec<Problem>,
@@ -248,13 +251,13 @@ impl RuleSet {
         let engines = keys.map(|key| (key, engines(&gathered.candidates, key)));
         let unserved = gathered.candidates.iter().flat_map(check::unserved);
         let unserved = unserved.collect();
+        let engines = engines.collect();
+        let rules = gathered.candidates.into_iter();
+        let rules: Vec<_> = rules.map(|c| Arc::new(c.rule)).collect();
         Self {
-            engines: engines.collect(),
-            rules: gathered
-                .candidates
-                .into_iter()
-                .map(|c| Arc::new(c.rule))
-                .collect(),
+            engines,
+            listed: rules.clone(),
+            rules: rules.into_iter().map(Some).collect(),
             skipped: gathered.skipped,
             unserved,
             hash: String::new(),
@@ -267,10 +270,51 @@ impl RuleSet {
         &self.hash
     }
 
-    /// Every rule, most severe first, then by name.
+    /// The same rules with some switched off and some at another level. What names no
+    /// rule changes nothing: see [`RuleSet::unknown`].
+    #[must_use]
+    pub fn adjusted(mut self, adjustments: &[Adjustment]) -> Self {
+        for adjustment in adjustments {
+            let named = |rule: &&mut Option<Arc<Rule>>| {
+                rule.as_ref()
+                    .is_some_and(|rule| rule.name == adjustment.rule)
+            };
+            let Some(slot) = self.rules.iter_mut().find(named) else {
+                continue;
+            };
+            if let (Some(rule), Some(level)) = (slot.as_mut(), adjustment.level) {
+                Arc::make_mut(rule).level = level;
+            }
+            if !adjustment.enabled {
+                *slot = None;
+            }
+        }
+        self.listed = self.rules.iter().flatten().cloned().collect();
+        self.listed.sort_by(|a, b| a.rank().cmp(&b.rank()));
+        self
+    }
+
+    /// The name most like `name` when there is no rule of that name; empty when none is
+    /// like it.
+    #[must_use]
+    pub fn unknown(&self, name: &str) -> Option<&str> {
+        let names = || self.listed.iter().map(|rule| rule.name.as_str());
+        if names().any(|known| known == name) {
+            return None;
+        }
+        let scored =
+            names().map(|known| (strsim::normalized_damerau_levenshtein(name, known), known));
+        let best = scored.max_by(|a, b| a.0.total_cmp(&b.0));
+        Some(
+            best.filter(|(score, _)| *score >= 0.5)
+                .map_or("", |(_, known)| known),
+        )
+    }
+
+    /// Every rule in force, most severe first, then by name.
     #[must_use]
     pub fn list(&self) -> &[Arc<Rule>] {
-        &self.rules
+        &self.listed
     }
 
     /// Valid rules that are not for this sensor.
@@ -325,20 +369,23 @@ impl RuleSet {
             found.push((index, engines.fields(index, &result)));
         }
         found.sort_unstable();
-        let known = |(index, fields)| Some((self.rules.get::<usize>(index)?.clone(), fields));
-        found.into_iter().filter_map(known).collect()
+        let known = |(index, fields)| Some((self.rules.get::<usize>(index)?.clone()?, fields));
+        let mut found: Vec<(Arc<Rule>, Fields)> = found.into_iter().filter_map(known).collect();
+        // Stable, and done already where no level was changed.
+        found.sort_by(|(a, _), (b, _)| a.rank().cmp(&b.rank()));
+        found
     }
 }
 
 impl fmt::Display for RuleSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for rule in &self.rules {
+        for rule in &self.listed {
             writeln!(f, "{rule}")?;
         }
         write!(
             f,
             "{}, {} skipped",
-            check::count(self.rules.len(), "rule"),
+            check::count(self.listed.len(), "rule"),
             self.skipped.len()
         )
     }
@@ -347,7 +394,7 @@ impl fmt::Display for RuleSet {
 impl fmt::Debug for RuleSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RuleSet")
-            .field("rules", &self.rules)
+            .field("rules", &self.listed)
             .finish_non_exhaustive()
     }
 }

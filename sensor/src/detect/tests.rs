@@ -44,7 +44,7 @@ fn rules(detections: &[&str]) -> RuleSet {
     RuleSet::build(gathered)
 }
 
-fn subject(example: &str) -> Subject {
+pub(super) fn subject(example: &str) -> Subject {
     yaml_serde::from_str::<Example>(example)
         .unwrap()
         .subject()

@@ -1,0 +1,159 @@
+//! What the configuration makes of the rules: some off, some at another level, and
+//! exceptions that somebody owns and that end.
+//!
+//! An exception says exactly what it excuses. Its values are compared whole; `*` stands
+//! for the characters of one word of a path or number and never for a blank, a newline
+//! or anything a shell acts on, so that `report *` does not excuse `report x; curl ...`.
+
+mod pattern;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use jiff::{civil::Date, tz::TimeZone};
+use rsigma_eval::{Event as _, EventValue};
+use serde::{Serialize, Serializer};
+
+pub use self::pattern::Pattern;
+use super::{
+    field::{self, Kind},
+    rule::{Level, Rule},
+    view::View,
+};
+
+/// A rule that is switched off or has another level.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Adjustment {
+    /// Name of the rule.
+    pub rule: String,
+    /// Whether it is evaluated.
+    pub enabled: bool,
+    /// Its level, when it is not to be the rule's own.
+    #[serde(serialize_with = "word")]
+    pub level: Option<Level>,
+}
+
+fn word<S: Serializer>(level: &Option<Level>, serializer: S) -> Result<S::Ok, S::Error> {
+    level.map(|level| level.as_str()).serialize(serializer)
+}
+
+/// What a rule shall not alert on, for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Exception {
+    /// Name of the rule.
+    pub rule: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// Why it is there.
+    pub reason: String,
+    /// The day from whose beginning, in UTC, it no longer holds.
+    pub expires: Date,
+    /// Fields and what each must be; all of them must hold.
+    pub fields: Vec<(String, Pattern)>,
+}
+
+impl Exception {
+    /// When it ends: `CLOCK_REALTIME`, ns.
+    fn end_ns(&self) -> i128 {
+        let midnight = self.expires.to_zoned(TimeZone::UTC);
+        midnight.map_or(i128::MIN, |time| time.timestamp().as_nanosecond())
+    }
+
+    fn holds(&self, view: &View<'_>) -> bool {
+        let holds = |(name, pattern): &(String, Pattern)| {
+            // A cut command line may end in anything.
+            let cut = name == "CommandLine" && view.program().args.truncated;
+            !cut && value(view, name, pattern)
+        };
+        !self.fields.is_empty() && self.fields.iter().all(holds)
+    }
+}
+
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            rule,
+            owner,
+            reason,
+            expires,
+            ..
+        } = self;
+        write!(
+            f,
+            "exception of {owner} for {rule} until {expires} ({reason})"
+        )
+    }
+}
+
+/// Compares one field. Of a list one member is enough; of a text that is offered in
+/// several forms (see [`super::view`]) all must fit.
+fn value(view: &View<'_>, name: &str, pattern: &Pattern) -> bool {
+    let list = field::find(name).is_some_and(|field| field.kind == Kind::List);
+    match view.get_field(name) {
+        Some(EventValue::Array(members)) if list => members.iter().any(|it| one(it, pattern)),
+        Some(EventValue::Array(forms)) => forms.iter().all(|it| one(it, pattern)),
+        Some(value) => one(&value, pattern),
+        None => false,
+    }
+}
+
+fn one(value: &EventValue<'_>, pattern: &Pattern) -> bool {
+    match value {
+        EventValue::Str(text) => pattern.matches(text),
+        EventValue::Int(number) => pattern.matches(&number.to_string()),
+        EventValue::Bool(flag) => pattern.matches(if *flag { "true" } else { "false" }),
+        _ => false,
+    }
+}
+
+/// The exceptions in force, by rule.
+#[derive(Debug, Default)]
+pub struct Tuning {
+    exceptions: HashMap<String, Vec<Arc<Exception>>>,
+    /// Those that have not been said to have ended, the next to end last.
+    running: Vec<(i128, Arc<Exception>)>,
+    /// `CLOCK_REALTIME` - `CLOCK_BOOTTIME`, ns.
+    offset_ns: i64,
+}
+
+impl Tuning {
+    /// Exceptions whose ends are told by event time plus `offset_ns`, the difference
+    /// between `CLOCK_REALTIME` and `CLOCK_BOOTTIME`.
+    #[must_use]
+    pub fn new(exceptions: &[Exception], offset_ns: i64) -> Self {
+        let mut tuning = Self {
+            offset_ns,
+            ..Self::default()
+        };
+        for exception in exceptions {
+            let exception = Arc::new(exception.clone());
+            let of_rule = tuning.exceptions.entry(exception.rule.clone()).or_default();
+            of_rule.push(Arc::clone(&exception));
+            tuning.running.push((exception.end_ns(), exception));
+        }
+        tuning.running.sort_by(|(a, _), (b, _)| b.cmp(a));
+        tuning
+    }
+
+    /// The exception that keeps `rule` from alerting on this act, if any does.
+    pub(super) fn excepts(&self, rule: &Rule, view: &View<'_>) -> Option<&Arc<Exception>> {
+        let now = self.realtime(view.subject.stamp.time_ns);
+        let mut of_rule = self.exceptions.get(&rule.name)?.iter();
+        of_rule.find(|exception| now < exception.end_ns() && exception.holds(view))
+    }
+
+    /// Exceptions that have ended by `now_ns`, each once.
+    pub(super) fn ended(&mut self, now_ns: u64) -> Vec<Arc<Exception>> {
+        let now = self.realtime(now_ns);
+        let mut ended = Vec::new();
+        while let Some((_, exception)) = self.running.pop_if(|(end, _)| *end <= now) {
+            ended.push(exception);
+        }
+        ended
+    }
+
+    fn realtime(&self, boottime_ns: u64) -> i128 {
+        i128::from(boottime_ns) + i128::from(self.offset_ns)
+    }
+}

@@ -4,7 +4,10 @@
 //! clap's own 2 is for nobody to remember.
 
 pub mod command;
+mod draft;
 mod help;
+pub mod rules;
+mod score;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -285,9 +288,40 @@ pub enum RulesCommand {
         #[arg(value_name = "DIR")]
         directory: Option<PathBuf>,
     },
+    /// Run the examples of every rule, measure its cost, and count its alerts in recordings
+    #[command(long_about = help::RULES_TEST_LONG, after_help = help::RULES_TEST)]
+    Test(RulesTestArgs),
     /// List the rules that `run` would load
     #[command(after_help = help::RULES_LIST)]
     List(RulesListArgs),
+    /// Draft a rule, or an exception, from an alert
+    #[command(long_about = help::RULES_NEW_LONG, after_help = help::RULES_NEW)]
+    New(RulesNewArgs),
+}
+
+/// Options of `rules test`.
+#[derive(Args, Debug)]
+pub struct RulesTestArgs {
+    /// Directory of Sigma rules (*.yml, *.yaml) [default: the built-in rules]
+    #[arg(value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// Count the alerts of each rule in this recording (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub recording: Vec<PathBuf>,
+    /// The same for a recording of ordinary life, in which an alert is a failure (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub benign: Vec<PathBuf>,
+}
+
+/// Options of `rules new`.
+#[derive(Args, Debug)]
+pub struct RulesNewArgs {
+    /// File with one alert as JSON; `-` is standard input
+    #[arg(long, value_name = "ALERT")]
+    pub from: PathBuf,
+    /// Draft an exception for the configuration instead of a rule
+    #[arg(long)]
+    pub exception: bool,
 }
 
 /// Options of `rules list`.

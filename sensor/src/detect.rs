@@ -28,6 +28,7 @@ mod source;
 mod table;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod tuning;
 mod view;
 
@@ -41,6 +42,7 @@ pub use self::{
     rule::{Level, Need, Rule},
     ruleset::{LoadError, RuleSet, Skipped},
     source::Problem,
+    trial::{Trial, Tried, trial},
     tuning::{Adjustment, Exception, Pattern, Tuning},
     view::Users,
 };

@@ -15,7 +15,7 @@ use std::{
 use super::serve;
 use crate::{
     alert::Alert,
-    cli::{ReplayArgs, Speed, command::effective_rules},
+    cli::{ReplayArgs, Speed, rules::effective_rules},
     config::{Config, ConfigError},
     detect::RuleSet,
     engine::{self, Engine, Input, Output},

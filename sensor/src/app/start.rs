@@ -6,7 +6,7 @@ use std::{path::PathBuf, sync::Arc};
 use tracing::warn;
 
 use crate::{
-    cli::{FileRung, RecordArgs, RunArgs, Rung as Wanted, command::effective_rules},
+    cli::{FileRung, RecordArgs, RunArgs, Rung as Wanted, rules::effective_rules},
     config::{Effective, KernelLog, Scope},
     detect::Fact,
     engine::{Input, Output},

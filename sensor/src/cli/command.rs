@@ -1,19 +1,15 @@
-//! The commands that answer and end: `config`, `rules`, `tree`, `doctor`.
+//! The commands that answer and end: `config`, `tree`, `doctor`; `rules` has its own file.
 //!
 //! Each returns what standard output shall say.
 
-use std::{fs, io::ErrorKind, path::Path};
+use serde_json::json;
 
-use serde_json::{Value, json};
-
-use super::{ConfigArgs, ConfigCommand, DoctorArgs, RulesCommand, TreeArgs};
+use super::{ConfigArgs, ConfigCommand, DoctorArgs, TreeArgs, rules::effective_rules};
 use crate::{
-    config::{DEFAULT_FILE, Effective},
+    config::DEFAULT_FILE,
     control::{self, render},
-    detect::{self, Rule, RuleSet},
     doctor,
     exit::{Exit, Failure},
-    printable::escape,
     probe::{KERNEL_BTF, Options},
     service,
 };
@@ -64,119 +60,7 @@ pub fn doctor_command(args: &DoctorArgs) -> Result<(String, Exit), Failure> {
     Ok((text, report.exit))
 }
 
-/// `rules check`, whose exit code tells whether anything is wrong, and `rules list`.
-///
-/// # Errors
-/// [`Exit::Usage`] when the configuration or a rule to be listed is refused, or the
-/// directory to be checked cannot be read.
-pub fn rules_command(command: &RulesCommand) -> Result<(String, Exit), Failure> {
-    match command {
-        RulesCommand::Check { directory } => {
-            let directory = directory.as_deref();
-            directory.map_or(Ok(()), readable)?;
-            let report = detect::check(directory);
-            let exit = if report.errors() > 0 {
-                Exit::Usage
-            } else {
-                Exit::Ok
-            };
-            Ok((escape_lines(&report.to_string()), exit))
-        }
-        RulesCommand::List(args) => {
-            let effective = args.effective()?;
-            let adjust = &effective.config.rules.adjust;
-            let rules = effective_rules(&effective)?.adjusted(adjust);
-            let listed: Vec<Value> = rules.list().iter().map(|rule| listed(rule)).collect();
-            let text = if args.json {
-                to_json(&listed)?
-            } else {
-                escape_lines(&rules.to_string())
-            };
-            Ok((text, Exit::Ok))
-        }
-    }
-}
-
-/// Refuses a directory of rules that cannot be read at all.
-fn readable(directory: &Path) -> Result<(), Failure> {
-    let Err(error) = fs::read_dir(directory) else {
-        return Ok(());
-    };
-    let remedy = match error.kind() {
-        ErrorKind::NotFound => "give a directory that exists, or none to check the built-in rules",
-        ErrorKind::NotADirectory => "give the directory that holds the file",
-        ErrorKind::PermissionDenied => "run as a user who may read it",
-        _ => "give another directory, or none to check the built-in rules",
-    };
-    let directory = directory.display();
-    Err(Failure::new(
-        Exit::Usage,
-        format_args!("read rules in {directory}: {error}; {remedy}"),
-    ))
-}
-
-/// A rule of `rules list --json`.
-fn listed(rule: &Rule) -> Value {
-    json!({
-        "id": rule.name,
-        "uuid": rule.id,
-        "title": rule.title,
-        "level": rule.level.as_str(),
-        "techniques": rule.techniques,
-        "catalogue": rule.catalogue,
-        "category": rule.category.name(),
-        "hooks": rule.hooks.events,
-        "remembers": rule.hooks.memory,
-        "description": rule.description,
-        "triage": rule.triage,
-        "falsepositives": rule.falsepositives,
-        "file": rule.file,
-    })
-}
-
-/// The rules that `run` loads with this configuration, not adjusted by it yet.
-///
-/// # Errors
-/// [`Exit::Usage`], naming every rule that cannot be used, or that the configuration
-/// names and that does not exist.
-pub fn effective_rules(effective: &Effective) -> Result<RuleSet, Failure> {
-    let directories: Vec<_> = effective
-        .rule_directories()
-        .into_iter()
-        .filter(|directory| directory.required || directory.path.exists())
-        .map(|directory| directory.path)
-        .collect();
-    let rules = RuleSet::load(&directories).map_err(|error| Failure::new(Exit::Usage, error))?;
-    let tuned = &effective.config.rules;
-    let adjusted = tuned.adjust.iter().map(|it| ("rules.adjust", &it.rule));
-    let excepted = tuned
-        .exceptions
-        .iter()
-        .map(|it| ("rules.exceptions", &it.rule));
-    for (key, name) in adjusted.chain(excepted) {
-        let Some(near) = rules.unknown(name) else {
-            continue;
-        };
-        let remedy = match near {
-            "" => "`lineage-sensor rules list` names them all".to_owned(),
-            near => format!("did you mean `{near}`?"),
-        };
-        return Err(Failure::new(
-            Exit::Usage,
-            format_args!("{key}: no rule `{name}`; {remedy}"),
-        ));
-    }
-    Ok(rules)
-}
-
-/// Each line made safe for a terminal: rules are text from outside.
-fn escape_lines(text: &str) -> String {
-    text.lines()
-        .map(|line| escape(line).into_owned() + "\n")
-        .collect()
-}
-
-fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
+pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(value);
     text.map(|text| text + "\n")
         .map_err(|error| Failure::new(Exit::Internal, error))
@@ -194,68 +78,4 @@ pub fn tree_command(args: &TreeArgs) -> Result<String, Failure> {
         return Ok(render::tree(&reply));
     }
     to_json(&reply)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(directory: Option<&Path>) -> Result<(String, Exit), Failure> {
-        rules_command(&RulesCommand::Check {
-            directory: directory.map(Path::to_owned),
-        })
-    }
-
-    #[test]
-    fn without_a_directory_the_shipped_rules_are_checked() {
-        let (text, exit) = check(None).unwrap();
-        assert_eq!(exit, Exit::Ok);
-        assert!(text.ends_with(" 0 skipped, 0 errors\n"), "{text}");
-        assert!(!text.starts_with("0 rules"), "{text}");
-    }
-
-    #[test]
-    fn a_rule_that_the_configuration_misspells_is_refused_with_its_neighbour() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("config.yaml");
-        let check = |text: &str| {
-            fs::write(&file, text).unwrap();
-            config_command(&ConfigCommand::Check {
-                file: Some(file.clone()),
-            })
-        };
-        let none = "rules: {directories: [], adjust: [{rule: RULE, enabled: false}]}";
-        let rule = "shell_under_app_worker";
-        check(&none.replace("RULE", rule)).unwrap();
-        for (name, remedy) in [
-            (
-                "shell_under_app_wroker",
-                "did you mean `shell_under_app_worker`?",
-            ),
-            ("zzz", "`lineage-sensor rules list` names them all"),
-        ] {
-            let error = check(&none.replace("RULE", name)).unwrap_err();
-            let wanted = format!("rules.adjust: no rule `{name}`; {remedy}");
-            assert_eq!((error.code, error.message), (Exit::Usage, wanted));
-        }
-    }
-
-    #[test]
-    fn a_directory_that_cannot_be_read_has_a_remedy() {
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("rule.yml");
-        fs::write(&file, "").unwrap();
-        for (path, remedy) in [
-            (
-                &directory.path().join("absent"),
-                "or none to check the built-in rules",
-            ),
-            (&file, "give the directory that holds the file"),
-        ] {
-            let failure = check(Some(path)).unwrap_err();
-            assert_eq!(failure.code, Exit::Usage);
-            assert!(failure.message.contains(remedy), "{failure}");
-        }
-        assert_eq!(check(Some(directory.path())).unwrap().1, Exit::Usage);
-    }
 }

@@ -84,12 +84,35 @@ Examples:
 pub(super) const RULES: &str = "\
 Examples:
   lineage-sensor rules list
-  lineage-sensor rules check ./my-rules";
+  lineage-sensor rules check ./my-rules
+  lineage-sensor rules test ./my-rules --recording attack.rec
+  lineage-sensor rules new --from alert.json";
 
 pub(super) const RULES_CHECK: &str = "\
 Examples:
   lineage-sensor rules check
   lineage-sensor rules check /etc/lineage-sensor/rules.d";
+
+pub(super) const RULES_TEST_LONG: &str = "\
+Runs the examples of every rule and prints a table: those that fire and are silent as they \
+should, the time the rule alone takes for one act of its category on this machine (median, \
+ns), and its alerts in each recording. Exit code 64 when an example does not do what it says, \
+or when a rule of level medium or above alerts in a recording given with --benign.";
+
+pub(super) const RULES_TEST: &str = "\
+Examples:
+  lineage-sensor rules test
+  lineage-sensor rules test ./my-rules --recording attack.rec --benign monday.rec";
+
+pub(super) const RULES_NEW_LONG: &str = "\
+Writes a Sigma rule that matches what the alert shows and nothing else, with the act as its \
+example, to be widened and then proved by `rules check`. With --exception: an entry for \
+`rules.exceptions` of the configuration, to be completed by whoever answers for it.";
+
+pub(super) const RULES_NEW: &str = "\
+Examples:
+  head -1 alerts.jsonl | lineage-sensor rules new --from - > my-rules/new.yml
+  lineage-sensor rules new --from alert.json --exception";
 
 pub(super) const RULES_LIST: &str = "\
 Examples:

@@ -1,11 +1,14 @@
 //! What can be told of a rule without an event: the fields it reads, the selections
 //! its condition names in vain, the roles and acts it can never match.
 
+mod loose;
+
 use rsigma_parser::{
     ConditionExpr, Detection, DetectionItem, Detections, Modifier, Quantifier, SelectorPattern,
     SigmaRule, SigmaValue,
 };
 
+pub(super) use self::loose::loose_exceptions;
 use super::category::ACTION;
 
 /// Field that decides into which engine a rule goes, with [`ACTION`].

@@ -27,6 +27,8 @@ pub struct CheckReport {
     pub skipped: Vec<Skipped>,
     /// What is wrong, in order of file.
     pub problems: Vec<Problem>,
+    /// What is allowed and seldom meant.
+    pub notes: Vec<Problem>,
 }
 
 impl CheckReport {
@@ -41,6 +43,9 @@ impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for problem in &self.problems {
             writeln!(f, "error: {problem}")?;
+        }
+        for note in &self.notes {
+            writeln!(f, "note: {note}")?;
         }
         for Skipped { file, rule, reason } in &self.skipped {
             writeln!(f, "skipped: {file}: {rule}: {reason}")?;
@@ -92,6 +97,7 @@ pub fn check(directory: Option<&Path>) -> CheckReport {
     {
         report.rules += 1;
         report.problems.extend(unserved(candidate));
+        report.notes.extend(loopholes(candidate));
     }
     let rules = RuleSet::build(gathered);
     let checked: Vec<Arc<Rule>> = rules
@@ -103,12 +109,21 @@ pub fn check(directory: Option<&Path>) -> CheckReport {
     let mut detector = Detector::new(rules, Users::new());
     detector.fact(Fact::Shells(example::shells()), 0);
     for rule in checked {
-        let (run, problems) = examples(&rule, &mut detector);
-        report.examples += run;
-        report.problems.extend(problems);
+        let run = examples(&rule, &mut detector);
+        report.examples += run.firing.1 + run.silent.1;
+        report.problems.extend(run.problems);
     }
     report.problems.sort();
+    report.notes.sort();
     report
+}
+
+/// Exceptions of a rule that fit more than their author typed.
+fn loopholes(candidate: &Candidate) -> Vec<Problem> {
+    let Candidate { rule, sigma, .. } = candidate;
+    let loose = analysis::loose_exceptions(sigma).into_iter();
+    let note = loose.map(|loose| Problem::new(&rule.file, Some(&rule.name), loose.to_string()));
+    note.collect()
 }
 
 /// Fields of a rule that will never have a value.
@@ -146,29 +161,55 @@ pub(super) fn unserved(candidate: &Candidate) -> Vec<Problem> {
     problems
 }
 
-/// Runs a rule's examples: how many, and those that do not do what they say.
-fn examples(rule: &Rule, detector: &mut Detector) -> (usize, Vec<Problem>) {
+/// What became of a rule's examples.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    /// Those that fire and those that should.
+    pub(super) firing: (usize, usize),
+    /// Those that are silent and those that should be.
+    pub(super) silent: (usize, usize),
+    /// Those that do not do what they say.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// The examples of a rule; none when it has none.
+pub(super) fn read(rule: &Rule) -> Result<Examples, Problem> {
     let Some(value) = rule.examples.clone() else {
-        return (0, Vec::new());
+        return Ok(Examples::default());
     };
-    let problem = |reason: String| Problem::new(&rule.file, Some(&rule.name), reason);
-    let examples: Examples = match yaml_serde::from_value(value) {
+    yaml_serde::from_value(value)
+        .map_err(|error| Problem::new(&rule.file, Some(&rule.name), format!("examples: {error}")))
+}
+
+/// Runs a rule's examples.
+pub(super) fn examples(rule: &Rule, detector: &mut Detector) -> Run {
+    let mut run = Run::default();
+    let examples = match read(rule) {
         Ok(examples) => examples,
-        Err(error) => return (0, vec![problem(format!("examples: {error}"))]),
+        Err(problem) => {
+            run.problems.push(problem);
+            return run;
+        }
     };
-    let mut problems = Vec::new();
     let firing = examples.firing.iter().map(|example| (example, true));
     let silent = examples.silent.iter().map(|example| (example, false));
     for (index, (example, fires)) in firing.chain(silent).enumerate() {
-        if let Err(reason) = verify(rule, example, fires, detector) {
-            problems.push(problem(format!(
-                "example {} ({}): {reason}",
-                index + 1,
-                example.note
-            )));
+        let (good, all) = if fires {
+            &mut run.firing
+        } else {
+            &mut run.silent
+        };
+        *all += 1;
+        match verify(rule, example, fires, detector) {
+            Ok(()) => *good += 1,
+            Err(reason) => {
+                let reason = format!("example {} ({}): {reason}", index + 1, example.note);
+                let problem = Problem::new(&rule.file, Some(&rule.name), reason);
+                run.problems.push(problem);
+            }
         }
     }
-    (examples.firing.len() + examples.silent.len(), problems)
+    run
 }
 
 fn verify(

@@ -145,6 +145,13 @@ impl Gathered {
         self.problems.extend(problems);
     }
 
+    /// One rule of what was gathered.
+    pub(super) fn only(mut self, name: &str) -> Self {
+        self.candidates
+            .retain(|candidate| candidate.rule.name == name);
+        self
+    }
+
     fn problem(&mut self, file: &str, rule: Option<&str>, reason: impl Into<String>) {
         self.problems.push(Problem::new(file, rule, reason));
     }

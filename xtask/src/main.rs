@@ -14,6 +14,7 @@ mod lint;
 mod probe;
 mod run;
 mod setup;
+mod sigma;
 mod suite;
 mod tally;
 mod test;

@@ -13,14 +13,14 @@ use crate::{
     artifact::{self, Artifact},
     bench, command,
     conformance::{self, HOST, Table},
-    setup,
+    setup, sigma,
     suite::{self, Outcome},
     tally::Tally,
     verifier, vm,
 };
 
 /// Real servers, a load generator, and the tools that check what deploy/ holds.
-const PACKAGES: [&str; 29] = [
+const PACKAGES: [&str; 30] = [
     "apache2",
     "cron",
     "curl",
@@ -40,6 +40,7 @@ const PACKAGES: [&str; 29] = [
     "postgresql",
     "puma",
     "python3",
+    "python3-venv",
     "redis-server",
     "rsync",
     "ruby",
@@ -101,6 +102,8 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     }
     if args.suite.is_none() {
         report.take_docs();
+        eprintln!("== catalogue in pySigma");
+        report.record("pySigma", sigma::suite());
         eprintln!("== instructions of the pipeline");
         report.record("instructions", bench::suite());
     }

@@ -50,7 +50,10 @@ pub enum Command {
     /// Tell whether the sensor can work on this machine, and what is degraded
     #[command(long_about = help::DOCTOR_LONG, after_help = help::DOCTOR)]
     Doctor(DoctorArgs),
-    /// Check and list detection rules
+    /// Prove the running sensor: harmless chains that must alert, rule by rule
+    #[command(long_about = help::SIMULATE_LONG, after_help = help::SIMULATE)]
+    Simulate(SimulateArgs),
+    /// Check, test, list and draft detection rules
     #[command(subcommand, after_help = help::RULES)]
     Rules(RulesCommand),
     /// Check and show the configuration
@@ -262,6 +265,20 @@ pub struct TreeArgs {
     /// Print the sensor's answer as JSON, complete
     #[arg(long)]
     pub json: bool,
+    /// Configuration file.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+/// Options of `simulate`.
+#[derive(Args, Debug)]
+pub struct SimulateArgs {
+    /// Directory in which the simulation makes, and removes, one of its own
+    #[arg(long, value_name = "DIR", default_value = "/tmp")]
+    pub directory: PathBuf,
+    /// Only this rule
+    #[arg(long, value_name = "NAME")]
+    pub rule: Option<String>,
     /// Configuration file.
     #[command(flatten)]
     pub config: ConfigArgs,

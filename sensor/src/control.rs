@@ -34,6 +34,8 @@ pub struct Query {
 pub enum QueryKind {
     /// The live process trees of the services.
     Tree,
+    /// The rules in force, and how often each has alerted.
+    Rules,
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@
 //! One task owns it. No lock, no clock, no file, no `/proc`: time arrives with the
 //! inputs, so that the same inputs give the same outputs, byte for byte.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -71,11 +74,22 @@ pub enum Output {
     Ended(Arc<Exception>),
 }
 
+/// What became of a rule.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+struct Count {
+    /// Alerts raised, below the threshold of sinks too.
+    alerts: u64,
+    /// Matches that an exception excused.
+    excepted: u64,
+}
+
 /// See the module.
 pub struct Engine {
     tree: Tree,
     detector: Detector,
     rules: HashMap<String, RuleInfo>,
+    /// Alerts and excused matches of each rule so far.
+    counts: BTreeMap<String, Count>,
     host: Host,
     degraded: Vec<String>,
     /// Alerts so far.
@@ -89,8 +103,10 @@ impl Engine {
     #[must_use]
     pub fn new(tree: Tree, detector: Detector, host: Host) -> Self {
         let rules = detector.rules().list().iter();
-        let rules = rules.map(|rule| (rule.name.clone(), info(rule))).collect();
+        let rules: HashMap<_, _> = rules.map(|rule| (rule.name.clone(), info(rule))).collect();
+        let counts = rules.keys().map(|name| (name.clone(), Count::default()));
         Self {
+            counts: counts.collect(),
             tree,
             detector,
             rules,
@@ -168,6 +184,11 @@ impl Engine {
 
     fn tell(&mut self, verdicts: Verdicts, out: &mut Vec<Output>) {
         self.alert(&verdicts.matches, out);
+        for excepted in &verdicts.excepted {
+            if let Some(count) = self.counts.get_mut(&excepted.rule.name) {
+                count.excepted += 1;
+            }
+        }
         let excepted = verdicts.excepted.into_iter().map(Box::new);
         out.extend(excepted.map(Output::Excepted));
         out.extend(verdicts.requests.into_iter().map(Output::Request));
@@ -186,6 +207,9 @@ impl Engine {
                 degraded: &self.degraded,
             };
             self.sequence += 1;
+            if let Some(count) = self.counts.get_mut(&found.rule.name) {
+                count.alerts += 1;
+            }
             let alert = Alert::new(&finding, &self.host, self.sequence);
             out.push(Output::Alert(Arc::new(alert)));
         }
@@ -194,6 +218,7 @@ impl Engine {
     fn answer(&self, query: Query) {
         let value = match query.kind {
             QueryKind::Tree => json!({ "services": self.tree.view() }),
+            QueryKind::Rules => json!({ "rules": self.counts }),
         };
         // The asker may have gone.
         drop::<Result<(), Value>>(query.reply.send(value));

@@ -8,7 +8,7 @@ use sensor::{
     app,
     cli::{self, Cli, Command, command, rules},
     exit::{self, Exit, Failure},
-    probe,
+    probe, simulate,
 };
 
 fn main() -> ExitCode {
@@ -18,6 +18,9 @@ fn main() -> ExitCode {
     {
         probe::helper();
         return Exit::Ok.into();
+    }
+    if let Some(done) = simulate::requested() {
+        return if done { Exit::Ok } else { Exit::Internal }.into();
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -37,6 +40,7 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Doctor(args) => command::doctor_command(args)?,
         Command::Config(args) => (command::config_command(args)?, Exit::Ok),
         Command::Tree(args) => (command::tree_command(args)?, Exit::Ok),
+        Command::Simulate(args) => command::simulate_command(args)?,
         Command::Rules(args) => rules::rules_command(args)?,
     };
     exit::print(&text)?;

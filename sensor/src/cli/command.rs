@@ -4,14 +4,16 @@
 
 use serde_json::json;
 
-use super::{ConfigArgs, ConfigCommand, DoctorArgs, TreeArgs, rules::effective_rules};
+use super::{
+    ConfigArgs, ConfigCommand, DoctorArgs, SimulateArgs, TreeArgs, rules::effective_rules,
+};
 use crate::{
     config::DEFAULT_FILE,
     control::{self, render},
     doctor,
     exit::{Exit, Failure},
     probe::{KERNEL_BTF, Options},
-    service,
+    service, simulate,
 };
 
 /// `config check` and `config show`.
@@ -78,4 +80,14 @@ pub fn tree_command(args: &TreeArgs) -> Result<String, Failure> {
         return Ok(render::tree(&reply));
     }
     to_json(&reply)
+}
+
+/// `simulate`: asks the running sensor what it has seen.
+///
+/// # Errors
+/// [`Exit::Usage`] when the configuration is refused or there is no such rule or
+/// directory, [`Exit::Unavailable`] when no sensor answers.
+pub fn simulate_command(args: &SimulateArgs) -> Result<(String, Exit), Failure> {
+    let socket = args.config.load()?.config.control.socket;
+    simulate::simulate(&socket, &args.directory, args.rule.as_deref())
 }

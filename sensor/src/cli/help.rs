@@ -13,6 +13,7 @@ Examples:
   sudo lineage-sensor run | jq .message      in a pipe alerts are JSON lines
   sudo lineage-sensor tree                   what the servers are running now
   sudo lineage-sensor doctor                 can it work here, and how well
+  sudo lineage-sensor simulate               harmless chains that must alert
   sudo lineage-sensor record FILE            watch, and keep what is seen for `replay`
 
 Exit codes:
@@ -71,6 +72,21 @@ pub(super) const TREE: &str = "\
 Examples:
   sudo lineage-sensor tree
   sudo lineage-sensor tree --json | jq '.services[].kind'";
+
+pub(super) const SIMULATE_LONG: &str = "\
+Makes the running sensor alert: for each built-in rule a simulated server, a copy of this program \
+under a server's name in a temporary directory, does what the rule looks for. Its shells and tools \
+are copies that do nothing, connects are UDP and send no packet, and the directory is removed. \
+Prints which rules fired; exit code 69 when one did not.
+
+The alerts go where alerts go: tell whoever receives them. Each names the temporary directory, \
+lineage-sensor-simulate.*, in its lineage.";
+
+pub(super) const SIMULATE: &str = "\
+Examples:
+  sudo lineage-sensor simulate
+  sudo lineage-sensor simulate --rule shell_under_app_worker
+  sudo lineage-sensor simulate --directory /var/tmp        where /tmp is mounted noexec";
 
 pub(super) const DOCTOR_LONG: &str = "\
 Examines kernel, BTF, hooks and capabilities, and says for each hook how it would attach \

@@ -11,6 +11,20 @@ use super::{
     key::{Key, PREFIX, nearest},
 };
 
+/// Carries the deeds of a simulated process, as JSON; see `simulate`. Only copies of the
+/// sensor that a simulation made obey it.
+pub const SIMULATED: &str = "LINEAGE_SENSOR_SIMULATED";
+
+/// The value of [`SIMULATED`].
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+pub fn simulated() -> Option<OsString> {
+    std::env::var_os(SIMULATED)
+}
+
 /// Variables of a process, as `std::env::vars_os` gives them.
 pub type Variables = Vec<(OsString, OsString)>;
 

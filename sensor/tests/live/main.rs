@@ -40,4 +40,5 @@ mod lifecycle;
 mod loss;
 mod record;
 mod server;
+mod simulate;
 mod startup;

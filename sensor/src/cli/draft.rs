@@ -219,18 +219,14 @@ impl<'a> Shown<'a> {
     fn uuid(&self) -> String {
         let digest = Sha256::digest(self.say("/event/id"));
         let mut id = [0; 16];
-        id.copy_from_slice(&digest[..16]);
+        id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
         id[6] = id[6] & 0x0f | 0x80;
         id[8] = id[8] & 0x3f | 0x80;
-        let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-        let (a, b, c, d, e) = (
-            &hex[..8],
-            &hex[8..12],
-            &hex[12..16],
-            &hex[16..20],
-            &hex[20..],
-        );
-        format!("{a}-{b}-{c}-{d}-{e}")
+        let number = u128::from_be_bytes(id);
+        let hex = format!("{number:032x}");
+        let groups = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)];
+        let groups = groups.map(|(from, to)| hex.get(from..to).unwrap_or_default());
+        groups.join("-")
     }
 
     fn say(&self, place: &str) -> String {

@@ -234,7 +234,7 @@ impl Detector {
                 self.waiting = rest;
                 let mut verdicts = Verdicts::default();
                 for waiting in answered {
-                    verdicts.add(self.resolve(waiting, sha256));
+                    verdicts.add(self.resolve(&waiting, sha256));
                 }
                 verdicts
             }
@@ -245,7 +245,7 @@ impl Detector {
     pub fn tick(&mut self, now_ns: u64) -> Verdicts {
         let mut verdicts = Verdicts::default();
         while let Some(waiting) = self.waiting.pop_front_if(|w| w.deadline_ns <= now_ns) {
-            verdicts.add(self.resolve(waiting, None));
+            verdicts.add(self.resolve(&waiting, None));
         }
         verdicts
     }
@@ -306,14 +306,14 @@ impl Detector {
         if self.waiting.len() >= MAX_WAITING
             && let Some(oldest) = self.waiting.pop_front()
         {
-            verdicts = self.resolve(oldest, None);
+            verdicts = self.resolve(&oldest, None);
         }
         self.waiting.push_back(waiting);
         verdicts
     }
 
     /// Evaluates the waiting rules with a hash, or without one for good.
-    fn resolve(&self, waiting: Waiting, sha256: Option<[u8; 32]>) -> Verdicts {
+    fn resolve(&self, waiting: &Waiting, sha256: Option<[u8; 32]>) -> Verdicts {
         let shell = match (waiting.likeness, sha256) {
             (Some(Likeness::Size), Some(hash)) => {
                 Some(self.shells.iter().any(|shell| shell.sha256 == hash))

@@ -259,12 +259,12 @@ impl RuleSet {
         let unserved = gathered.candidates.iter().flat_map(check::unserved);
         let unserved = unserved.collect();
         let engines = engines.collect();
-        let rules = gathered.candidates.into_iter();
-        let rules: Vec<_> = rules.map(|c| Arc::new(c.rule)).collect();
+        let all = gathered.candidates.into_iter();
+        let all: Vec<_> = all.map(|c| Arc::new(c.rule)).collect();
         Self {
             engines,
-            listed: rules.clone(),
-            rules: rules.into_iter().map(Some).collect(),
+            listed: all.clone(),
+            rules: all.into_iter().map(Some).collect(),
             skipped: gathered.skipped,
             unserved,
             hash: String::new(),

@@ -13,7 +13,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use jiff::{civil::Date, tz::TimeZone};
 use rsigma_eval::{Event as _, EventValue};
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
 pub use self::pattern::Pattern;
 use super::{
@@ -23,19 +23,25 @@ use super::{
 };
 
 /// A rule that is switched off or has another level.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Adjustment {
     /// Name of the rule.
     pub rule: String,
     /// Whether it is evaluated.
     pub enabled: bool,
     /// Its level, when it is not to be the rule's own.
-    #[serde(serialize_with = "word")]
     pub level: Option<Level>,
 }
 
-fn word<S: Serializer>(level: &Option<Level>, serializer: S) -> Result<S::Ok, S::Error> {
-    level.map(|level| level.as_str()).serialize(serializer)
+/// Rows of a configuration, with words for what has no form of its own.
+impl Serialize for Adjustment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut row = serializer.serialize_struct("Adjustment", 3)?;
+        row.serialize_field("rule", &self.rule)?;
+        row.serialize_field("enabled", &self.enabled)?;
+        row.serialize_field("level", &self.level.map(|level| level.as_str()))?;
+        row.end()
+    }
 }
 
 /// What a rule shall not alert on, for a while.

@@ -38,8 +38,8 @@ pub(super) const NOT_SIMULATED: &[(&str, &str)] = &[
 impl Stage {
     /// The chain for a rule; `None` when there is none.
     pub(super) fn scenario(&self, rule: &str) -> Option<Scenario> {
-        let php = |deeds| self.worker("php-fpm", deeds);
-        let java = |deeds| self.single("java", &["org.apache.catalina.startup.Bootstrap"], deeds);
+        let php = |deeds| Self::worker("php-fpm", deeds);
+        let java = |deeds| Self::single("java", &["org.apache.catalina.startup.Bootstrap"], deeds);
         Some(match rule {
             "shell_under_app_worker" => php(vec![self.run("dash", &["sh", "-c", ":"])]),
             "hostile_shell_command" => php(vec![self.run(
@@ -84,7 +84,7 @@ impl Stage {
                 self.write("x.so", How::Create),
                 self.exec("tool", &["tool"], |exec| exec.env = self.preload()),
             ]),
-            "shellshock_environment" => self.worker(
+            "shellshock_environment" => Self::worker(
                 "apache2",
                 vec![self.exec("bash", &["bash", "-c", ":"], |exec| {
                     let value = "() { :;}; :".to_owned();
@@ -92,9 +92,9 @@ impl Stage {
                 })],
             ),
             "edge_server_executed_program" => {
-                self.worker("nginx", vec![self.run("tool", &["tool"])])
+                Self::worker("nginx", vec![self.run("tool", &["tool"])])
             }
-            "cgi_ran_unknown_script" => self.worker(
+            "cgi_ran_unknown_script" => Self::worker(
                 "fcgiwrap",
                 vec![
                     self.write("htdocs/x.pl", How::Create),
@@ -102,12 +102,12 @@ impl Stage {
                 ],
             ),
             "database_spawned_program" => {
-                self.worker("postgres", vec![self.run("dash", &["sh", "-c", ":"])])
+                Self::worker("postgres", vec![self.run("dash", &["sh", "-c", ":"])])
             }
             "database_wrote_script_or_library" => {
-                self.worker("postgres", vec![self.write("htdocs/x.php", How::Create)])
+                Self::worker("postgres", vec![self.write("htdocs/x.php", How::Create)])
             }
-            "database_loaded_library" => self.worker(
+            "database_loaded_library" => Self::worker(
                 "postgres",
                 vec![
                     self.write("x.so", How::Create),
@@ -128,7 +128,7 @@ impl Stage {
 
     /// Chains whose point is a file or a connect.
     fn of_files(&self, rule: &str) -> Option<Scenario> {
-        let php = |deeds| self.worker("php-fpm", deeds);
+        let php = |deeds| Self::worker("php-fpm", deeds);
         let connects = |program: &str, port| {
             self.exec(program, &[program], |exec| {
                 exec.deeds = vec![Deed::Connect(SocketAddr::from((NOBODY, port)))];
@@ -187,12 +187,12 @@ impl Stage {
     }
 
     /// A server whose worker does this.
-    fn worker(&self, name: &str, deeds: Vec<Deed>) -> Scenario {
-        self.single(name, &[], vec![Deed::Fork(deeds)])
+    fn worker(name: &str, deeds: Vec<Deed>) -> Scenario {
+        Self::single(name, &[], vec![Deed::Fork(deeds)])
     }
 
     /// A server of one process.
-    fn single(&self, name: &str, arguments: &[&str], deeds: Vec<Deed>) -> Scenario {
+    fn single(name: &str, arguments: &[&str], deeds: Vec<Deed>) -> Scenario {
         let server = std::iter::once(name).chain(arguments.iter().copied());
         Scenario {
             server: server.map(str::to_owned).collect(),

@@ -13,7 +13,7 @@ use std::{
     fmt::Write as _,
     fs,
     io::{self, Write as _},
-    os::unix::process::CommandExt as _,
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -204,6 +204,7 @@ impl Made {
         let below = fs::canonicalize(below)?;
         let directory = tempfile::Builder::new()
             .prefix(DIRECTORY)
+            .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(below)?;
         let root = directory.path().to_owned();
         let made = Self {
@@ -276,8 +277,6 @@ impl Made {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]

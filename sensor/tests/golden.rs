@@ -8,8 +8,9 @@
 use std::{
     collections::BTreeSet,
     fs::{self, File},
+    iter,
     path::{Path, PathBuf},
-    sync::LazyLock,
+    sync::{LazyLock, Mutex},
     thread,
 };
 
@@ -117,24 +118,23 @@ impl Golden {
 static GOLDEN: LazyLock<Vec<Golden>> = LazyLock::new(|| {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let entries = fs::read_dir(directory).expect("tests/golden is there");
-    let mut paths: Vec<PathBuf> = entries
+    let paths: Vec<PathBuf> = entries
         .map(|entry| entry.expect("list tests/golden").path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "rec"))
         .collect();
-    paths.sort();
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let share = paths.len().div_ceil(threads).max(1);
-    thread::scope(|scope| {
-        let shares: Vec<_> = paths
-            .chunks(share)
-            .map(|paths| scope.spawn(|| paths.iter().cloned().map(Golden::read).collect()))
+    let left = Mutex::new(paths.into_iter());
+    let next = || left.lock().expect("no reader panicked").next();
+    let mut read: Vec<Golden> = thread::scope(|scope| {
+        let readers: Vec<_> = (0..threads)
+            .map(|_| scope.spawn(|| iter::from_fn(next).map(Golden::read).collect::<Vec<_>>()))
             .collect();
-        let read = shares.into_iter().flat_map(|share| {
-            let read: Vec<Golden> = share.join().expect("each recording can be replayed");
-            read
-        });
-        read.collect()
-    })
+        let read = readers.into_iter().map(|reader| reader.join());
+        read.flat_map(|read| read.expect("each recording can be replayed"))
+            .collect()
+    });
+    read.sort_by(|a, b| a.path.cmp(&b.path));
+    read
 });
 
 #[expect(

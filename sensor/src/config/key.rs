@@ -3,9 +3,10 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use super::{
-    Bounded, Color, Config, Declared, Format, KernelLog, Level, LogFormat, LogLevel, Scope,
+    Bounded, Color, Config, Format, KernelLog, Level, LogFormat, LogLevel, Scope,
     form::{Form, Raw, Shape},
 };
+use crate::service::Declaration;
 
 /// Begins the name of every variable that sets a key.
 pub const PREFIX: &str = "LINEAGE_SENSOR__";
@@ -48,7 +49,7 @@ pub static KEYS: &[Key] = &[
     key!("http.enabled", bool, http.enabled),
     key!("http.listen", SocketAddr, http.listen),
     key!("control.socket", PathBuf, control.socket),
-    key!("services.declare", Vec<Declared>, services.declare),
+    key!("services.declare", Vec<Declaration>, services.declare),
     key!(
         "services.java.main_classes",
         Vec<String>,

@@ -7,11 +7,12 @@
 
 use std::{
     collections::BTreeSet,
+    fmt::Write as _,
     fs::{self, File},
     iter,
     path::{Path, PathBuf},
     sync::{LazyLock, Mutex},
-    thread,
+    thread::{self, ScopedJoinHandle},
 };
 
 use sensor::{
@@ -94,7 +95,7 @@ impl Golden {
             Input::Event(Event::Socket(_)) => self.acts.1 += 1,
             _ => {}
         }
-        self.text += &format!("{input:?}\n");
+        writeln!(self.text, "{input:?}").expect("a String takes everything");
     }
 
     fn take(&mut self, output: &Output) {
@@ -129,7 +130,7 @@ static GOLDEN: LazyLock<Vec<Golden>> = LazyLock::new(|| {
         let readers: Vec<_> = (0..threads)
             .map(|_| scope.spawn(|| iter::from_fn(next).map(Golden::read).collect::<Vec<_>>()))
             .collect();
-        let read = readers.into_iter().map(|reader| reader.join());
+        let read = readers.into_iter().map(ScopedJoinHandle::join);
         read.flat_map(|read| read.expect("each recording can be replayed"))
             .collect()
     });

@@ -23,9 +23,11 @@ use std::{
 use clap::ValueEnum;
 use serde::Serialize;
 
-use crate::detect::{Adjustment, Exception};
-
-pub use self::{declare::Declared, effective::Effective, error::ConfigError, form::Bounded};
+pub use self::{effective::Effective, error::ConfigError, form::Bounded};
+use crate::{
+    detect::{Adjustment, Exception},
+    service::Declaration,
+};
 
 /// Read when no `--config` is given; may be missing.
 pub const DEFAULT_FILE: &str = "/etc/lineage-sensor/config.yaml";
@@ -194,7 +196,7 @@ pub struct Services {
     /// Java virtual machines.
     pub java: Java,
     /// Services of which the sensor does not know.
-    pub declare: Vec<Declared>,
+    pub declare: Vec<Declaration>,
 }
 
 /// Which Java programs are servers.

@@ -5,6 +5,8 @@ mod kind;
 
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
+
 pub use self::kind::ServiceKind;
 use crate::event::{ExitStatus, File, ProcessId, Program, Socket, Stamp, Written};
 
@@ -128,6 +130,12 @@ impl Role {
             Self::Db => "db",
             Self::Ci => "ci",
         }
+    }
+}
+
+impl Serialize for Role {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

@@ -2,9 +2,15 @@
 //!
 //! Order: unit and property tests, integration tests, documentation tests, the budget of
 //! instructions, the live suites, then the kernels: conformance and verifier here and in
-//! emulation. A suite that fails does not stop the others.
+//! emulation. A suite that fails does not stop the others. The summary says what each
+//! took.
 
-use std::{ffi::OsString, io::Write as _, process::ExitCode, time::Instant};
+use std::{
+    ffi::OsString,
+    io::Write as _,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result};
 
@@ -78,11 +84,13 @@ pub(crate) struct Args {
 }
 
 /// All suites so far.
-#[derive(Default)]
 struct Report {
+    started: Instant,
     tally: Tally,
     /// `name: why` of each failed suite.
     failed: Vec<String>,
+    /// What each part took, in order.
+    took: Vec<(String, Duration)>,
 }
 
 pub(crate) fn task(args: &Args) -> Result<ExitCode> {
@@ -90,22 +98,19 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     if let Err(error) = apt::ensure(&PACKAGES, "the live tests") {
         eprintln!("test: {error:#}\ntest: going on; tests that need them will be skipped");
     }
-    let started = Instant::now();
-    let mut suites = build()?;
+    let mut report = Report::new();
+    let mut suites = report.timed("build of the tests", |_| build())?;
     if let Some(part) = &args.suite {
         suites.retain(|suite| suite.target.contains(part.as_str()));
     }
     let (live, others): (Vec<_>, Vec<_>) = suites.iter().partition(|suite| suite::is_live(suite));
-    let mut report = Report::default();
     for suite in others {
         report.take(suite, &args.libtest);
     }
     if args.suite.is_none() {
         report.take_docs();
-        eprintln!("== catalogue in pySigma");
-        report.record("pySigma", sigma::suite());
-        eprintln!("== instructions of the pipeline");
-        report.record("instructions", bench::suite());
+        report.suite("catalogue in pySigma", sigma::suite);
+        report.suite("instructions of the pipeline", bench::suite);
     }
     for suite in live {
         report.take(suite, &args.libtest);
@@ -117,7 +122,7 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     {
         report.take_kernels(args.full)?;
     }
-    report.finish(started)
+    report.finish()
 }
 
 fn build() -> Result<Vec<Artifact>> {
@@ -137,14 +142,34 @@ fn build() -> Result<Vec<Artifact>> {
 }
 
 impl Report {
+    fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            tally: Tally::default(),
+            failed: Vec::new(),
+            took: Vec::new(),
+        }
+    }
+
+    /// Notes how long a part takes.
+    fn timed<T>(&mut self, name: &str, part: impl FnOnce(&mut Self) -> T) -> T {
+        eprintln!("== {name}");
+        let began = Instant::now();
+        let result = part(self);
+        self.took.push((name.to_owned(), began.elapsed()));
+        result
+    }
+
+    fn suite(&mut self, name: &str, run: impl FnOnce() -> Result<Outcome>) {
+        self.timed(name, |report| report.record(name, run()));
+    }
+
     fn take(&mut self, suite: &Artifact, args: &[OsString]) {
         let name = format!("{} {}", suite.package, suite.target);
-        eprintln!("== {name}");
-        self.record(&name, suite::run(suite, args));
+        self.suite(&name, || suite::run(suite, args));
     }
 
     fn take_docs(&mut self) {
-        eprintln!("== documentation");
         let mut cargo = command::cargo();
         cargo.args([
             "test",
@@ -155,7 +180,7 @@ impl Report {
             "-p",
             "sensor",
         ]);
-        self.record("documentation", suite::follow(&mut cargo));
+        self.suite("documentation", || suite::follow(&mut cargo));
     }
 
     /// Conformance and verifier on this machine and in emulation, as one table.
@@ -165,15 +190,15 @@ impl Report {
             if !(full || kernel == HOST || kernel == QUICK) {
                 continue;
             }
-            eprintln!("== {KERNELS} {kernel}");
-            if let Err(why) = conformance::ready(kernel) {
-                self.tally
-                    .skipped
-                    .push(format!("{KERNELS} {kernel}: {why:#}"));
-            } else if let Err(why) = self.take_kernel(kernel, &mut table) {
-                self.tally.failed += 1;
-                self.failed.push(format!("{KERNELS} {kernel}: {why:#}"));
-            }
+            let name = format!("{KERNELS} {kernel}");
+            self.timed(&name, |report| {
+                if let Err(why) = conformance::ready(kernel) {
+                    report.tally.skipped.push(format!("{name}: {why:#}"));
+                } else if let Err(why) = report.take_kernel(kernel, &mut table) {
+                    report.tally.failed += 1;
+                    report.failed.push(format!("{name}: {why:#}"));
+                }
+            });
         }
         if !table.finish()? {
             self.failed.push("conformance: see the table".to_owned());
@@ -208,10 +233,14 @@ impl Report {
         }
     }
 
-    /// Lists what was skipped and what failed; the summary is the last line.
-    fn finish(self, started: Instant) -> Result<ExitCode> {
+    /// Lists what each part took, what was skipped and what failed; the summary is the
+    /// last line.
+    fn finish(self) -> Result<ExitCode> {
         let mut out = std::io::stdout().lock();
         let mut say = |line: String| writeln!(out, "{line}").context("write to standard output");
+        for (name, took) in &self.took {
+            say(format!("time: {:>5.0} s  {name}", took.as_secs_f64()))?;
+        }
         for skipped in &self.tally.skipped {
             say(format!("skipped: {skipped}"))?;
         }
@@ -227,7 +256,7 @@ impl Report {
             "test: {} passed, {} failed, {skips} skipped in {} s",
             self.tally.passed,
             self.tally.failed,
-            started.elapsed().as_secs()
+            self.started.elapsed().as_secs()
         ))?;
         Ok(if refused || !self.failed.is_empty() {
             ExitCode::FAILURE

@@ -7,7 +7,10 @@ mod guest;
 mod initramfs;
 mod kernel;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::PathBuf,
+    process::{Command, ExitCode},
+};
 
 use anyhow::{Context as _, Result};
 
@@ -75,13 +78,19 @@ pub(crate) fn run(kernel: &str, tasks: &[String]) -> Result<Vec<Answer>> {
     guest::run(&kernel, &program, tasks)
 }
 
-/// The static `conformance`.
-pub(crate) fn program() -> Result<PathBuf> {
+/// A cargo that builds static programs: `verb` with the packages.
+pub(crate) fn cargo(verb: &[&str]) -> Command {
     let mut cargo = command::cargo();
-    cargo.args(["build", "--locked", "-p", "conformance", "--profile", "vm"]);
+    cargo.args(verb).args(["--locked", "--profile", "vm"]);
     cargo.args(["--target", TARGET]);
     // The inner BPF build sets flags of its own.
     cargo.env("RUSTFLAGS", "-C target-feature=+crt-static");
+    cargo
+}
+
+/// The static `conformance`.
+pub(crate) fn program() -> Result<PathBuf> {
+    let mut cargo = cargo(&["build", "-p", "conformance"]);
     let built = artifact::build(&mut cargo)?;
     let program = built
         .into_iter()

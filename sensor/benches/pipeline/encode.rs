@@ -6,6 +6,8 @@ use bstr::{BString, ByteSlice as _};
 use sensor::event::{Event, Exec, Exit, ExitStatus, Fd, Fork, Membership, ProcessId, Stamp};
 use sensor_common::record::{self, FdRaw, RecordKind, flag};
 
+mod act;
+
 /// A record under construction.
 struct Record(Vec<u8>);
 
@@ -15,6 +17,8 @@ macro_rules! put {
         $record.put(offset_of!($type, $($member).+), &$value.to_ne_bytes())
     };
 }
+
+use put;
 
 impl Record {
     fn new(kind: RecordKind, size: usize) -> Self {
@@ -62,13 +66,15 @@ fn size(length: usize) -> u32 {
     u32::try_from(length).expect("a record is short")
 }
 
-/// The record of a lifecycle event; `None` for any other.
+/// The record of an event; `None` for a loss, which is none.
 pub(super) fn encode(event: &Event) -> Option<Vec<u8>> {
     match event {
         Event::Fork(fork) => Some(self::fork(fork)),
         Event::Exec(exec) => Some(self::exec(exec)),
         Event::Exit(exit) => Some(self::exit(exit)),
-        _ => None,
+        Event::File(file) => Some(act::file(file)),
+        Event::Socket(socket) => Some(act::socket(socket)),
+        Event::Lost(_) => None,
     }
 }
 

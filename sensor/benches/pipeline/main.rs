@@ -1,4 +1,4 @@
-//! Replays recordings through decode, tree, rules and alert on one core, and says what
+//! Replays recordings (processes, files, sockets) through decode, tree, rules and alert on one core, and says what
 //! each stage takes. Run by `cargo xtask bench`, which also says what is to be reached.
 //!
 //! A recording is turned back into the kernel's records and repeated, each time as
@@ -6,6 +6,7 @@
 //! records is not timed; what is timed is what the sensor does between ring and sink.
 //! `--once FILE` runs a fixed amount through [`measured`] for callgrind.
 
+mod chance;
 mod encode;
 mod stage;
 mod stream;
@@ -17,7 +18,7 @@ use std::{
 };
 
 use clap::Parser;
-use sensor::{app::Replay, decode::decode, detect::RuleSet, engine::Input};
+use sensor::{app::Replay, decode::decode, detect::RuleSet, engine::Input, event::Event};
 
 use self::{
     stage::{STAGES, Stages},
@@ -32,7 +33,7 @@ struct Args {
     /// Recordings [default: the golden ones]
     files: Vec<PathBuf>,
     /// Records to be replayed of each
-    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(long, default_value_t = 200_000)]
     records: usize,
     /// Run little and print nothing: for callgrind
     #[arg(long)]
@@ -53,10 +54,11 @@ fn main() {
         return once(&files);
     }
     say(&format!(
-        "{:<28} {:>9} {:>6} {:>6} {:>11}  {}",
+        "{:<34} {:>9} {:>6} {:>6} {:>6} {:>11}  {}",
         "recording",
         "records",
         "exec %",
+        "file %",
         "alerts",
         "records/s",
         STAGES.map(|name| format!("{name:>8}")).join(" ")
@@ -65,7 +67,7 @@ fn main() {
         let name = file.file_stem().unwrap_or_default().to_string_lossy();
         let stream = Stream::read(file);
         report(&name, &stream, args.records);
-        let bare = stream.without_execs();
+        let bare = stream.of_lifes();
         if bare.records() > 0 {
             report(&format!("{name}, fork+exit"), &bare, args.records);
         }
@@ -87,15 +89,17 @@ fn report(name: &str, stream: &Stream, records: usize) {
         stages.run(&items);
     }
     #[expect(clippy::cast_precision_loss, reason = "for people")]
-    let (count_f, share) = (
-        count as f64,
-        100.0 * stream.execs() as f64 / stream.records() as f64,
-    );
+    let (count_f, share) = (count as f64, |part| {
+        100.0 * part as f64 / stream.records() as f64
+    });
+    let execs = share(stream.count(|event| matches!(event, Event::Exec(_))));
+    let acts = |event: &Event| matches!(event, Event::File(_) | Event::Socket(_));
+    let acts = share(stream.count(acts));
     let per_stage = stages
         .seconds
         .map(|s| format!("{:>8.0}", s * 1e9 / count_f));
     say(&format!(
-        "{name:<28.28} {count:>9} {share:>6.0} {alerts:>6} {:>11.0}  {}",
+        "{name:<34.34} {count:>9} {execs:>6.0} {acts:>6.0} {alerts:>6} {:>11.0}  {}",
         count_f / seconds,
         per_stage.join(" ")
     ));

@@ -27,6 +27,8 @@ pub(super) struct Stages {
     detector: Detector,
     rules: HashMap<String, RuleInfo>,
     host: Host,
+    /// Time of the latest tick that the tree has seen, and that the rules have, ns.
+    tree_ns: u64,
     now_ns: u64,
     sequence: u64,
 }
@@ -34,8 +36,7 @@ pub(super) struct Stages {
 /// A decoded step.
 enum Step {
     Event(Event),
-    Tick(u64),
-    Fact(Fact),
+    Other(Other),
 }
 
 /// What the tree hands to the rules.
@@ -66,6 +67,7 @@ impl Stages {
             tree: Tree::new(Limits::default(), Scope::Services, Catalogue::new(&[])),
             detector: Detector::new(rules, header.host.users.clone()),
             host: header.host.clone(),
+            tree_ns: 0,
             now_ns: 0,
             sequence: 0,
         }
@@ -90,13 +92,25 @@ impl Stages {
         for step in steps {
             let effects = match step {
                 Step::Event(event) => self.tree.apply(&event),
-                Step::Tick(now_ns) => {
+                Step::Other(Other::Tick(now_ns)) => {
                     let effects = self.tree.expire(now_ns);
+                    self.tree_ns = now_ns;
                     out.push(Judge::Tick(now_ns));
                     effects
                 }
-                Step::Fact(fact) => {
+                Step::Other(Other::Fact(fact)) => {
                     out.push(Judge::Fact(fact));
+                    continue;
+                }
+                Step::Other(Other::Inspected(process, program, image)) => {
+                    self.tree.inspected(process, &program, image.as_deref())
+                }
+                Step::Other(Other::Gone(process)) => {
+                    self.tree.gone(process, self.tree_ns);
+                    continue;
+                }
+                Step::Other(Other::Listening(roots)) => {
+                    self.tree.listening(roots);
                     continue;
                 }
             };
@@ -148,7 +162,6 @@ impl Stages {
 fn decoded(item: &Item) -> Step {
     match item {
         Item::Record(bytes) => Step::Event(decode(bytes).expect("an encoded record")),
-        Item::Input(Other::Tick(now_ns)) => Step::Tick(*now_ns),
-        Item::Input(Other::Fact(fact)) => Step::Fact(fact.clone()),
+        Item::Input(other) => Step::Other(other.clone()),
     }
 }

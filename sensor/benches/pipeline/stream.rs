@@ -6,7 +6,7 @@ use sensor::{
     decode::decode,
     detect::Fact,
     engine::Input,
-    event::{Event, Membership, ProcessId, Stamp},
+    event::{Event, Membership, ProcessId, Program, Stamp, Written},
     record::{Header, Reader},
 };
 
@@ -28,13 +28,31 @@ pub(super) enum Item {
 pub(super) enum Other {
     Tick(u64),
     Fact(Fact),
+    Inspected(ProcessId, Arc<Program>, Option<String>),
+    Gone(ProcessId),
+    Listening(Vec<ProcessId>),
 }
 
 impl Other {
+    /// `None` for what comes from the ring, or once at the start.
+    fn of(input: Input) -> Option<Self> {
+        Some(match input {
+            Input::Tick(now_ns) => Self::Tick(now_ns),
+            Input::Fact(fact) => Self::Fact(fact),
+            Input::Inspected(process, program, image) => Self::Inspected(process, program, image),
+            Input::Gone(process) => Self::Gone(process),
+            Input::Listening(roots) => Self::Listening(roots),
+            _ => return None,
+        })
+    }
+
     pub(super) fn make(&self) -> Input {
-        match self {
-            Self::Tick(now_ns) => Input::Tick(*now_ns),
-            Self::Fact(fact) => Input::Fact(fact.clone()),
+        match self.clone() {
+            Self::Tick(now_ns) => Input::Tick(now_ns),
+            Self::Fact(fact) => Input::Fact(fact),
+            Self::Inspected(process, program, image) => Input::Inspected(process, program, image),
+            Self::Gone(process) => Input::Gone(process),
+            Self::Listening(roots) => Input::Listening(roots),
         }
     }
 }
@@ -55,7 +73,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// Reads a recording; what has no lifecycle record is left out.
+    /// Reads a recording; scans and losses are left out.
     pub(super) fn read(path: &Path) -> Self {
         let file = File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let reader = Reader::new(file).expect("a recording");
@@ -67,9 +85,7 @@ impl Stream {
                 assert_eq!(decode(&record).as_ref(), Ok(&event));
                 Some(Step::Event(event))
             }
-            Input::Tick(now_ns) => Some(Step::Other(Other::Tick(now_ns))),
-            Input::Fact(fact) => Some(Step::Other(Other::Fact(fact))),
-            _ => None,
+            other => Other::of(other).map(Step::Other),
         });
         let steps: Vec<Step> = steps.collect();
         Self::new(header, steps)
@@ -91,10 +107,11 @@ impl Stream {
         }
     }
 
-    /// The same without execs and what waits for them, but for those of the servers.
-    pub(super) fn without_execs(&self) -> Self {
+    /// The forks and exits alone, with the execs of the servers.
+    pub(super) fn of_lifes(&self) -> Self {
         let kept = self.steps.iter().filter_map(|step| match step {
             Step::Event(Event::Exec(exec)) if !exec.recognised => None,
+            Step::Event(Event::File(_) | Event::Socket(_)) => None,
             Step::Event(event) => Some(Step::Event(event.clone())),
             Step::Other(other) => Some(Step::Other(other.clone())),
         });
@@ -103,15 +120,14 @@ impl Stream {
 
     /// Records in one repetition.
     pub(super) fn records(&self) -> usize {
-        let events = self.steps.iter();
-        events.filter(|step| matches!(step, Step::Event(_))).count()
+        self.count(|_| true)
     }
 
-    /// Execs in one repetition.
-    pub(super) fn execs(&self) -> usize {
-        let events = self.steps.iter();
-        events
-            .filter(|step| matches!(step, Step::Event(Event::Exec(_))))
+    /// Such records in one repetition.
+    pub(super) fn count(&self, is_it: impl Fn(&Event) -> bool) -> usize {
+        let steps = self.steps.iter();
+        steps
+            .filter(|step| matches!(step, Step::Event(event) if is_it(event)))
             .count()
     }
 
@@ -134,7 +150,9 @@ fn stamp(event: &Event) -> Option<Stamp> {
         Event::Fork(fork) => Some(fork.stamp),
         Event::Exec(exec) => Some(exec.stamp),
         Event::Exit(exit) => Some(exit.stamp),
-        _ => None,
+        Event::File(file) => Some(file.stamp),
+        Event::Socket(socket) => Some(socket.stamp),
+        Event::Lost(_) => None,
     }
 }
 
@@ -160,14 +178,29 @@ impl Later {
                 self.process(&mut exec.process);
                 self.process(&mut exec.parent);
                 self.membership(&mut exec.membership);
-                Arc::make_mut(&mut exec.program).time_ns = exec.stamp.time_ns;
+                let program = Arc::make_mut(&mut exec.program);
+                program.time_ns = exec.stamp.time_ns;
+                self.written(&mut program.written);
             }
             Event::Exit(exit) => {
                 self.stamp(&mut exit.stamp);
                 self.process(&mut exit.process);
                 self.membership(&mut exit.membership);
             }
-            _ => {}
+            Event::File(file) => {
+                let file = Arc::make_mut(file);
+                self.stamp(&mut file.stamp);
+                self.process(&mut file.process);
+                self.membership(&mut file.membership);
+                self.written(&mut file.written);
+            }
+            Event::Socket(socket) => {
+                let socket = Arc::make_mut(socket);
+                self.stamp(&mut socket.stamp);
+                self.process(&mut socket.process);
+                self.membership(&mut socket.membership);
+            }
+            Event::Lost(_) => {}
         }
         event
     }
@@ -176,8 +209,13 @@ impl Later {
         let mut other = other.clone();
         match &mut other {
             Other::Tick(now_ns) => *now_ns += self.ns,
-            Other::Fact(Fact::Hash { process, .. }) => self.process(process),
-            Other::Fact(_) => {}
+            Other::Fact(Fact::Hash { process, .. }) | Other::Gone(process) => self.process(process),
+            Other::Inspected(process, program, _) => {
+                self.process(process);
+                Arc::make_mut(program).time_ns += self.ns;
+            }
+            Other::Listening(roots) => roots.iter_mut().for_each(|root| self.process(root)),
+            Other::Fact(Fact::Shells(_)) => {}
         }
         other
     }
@@ -189,6 +227,12 @@ impl Later {
 
     fn process(&self, process: &mut ProcessId) {
         process.start_ns += self.ns;
+    }
+
+    fn written(&self, written: &mut Option<Written>) {
+        if let Some(written) = written {
+            self.process(&mut written.root);
+        }
     }
 
     fn membership(&self, membership: &mut Option<Membership>) {

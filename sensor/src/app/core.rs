@@ -2,11 +2,10 @@
 
 use crate::{
     alert::Host,
-    config::{Config, Declared, Scope, declare},
+    config::{Config, Scope},
     detect::{Detector, RuleSet, Tuning},
     engine::Engine,
-    lineage::{Role, ServiceKind},
-    service::{Catalogue, Declaration},
+    service::Catalogue,
     tree::{self, Tree},
 };
 
@@ -35,27 +34,6 @@ pub fn engine(config: &Config, rules: RuleSet, host: Host) -> Engine {
 
 /// The list of servers, with those that the configuration adds.
 pub(super) fn catalogue(config: &Config) -> Catalogue {
-    let declared = config.services.declare.iter().map(declaration).collect();
+    let declared = config.services.declare.clone();
     Catalogue::new(&config.services.java.main_classes).declare(declared)
-}
-
-/// A declared service as the catalogue has it.
-fn declaration(declared: &Declared) -> Declaration {
-    let mut kinds = ServiceKind::ALL.iter().copied();
-    let kind = kinds.find(|kind| Some(kind.name()) == declared.kind.as_deref());
-    Declaration {
-        name: declared.name.clone(),
-        exe: declared.exe.clone(),
-        argv: declared.argv.clone(),
-        unit: declared.unit.clone(),
-        image: declared.image.clone(),
-        role: match declared.role {
-            declare::Role::Edge => Role::Edge,
-            declare::Role::App => Role::App,
-            declare::Role::Cgi => Role::Cgi,
-            declare::Role::Db => Role::Db,
-            declare::Role::Ci => Role::Ci,
-        },
-        kind: kind.unwrap_or(ServiceKind::Declared),
-    }
 }

@@ -1,93 +1,54 @@
 //! `services.declare`: a list of services, each with names of its own.
 
-use clap::ValueEnum;
-use serde::Serialize;
-
 use super::form::{Form, Raw, Shape, TEXT_MAX};
+use crate::{
+    lineage::{Role, ServiceKind},
+    service::Declaration,
+};
 
 /// Names a declared service may have.
 pub const FIELDS: &[&str] = &["name", "exe", "argv", "unit", "image", "role", "kind"];
 
-/// A service that is declared. Patterns may have `*`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Declared {
-    /// Its name in alerts.
-    pub name: String,
-    /// Path of the executable, or its file name.
-    pub exe: Option<String>,
-    /// Parts of arguments.
-    pub argv: Vec<String>,
-    /// systemd unit.
-    pub unit: Option<String>,
-    /// Image of the container.
-    pub image: Option<String>,
-    /// What it may do by its nature.
-    pub role: Role,
-    /// Kind of server, when it is one the sensor knows.
-    pub kind: Option<String>,
-}
-
-/// What a service may do by its nature.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Executes nothing but itself.
-    Edge,
-    /// Runs an application.
-    #[default]
-    App,
-    /// Executes its scripts.
-    Cgi,
-    /// Keeps data.
-    Db,
-    /// Builds and deploys.
-    Ci,
-}
-
-impl Declared {
-    fn read(fields: &[(String, Raw)]) -> Option<Self> {
-        let mut declared = Self::default();
-        for (name, raw) in fields {
-            match (name.as_str(), raw) {
-                ("argv", Raw::List(words)) => {
-                    declared.argv = words.iter().map(|word| text(word)).collect::<Option<_>>()?;
-                }
-                ("role", Raw::Text(word)) => {
-                    declared.role = <Role as ValueEnum>::from_str(word, false).ok()?;
-                }
-                ("name", Raw::Text(value)) => declared.name = text(value)?,
-                ("exe", Raw::Text(value)) => declared.exe = Some(text(value)?),
-                ("unit", Raw::Text(value)) => declared.unit = Some(text(value)?),
-                ("image", Raw::Text(value)) => declared.image = Some(text(value)?),
-                ("kind", Raw::Text(value)) => declared.kind = Some(kind(value)?),
-                _ => return None,
+/// What a section declares; `None` when a field is unknown or has no such value.
+fn declaration(fields: &[(String, Raw)]) -> Option<Declaration> {
+    let mut declared = Declaration::default();
+    for (name, raw) in fields {
+        match (name.as_str(), raw) {
+            ("argv", Raw::List(words)) => {
+                declared.argv = words.iter().map(|word| text(word)).collect::<Option<_>>()?;
             }
+            ("role", Raw::Text(word)) => declared.role = role(word)?,
+            ("name", Raw::Text(value)) => declared.name = text(value)?,
+            ("exe", Raw::Text(value)) => declared.exe = Some(text(value)?),
+            ("unit", Raw::Text(value)) => declared.unit = Some(text(value)?),
+            ("image", Raw::Text(value)) => declared.image = Some(text(value)?),
+            ("kind", Raw::Text(value)) => declared.kind = kind(value)?,
+            _ => return None,
         }
-        let named = declared.exe.is_some()
-            || !declared.argv.is_empty()
-            || declared.unit.is_some()
-            || declared.image.is_some();
-        (named && !declared.name.is_empty()).then_some(declared)
     }
+    let named = declared.exe.is_some()
+        || !declared.argv.is_empty()
+        || declared.unit.is_some()
+        || declared.image.is_some();
+    (named && !declared.name.is_empty()).then_some(declared)
+}
 
-    fn write(&self) -> Vec<(String, Raw)> {
-        let role = self.role.to_possible_value();
-        let role = role.map_or_else(String::new, |value| value.get_name().into());
-        let argv = (!self.argv.is_empty()).then(|| Raw::List(self.argv.clone()));
-        let text = |value: &Option<String>| value.clone().map(Raw::Text);
-        [
-            ("name", Some(Raw::Text(self.name.clone()))),
-            ("exe", text(&self.exe)),
-            ("argv", argv),
-            ("unit", text(&self.unit)),
-            ("image", text(&self.image)),
-            ("role", Some(Raw::Text(role))),
-            ("kind", text(&self.kind)),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .collect()
-    }
+fn fields(declared: &Declaration) -> Vec<(String, Raw)> {
+    let argv = (!declared.argv.is_empty()).then(|| Raw::List(declared.argv.clone()));
+    let kind = (declared.kind != ServiceKind::Declared).then(|| declared.kind.name().to_owned());
+    let text = |value: &Option<String>| value.clone().map(Raw::Text);
+    [
+        ("name", Some(Raw::Text(declared.name.clone()))),
+        ("exe", text(&declared.exe)),
+        ("argv", argv),
+        ("unit", text(&declared.unit)),
+        ("image", text(&declared.image)),
+        ("role", Some(Raw::Text(declared.role.name().to_owned()))),
+        ("kind", kind.map(Raw::Text)),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+    .collect()
 }
 
 /// Text that can stand in an alert.
@@ -97,14 +58,16 @@ fn text(value: &str) -> Option<String> {
 }
 
 /// A kind the sensor knows.
-fn kind(value: &str) -> Option<String> {
-    let mut kinds = crate::lineage::ServiceKind::ALL.iter();
-    kinds
-        .any(|kind| kind.name() == value)
-        .then(|| value.to_owned())
+fn kind(value: &str) -> Option<ServiceKind> {
+    let mut kinds = ServiceKind::ALL.iter().copied();
+    kinds.find(|kind| kind.name() == value)
 }
 
-impl Form for Vec<Declared> {
+fn role(value: &str) -> Option<Role> {
+    Role::ALL.into_iter().find(|role| role.name() == value)
+}
+
+impl Form for Vec<Declaration> {
     const SHAPE: Shape = Shape::Table;
 
     fn expected() -> String {
@@ -115,13 +78,13 @@ impl Form for Vec<Declared> {
 
     fn read(raw: &Raw) -> Option<Self> {
         match raw {
-            Raw::Table(rows) => rows.iter().map(|row| Declared::read(row)).collect(),
+            Raw::Table(rows) => rows.iter().map(|row| declaration(row)).collect(),
             Raw::List(items) if items.is_empty() => Some(Vec::new()),
             _ => None,
         }
     }
 
     fn write(&self) -> Raw {
-        Raw::Table(self.iter().map(Declared::write).collect())
+        Raw::Table(self.iter().map(fields).collect())
     }
 }

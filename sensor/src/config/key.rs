@@ -3,11 +3,11 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use super::{
-    Adjustment, Bounded, Color, Config, Declared, Exception, Format, KernelLog, Level, LogFormat,
-    LogLevel, Scope,
+    Adjustment, Bounded, Color, Config, Exception, Format, KernelLog, Level, LogFormat, LogLevel,
+    Scope,
     form::{Form, Raw, Shape},
 };
-use crate::detect;
+use crate::{detect, service::Declaration};
 
 /// Begins the name of every variable that sets a key.
 pub const PREFIX: &str = "LINEAGE_SENSOR__";
@@ -52,7 +52,7 @@ pub static KEYS: &[Key] = &[
     key!("http.enabled", bool, http.enabled),
     key!("http.listen", SocketAddr, http.listen),
     key!("control.socket", PathBuf, control.socket),
-    key!("services.declare", Vec<Declared>, services.declare),
+    key!("services.declare", Vec<Declaration>, services.declare),
     key!(
         "services.java.main_classes",
         Vec<String>,

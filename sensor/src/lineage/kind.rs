@@ -1,5 +1,7 @@
 //! The kinds of server programs: words for rules, metrics and alerts.
 
+use serde::{Serialize, Serializer};
+
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident = $name:literal),* $(,)?) => {
         /// Kind of server program.
@@ -14,6 +16,12 @@ macro_rules! kinds {
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name),* }
+            }
+        }
+
+        impl Serialize for ServiceKind {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.name())
             }
         }
     };

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use sensor_common::name::{NameKey, stem};
+use serde::Serialize;
 
 use super::{Identity, unit};
 use crate::event::Program;
 use crate::lineage::{Role, ServiceKind};
 
 /// A declared service. What is given must hold altogether; patterns may have `*`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Declaration {
     /// Its name in alerts.
     pub name: String,
@@ -21,10 +22,24 @@ pub struct Declaration {
     pub unit: Option<String>,
     /// Image of its container.
     pub image: Option<String>,
-    /// Role.
+    /// What it may do by its nature.
     pub role: Role,
-    /// Kind.
+    /// Kind of server; [`ServiceKind::Declared`] when it is none the sensor knows.
     pub kind: ServiceKind,
+}
+
+impl Default for Declaration {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            exe: None,
+            argv: Vec::new(),
+            unit: None,
+            image: None,
+            role: Role::App,
+            kind: ServiceKind::Declared,
+        }
+    }
 }
 
 impl Declaration {

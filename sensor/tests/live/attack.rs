@@ -377,29 +377,11 @@ fn curl() -> Result<PathBuf, String> {
 
 /// A back door in nginx itself: a foreign library makes a worker run a shell.
 fn an_edge_servers_worker_runs_a_program(case: Case) {
-    const ROGUE: &str = "
-#include <stdlib.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-int setuid(uid_t uid) {
-    int result = syscall(SYS_setuid, uid);
-    if (system(\": rogue\")) {}
-    return result;
-}
-";
     let Some(scene) = Scene::begin(case.name, &[nginx::program, scene::compiler]) else {
         return;
     };
-    let library = scene.library("rogue", ROGUE);
     let mut sensor = Sensor::start(case.rung);
-    let nginx = Nginx::start_with(
-        scene.path(),
-        scene.path(),
-        Path::new("none.sock"),
-        |command| {
-            command.env("LD_PRELOAD", &library);
-        },
-    );
+    let nginx = Nginx::start_with_back_door(&scene);
     let alert = sensor.alert("edge_server_executed_program", |alert| {
         alert.args() == ["sh", "-c", ": rogue"]
     });

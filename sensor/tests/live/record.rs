@@ -4,15 +4,17 @@
 //! `UPDATE_GOLDEN=1 cargo test -p sensor --test live record` (as root) keeps the
 //! recordings, cleaned, as golden files for `tests/golden.rs`.
 
-use std::{fs, path::Path, process::Output};
+use std::{fs, path::Path};
 
 use crate::fixture::{
     apache::{self, Apache},
     golden,
     java::{self, Shop},
+    nginx::{self, Nginx},
     php_fpm::{Pool, Start},
-    scene::{Case, Need, Scene, tool},
-    sensor::{self, Rung, Sensor},
+    recording::{self, replay},
+    scene::{self, Case, Need, Scene, tool},
+    sensor::{Rung, Sensor},
     site::{self, Site},
     wait,
 };
@@ -27,25 +29,10 @@ fn recorded(stack: &str, rung: Rung, needs: &[Need], act: impl FnOnce(&Scene, &m
     let mut sensor = Sensor::record(rung, &file);
     act(&scene, &mut sensor);
     let live = sensor.stop_and_read();
-    let replayed = replay(&file, &[]);
-    assert_eq!(replayed.status.code(), Some(0), "{replayed:?}");
-    let log = String::from_utf8_lossy(&replayed.stderr);
-    assert!(!log.contains("warning"), "{log}");
-    if live != replayed.stdout {
-        let live = String::from_utf8_lossy(&live);
-        let again = String::from_utf8_lossy(&replayed.stdout);
-        panic!("live:\n{live}\nreplayed:\n{again}");
-    }
+    recording::assert_equal(&file, &live);
     if golden::update() && rung == Rung::TpBtf {
-        golden::keep(stack, &file);
+        golden::keep(stack, &file, scene.path());
     }
-}
-
-/// `replay` of a file, with the built-in rules alone.
-fn replay(file: &Path, args: &[&str]) -> Output {
-    let mut command = sensor::program();
-    command.arg("replay").arg(file).args(args);
-    command.output().expect("run the program")
 }
 
 fn nginx_php_fpm_attack(case: Case) {
@@ -86,6 +73,24 @@ fn nginx_php_fpm_benign(case: Case) {
             site.visit("ping.php");
         },
     );
+}
+
+const NGINX: &[Need] = &[nginx::program, scene::compiler];
+
+fn nginx_attack(case: Case) {
+    recorded("nginx-attack", case.rung, NGINX, |scene, sensor| {
+        let _nginx = Nginx::start_with_back_door(scene);
+        sensor.alert("edge_server_executed_program", |alert| {
+            alert.args() == ["sh", "-c", ": rogue"]
+        });
+    });
+}
+
+fn nginx_benign(case: Case) {
+    recorded("nginx-benign", case.rung, NGINX, |scene, _| {
+        let nginx = Nginx::start(scene.path(), scene.path(), Path::new("none.sock"));
+        nginx.reload();
+    });
 }
 
 const APACHE: &[Need] = &[apache::program, apache::php_module];
@@ -135,6 +140,8 @@ fn java_benign(case: Case) {
 }
 
 on_each_rung!(
+    nginx_attack,
+    nginx_benign,
     nginx_php_fpm_attack,
     nginx_php_fpm_benign,
     apache_mod_php_attack,

@@ -1,0 +1,47 @@
+//! `docs/configuration.md`: keys, defaults, the annotated file.
+
+use std::{fmt::Write as _, fs};
+
+use sensor::config::{
+    Config,
+    key::{KEYS, PREFIX},
+};
+
+use crate::page::{code, head, page, root, table};
+
+#[test]
+fn configuration() {
+    let default = Config::default();
+    let mut text = head(
+        "Configuration",
+        &format!(
+            "Defaults, then the file, then the environment, then the command line: the later wins. \
+             The file is `{}` or what `--config` names; it may be missing, every key is optional, \
+             an unknown key is an error. It is read at start only. `lineage-sensor config check \
+             FILE` checks a file, `lineage-sensor config show` prints what is in force and where \
+             each value came from.",
+            sensor::config::DEFAULT_FILE
+        ),
+    );
+    text += &table(
+        ["Key", "Default", "Must be", "Variable"],
+        KEYS.iter().map(|key| {
+            [
+                code(key.path),
+                code(&(key.get)(&default).yaml()),
+                (key.expected)(),
+                code(&key.variable()),
+            ]
+        }),
+    );
+    put!(
+        text,
+        "\nIn variables, elements of a list are separated by commas. A variable that begins with \
+         `{PREFIX}` and names no key is an error. `NO_COLOR` turns colours off. Options of `run` \
+         that set keys: `--output` (`output.format`), `--scope` (`scope`), `--rules DIR` (adds to \
+         `rules.directories`).\n\n## The annotated default file\n\nAs in \
+         [deploy/etc/config.yaml](../deploy/etc/config.yaml).\n\n```yaml\n{}```\n",
+        fs::read_to_string(root().join("deploy/etc/config.yaml")).unwrap()
+    );
+    page("configuration.md", &text);
+}

@@ -5,6 +5,7 @@
 pub(crate) mod alert;
 pub(crate) mod apache;
 pub(crate) mod daemon;
+pub(crate) mod drops;
 pub(crate) mod front;
 pub(crate) mod golden;
 pub(crate) mod http;

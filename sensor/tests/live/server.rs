@@ -6,6 +6,7 @@ mod container;
 mod database;
 mod deploy;
 mod edge;
+mod file;
 mod jvm;
 mod node;
 mod php;

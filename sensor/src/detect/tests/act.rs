@@ -79,6 +79,7 @@ fn fields_of_files() {
         ("Target.WrittenByService: true", true),
         ("Target.WrittenBySame: true", true),
         ("Target.WrittenAge: 7", true),
+        ("Target.HoldsScripts: false", true),
         ("Target.OwnScript: false", true),
         ("Target.WatchedDirectory: false", true),
         ("Target.PathSource: joined", true),

@@ -22,8 +22,6 @@ use crate::fixture::{
 const APACHE: &[Need] = &[apache::program];
 const FCGIWRAP: &[Need] = &[|| scene::program("fcgiwrap")];
 
-const MODULES: &str = "/usr/lib/apache2/modules";
-
 #[test]
 fn a_cgi_program_of_apache_prefork_runs_id() {
     apache_runs_id("server::cgi::prefork", "prefork", "cgi");
@@ -41,16 +39,16 @@ fn apache_runs_id(name: &str, processing: &str, module: &str) {
     };
     let dir = stage.scene.path().join("apache");
     let script = program(&dir);
-    let port = free_port();
-    let config = dir.join("apache2.conf");
-    scene::write(&config, configuration(&dir, port, processing, module));
-    let mut apache = command("apache2", &dir);
-    apache.args(["-D", "FOREGROUND", "-f"]).arg(&config);
-    let apache = Daemon::start(apache, port, Signal::WINCH);
+    let lines = match module {
+        "cgid" => "ScriptSock cgid.sock\nScriptAlias /cgi-bin/ cgi-bin/",
+        _ => "ScriptAlias /cgi-bin/ cgi-bin/",
+    };
+    let apache = apache::foreground(&dir, processing, &["alias", module], lines);
     load(&apache);
     apache.reload(Signal::USR1);
 
-    assert!(http::get(port, "/cgi-bin/id").is_ok_and(|answer| answer.body.contains("uid=33")));
+    let answer = http::get(apache.port, "/cgi-bin/id");
+    assert!(answer.is_ok_and(|answer| answer.body.contains("uid=33")));
     let image = link(tool("apache2"), &apache.argv);
     let master = image.clone().pid(apache.process().pid).part("master");
     let worker = image.part("worker").forked();
@@ -68,32 +66,6 @@ fn load(apache: &Daemon) {
         let answer = http::get(apache.port, "/").expect("an answer");
         assert_eq!(answer.status, 404, "{answer:?}");
     }
-}
-
-fn configuration(dir: &Path, port: u16, processing: &str, module: &str) -> String {
-    let dir = dir.display();
-    let socket = match module {
-        "cgid" => format!("ScriptSock {dir}/cgid.sock"),
-        _ => String::new(),
-    };
-    format!(
-        "ServerRoot {dir}
-ServerName localhost
-PidFile {dir}/apache2.pid
-DefaultRuntimeDir {dir}
-Listen 127.0.0.1:{port}
-User www-data
-Group www-data
-LoadModule mpm_{processing}_module {MODULES}/mod_mpm_{processing}.so
-LoadModule authz_core_module {MODULES}/mod_authz_core.so
-LoadModule alias_module {MODULES}/mod_alias.so
-LoadModule {module}_module {MODULES}/mod_{module}.so
-StartServers 2
-ScriptAlias /cgi-bin/ {dir}/cgi-bin/
-ErrorLog {dir}/error.log
-{socket}
-"
-    )
 }
 
 #[test]

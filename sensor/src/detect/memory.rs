@@ -138,7 +138,7 @@ impl Memory {
     /// reach it: they will when its directory is moved.
     fn note_directories(&mut self, file: &File, root: ProcessId, now: u64) {
         let made = match file.action {
-            FileAction::Write => file.created,
+            FileAction::Write => file.creates(),
             FileAction::Rename | FileAction::Exchange | FileAction::Link | FileAction::Symlink => {
                 true
             }
@@ -148,7 +148,8 @@ impl Memory {
             return;
         }
         let path = folded(&file.path);
-        let is_script = filetype::kinds(program::basename(&path)) & (kind::SCRIPT | kind::PAGE) != 0;
+        let is_script =
+            filetype::kinds(program::basename(&path)) & (kind::SCRIPT | kind::PAGE) != 0;
         if (is_script || self.moves_scripts(file)) && place::places(&path) & bit::WEB_ROOT == 0 {
             // A directory that was moved holds what it held.
             let whole = (!is_script).then_some(&*path);
@@ -244,10 +245,14 @@ mod tests {
         let root = ProcessId::new(7, 7);
         let path = |index: usize| format!("/srv/{index}");
         for index in 0..PATHS {
-            memory.written.insert(key(1, path(index).as_bytes()), root, index as u64);
+            memory
+                .written
+                .insert(key(1, path(index).as_bytes()), root, index as u64);
         }
         memory.written.insert(key(1, b"/srv/0"), root, PATHS as u64);
-        memory.written.insert(key(1, b"/srv/new"), root, PATHS as u64 + 1);
+        memory
+            .written
+            .insert(key(1, b"/srv/new"), root, PATHS as u64 + 1);
         let age = |path: &[u8]| memory.at(1, path, PATHS as u64 + 1).map(|it| it.age_ns);
         assert_eq!(age(b"/srv/0"), Some(1));
         assert_eq!(age(b"/srv/x/../new"), Some(0));

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use bstr::ByteSlice as _;
 
 use super::{Gathered, RuleSet, detector, names, shipped, subject};
-use crate::{detect::source::Source, lineage::Subject};
+use crate::{
+    detect::source::Source,
+    lineage::{Act, Subject},
+};
 
 /// Rules called `r0`, `r1`, ... of these categories and detections.
 fn rules(all: &[(&str, &str)]) -> RuleSet {
@@ -89,6 +92,25 @@ fn fields_of_files() {
         ("File.Name: php-fpm8.2", true),
     ] {
         assert_eq!(fires("file_event", item, &subject), expected, "{item}");
+    }
+}
+
+/// An open through a ring is reported before it is done: what may have made the file has.
+#[test]
+fn an_open_that_was_asked_for_creates_as_it_says() {
+    const O_CREAT: u32 = 0o100;
+    for (argument, attempt, expected) in [
+        (1, true, false),
+        (1 | O_CREAT, true, true),
+        (1 | O_CREAT, false, false),
+    ] {
+        let mut subject = subject("target: {path: /var/www/html/x.php}");
+        if let Act::File(file) = &mut subject.act {
+            let file = Arc::make_mut(file);
+            (file.argument, file.attempt) = (argument, attempt);
+        }
+        let found = fires("file_event", "Target.Created: true", &subject);
+        assert_eq!(found, expected, "{argument} {attempt}");
     }
 }
 

@@ -200,7 +200,11 @@ fn a_script_put_into_apache_is_seen() {
         alert.assert_lineage(&parents);
         assert_eq!(alert.service(), "apache", "{alert}");
     }
-    stage.only(|other| paths.iter().any(|path| other.json["file"]["path"] == **path));
+    stage.only(|other| {
+        paths
+            .iter()
+            .any(|path| other.json["file"]["path"] == **path)
+    });
     drop(apache);
     stage.end();
 }
@@ -215,7 +219,11 @@ fn files_of_a_page_of_mod_php_are_seen() {
     let site = Dropping::new(&apache.root, apache.port);
     let image = link(tool("apache2"), &apache.argv);
     let begun = image.clone().part("master").chain(&[tool("apache2")]);
-    let master = image.clone().pid(apache.master().pid).part("master").forked();
+    let master = image
+        .clone()
+        .pid(apache.master().pid)
+        .part("master")
+        .forked();
     for drop in drops::ALL {
         let (path, worker) = site.perform(drop);
         let alert = stage.saw(drop.rule, |alert| alert.json["file"]["path"] == *path);
@@ -255,7 +263,8 @@ fn a_storm_of_static_files_costs_no_events() {
 
     let port = stage.site.nginx.port;
     let mut wrk = Command::new(tool("wrk"));
-    wrk.args(["-t1", "-c64", &format!("-d{STORM}s"), "-s"]).arg(script);
+    wrk.args(["-t1", "-c64", &format!("-d{STORM}s"), "-s"])
+        .arg(script);
     let report = succeed(wrk.arg(format!("http://127.0.0.1:{port}/"))).stdout;
     let report = String::from_utf8_lossy(&report);
     assert!(!report.contains("Non-2xx"), "{report}");
@@ -270,7 +279,13 @@ fn a_storm_of_static_files_costs_no_events() {
     stage.saw(SCRIPT, |alert| alert.json["file"]["path"] == *path);
 
     let after = file_events(&stage);
-    scene::note(NAME, &format!("{requests} requests in {STORM} s, {} file events", after - before));
+    scene::note(
+        NAME,
+        &format!(
+            "{requests} requests in {STORM} s, {} file events",
+            after - before
+        ),
+    );
     // Of the last page: that PHP read it, and what it wrote.
     assert!(after - before <= 2.0, "{before} {after}");
     assert!((stage.sensor.metric("events_lost_total") - lost).abs() < 0.5);

@@ -41,7 +41,7 @@ const BATCH: usize = 256;
 /// How often watched directories are looked for again: packages make new ones.
 const REFRESH: Duration = Duration::from_mins(1);
 /// How often losses are looked for that leave no gap in the stream, and the least time
-/// between two scans after losses.
+/// between two scans.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Processes looked at at once.
@@ -67,6 +67,7 @@ pub(super) struct Watch<'a> {
     /// Processes of a new service are to be looked for.
     curious: bool,
     looked: Instant,
+    surveyed: Instant,
     refreshed: Instant,
     directories: Vec<PathBuf>,
     map_full: u64,
@@ -115,6 +116,7 @@ impl<'a> Watch<'a> {
             stale: started.stale,
             curious: false,
             looked: Instant::now(),
+            surveyed: Instant::now(),
             refreshed: Instant::now(),
             directories: started.directories,
             map_full: 0,
@@ -220,6 +222,10 @@ impl<'a> Watch<'a> {
             self.looked = Instant::now();
             self.look();
         }
+        if (self.stale || self.curious) && self.surveyed.elapsed() >= LOOK {
+            self.surveyed = Instant::now();
+            self.survey();
+        }
         if self.refreshed.elapsed() >= REFRESH {
             self.refreshed = Instant::now();
             let directories = crate::watch::directories(&self.directories);
@@ -250,9 +256,6 @@ impl<'a> Watch<'a> {
             self.missed = missed;
             self.stale = true;
             self.step(Input::Event(Event::Lost(lost)));
-        }
-        if self.stale || self.curious {
-            self.survey();
         }
     }
 

@@ -74,7 +74,7 @@ servers! {
     Hypercorn: App, Master, Recorded, [];
     Daphne: App, Both, Recorded, [];
     Waitress: App, Both, Recorded, [];
-    Python: App, Both, Recorded, [], may be ["python", "pypy"];
+    Python: App, Both, Live, [], may be ["python", "pypy"];
     Node: App, Master, Live, [], may be ["node", "nodejs", "bun", "deno"];
     Puma: App, Master, Live, [];
     Unicorn: App, Master, Recorded, [];

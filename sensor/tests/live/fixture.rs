@@ -13,6 +13,7 @@ pub(crate) mod java;
 pub(crate) mod nginx;
 pub(crate) mod php_fpm;
 pub(crate) mod process;
+pub(crate) mod root;
 pub(crate) mod scene;
 pub(crate) mod sensor;
 pub(crate) mod site;

@@ -4,6 +4,7 @@
 mod cgi;
 mod container;
 mod database;
+mod declared;
 mod deploy;
 mod edge;
 mod file;

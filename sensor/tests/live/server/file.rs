@@ -16,7 +16,7 @@ use crate::fixture::{
     drops::{self, Dropping},
     http, nginx,
     process::succeed,
-    scene::{self, Need, Scene, free_port, tool},
+    scene::{self, Need, free_port, tool},
     site::php_string,
     stage::{Kind, Stage, assert_is},
 };
@@ -72,7 +72,7 @@ fn a_script_made_through_io_uring_is_seen() {
         return;
     };
     let public = stage.scene.writable("www/public");
-    let program = compile(&stage.scene, "ring", RING);
+    let program = stage.scene.program("ring", RING);
     let path = public.join("ringed.php").display().to_string();
     let name = program.display().to_string();
     let argv = [name.as_str(), path.as_str()];
@@ -102,14 +102,6 @@ fn io_uring() -> Result<PathBuf, String> {
         Ok("0") | Err(_) => Ok(switch),
         Ok(_) => Err("io_uring is disabled".to_owned()),
     }
-}
-
-fn compile(scene: &Scene, name: &str, source: &str) -> PathBuf {
-    let program = scene.path().join(name);
-    let source = scene.file(&format!("{name}.c"), source);
-    let mut compiler = Command::new(tool("cc"));
-    succeed(compiler.arg("-o").arg(&program).arg(source));
-    program
 }
 
 /// nginx keeps a body beside and renames it.

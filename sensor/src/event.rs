@@ -175,6 +175,9 @@ impl File {
     }
 }
 
+/// A clock tick of `/proc` times, ns (`USER_HZ` is the same on every machine).
+pub const TICK_NS: u64 = 10_000_000;
+
 /// A process outside every service, as its record describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {

@@ -24,7 +24,7 @@ use crate::{
     enrich,
     event::{Event, Lost, ProcessId, RingKind, Snapshot},
     exit::{Exit, Failure},
-    inspect::{self, Inspected},
+    inspect,
     lineage::Service,
     logging,
     probe::{Attached, Counters, Hook},
@@ -74,7 +74,7 @@ pub(super) struct Watch<'a> {
     /// Recursion misses seen so far.
     missed: u64,
     snapshots: (mpsc::Sender<Found>, mpsc::Receiver<Found>),
-    looks: (mpsc::Sender<Inspected>, mpsc::Receiver<Inspected>),
+    looks: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
 }
 
 /// Why the processes are scanned again.
@@ -162,9 +162,7 @@ impl<'a> Watch<'a> {
                     self.step(Input::Query(query));
                 }
                 Some((because, snapshot)) = self.snapshots.1.recv() => self.repair(because, snapshot),
-                Some(Inspected { process, program, image }) = self.looks.1.recv() => {
-                    self.step(Input::Inspected(process, program, image));
-                }
+                Some(found) = self.looks.1.recv() => self.step(found),
                 _ = tick.tick() => {
                     self.tick();
                     more = true;
@@ -291,13 +289,13 @@ impl<'a> Watch<'a> {
     }
 
     /// Has a process looked at. When nobody keeps up, later ones are not: they are no
-    /// services then until the next start.
-    fn inspect(&self, process: ProcessId) {
+    /// services then until the next start, or an Apache stays what it was.
+    fn look_at(&self, process: ProcessId, look: fn(ProcessId) -> Option<Input>) {
         let Ok(permit) = self.looks.0.clone().try_reserve_owned() else {
-            return warn!("cannot look at pid {}: too many listen", process.tgid);
+            return warn!("cannot look at pid {}: too many at once", process.tgid);
         };
         tokio::task::spawn_blocking(move || {
-            if let Some(found) = inspect::inspect(process) {
+            if let Some(found) = look(process) {
                 drop(permit.send(found));
             }
         });
@@ -334,7 +332,8 @@ impl<'a> Watch<'a> {
                     }
                 }
                 Output::Promoted(root) => self.promote(root),
-                Output::Inspect(process) => self.inspect(process),
+                Output::Inspect(process) => self.look_at(process, inspected),
+                Output::Examine(master) => self.look_at(master, examined),
                 Output::Survey => self.curious = true,
                 Output::Adopted(process, membership) => {
                     // The scan that follows makes it count.
@@ -384,6 +383,15 @@ impl Signals {
             }
         }
     }
+}
+
+fn inspected(process: ProcessId) -> Option<Input> {
+    let found = inspect::inspect(process)?;
+    Some(Input::Inspected(found.process, found.program, found.image))
+}
+
+fn examined(master: ProcessId) -> Option<Input> {
+    inspect::apache(master).map(Input::Apache)
 }
 
 /// `name rung` of each hook.

@@ -19,6 +19,9 @@ impl Tree {
     pub(super) fn fork(&mut self, fork: &Fork, effects: &mut Effects) {
         let membership = self.admit(fork.membership, fork.child);
         let creator_known = self.place_creator(fork, membership);
+        if creator_known {
+            self.apache_forks(fork.creator, fork.stamp.time_ns, effects);
+        }
         match self.table.get(fork.child).map(|node| node.provenance) {
             Some(Provenance::Observed) => return,
             Some(_) => self.observe_birth(fork, creator_known),

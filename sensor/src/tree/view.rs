@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Tree;
 use crate::event::{ProcessId, Program};
-use crate::lineage::ServiceKind;
+use crate::lineage::{Role, ServiceKind};
 
 /// Levels shown; deeper descendants are counted. A level takes two of JSON, and common
 /// readers (`serde_json`) stop at 128.
@@ -47,6 +47,9 @@ pub struct ProcessView {
     pub args: Vec<String>,
     /// Part in the service.
     pub part: &'static str,
+    /// Role of what it runs, where that is not the service's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<&'static str>,
     /// How it became known.
     pub provenance: &'static str,
     /// Real uid last known.
@@ -184,6 +187,7 @@ impl Tree {
                 .unwrap_or_default(),
             args: program.map(words).unwrap_or_default(),
             part: branch.part.name(),
+            role: self.is_cgid(id, service).then(|| Role::Cgi.name()),
             provenance: node.provenance.name(),
             uid: node.uid,
             exited: node.end.is_some(),

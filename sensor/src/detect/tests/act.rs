@@ -233,13 +233,13 @@ fn paths_of_any_bytes_are_survived() {
     ] {
         let text = "{target: {action: exchange, path: x, old: y}}";
         let mut subject = subject(text);
-        let crate::lineage::Act::File(file) = &subject.act else {
+        let Act::File(file) = &subject.act else {
             unreachable!("the example is about a file");
         };
         let mut file = crate::event::File::clone(file);
         file.path = path.into();
         file.other = Some(path.as_bstr().into());
-        subject.act = crate::lineage::Act::File(Arc::new(file));
+        subject.act = Act::File(Arc::new(file));
         drop(detector.evaluate(Arc::new(subject), 0));
     }
 }

@@ -18,10 +18,10 @@ use serde_json::Value;
 
 pub use self::apache::apache;
 use crate::{
-    alert::container_id,
     clock,
     event::{ProcessId, Program},
     scan,
+    service::container_id,
 };
 
 /// What a look found.

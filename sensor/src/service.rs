@@ -7,6 +7,7 @@
 //! clock.
 
 mod apache;
+mod container;
 mod declared;
 mod java;
 mod script;
@@ -21,6 +22,7 @@ use sensor_common::map;
 use sensor_common::name::{NameKey, stem};
 
 pub use self::apache::{Apache, Child, Modules, SCRIPTING};
+pub use self::container::id as container_id;
 pub use self::declared::Declaration;
 pub use self::script::programs;
 pub use self::server::{Evidence, SERVERS, Server, server};

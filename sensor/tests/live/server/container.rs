@@ -105,6 +105,8 @@ fn a_page_in_a_container_runs_a_shell() {
         assert_eq!(alert.json["container"]["id"], *id.trim(), "{alert}");
     }
     let master = shell.root();
+    let service = stage.sensor.service(master).expect("a live service");
+    assert_eq!(service["container"], *id.trim(), "{service}");
     stage.only(|alert| alert.root() == master);
     drop(container);
     stage.end();

@@ -443,7 +443,7 @@ fn services() {
              service of an unlisted name in no interpreter, unless declared; UDP and unix sockets \
              as a sign of serving; images whose name podman, docker or containerd do not keep on \
              disk.\n\n";
-    text += &format!(
+    let apache = format!(
         "Apache: `edge` when the modules its master maps run no programs or scripts, `app` with \
          one of {}, or when it maps none and may be linked with any. What the daemon of \
          `mod_cgid` forks has role `cgi`. Both are looked up when the master listens or forks \
@@ -453,6 +453,7 @@ fn services() {
          not seen.\n",
         names(SCRIPTING)
     );
+    text += &apache;
     page("services.md", &text);
 }
 

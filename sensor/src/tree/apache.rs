@@ -34,6 +34,17 @@ pub(super) struct State {
 }
 
 impl State {
+    fn new(master: ProcessId) -> Self {
+        Self {
+            master,
+            asked_ns: None,
+            due_ns: None,
+            tries: 0,
+            seen: None,
+            cgid: None,
+        }
+    }
+
     /// Asks for a look if it is time.
     fn ask(&mut self, now_ns: u64, effects: &mut Effects) {
         if self.due_ns.is_some_and(|due| due <= now_ns) {
@@ -45,8 +56,17 @@ impl State {
 }
 
 impl Tree {
+    /// A service is an Apache.
+    pub(super) fn apache_begins(&mut self, service: ProcessId) {
+        self.apaches.entry(service).or_insert(State::new(service));
+    }
+
     /// A master forks: a worker, or the daemon for CGI after a reload.
     pub(super) fn apache_forks(&mut self, master: ProcessId, now_ns: u64, effects: &mut Effects) {
+        // Every fork comes by here, and most machines have no Apache.
+        if self.apaches.is_empty() {
+            return;
+        }
         let Some(node) = self.table.get(master) else {
             return;
         };
@@ -84,14 +104,8 @@ impl Tree {
         if !known {
             return;
         }
-        let state = self.apaches.entry(service).or_insert(State {
-            master,
-            asked_ns: None,
-            due_ns: None,
-            tries: 0,
-            seen: None,
-            cgid: None,
-        });
+        let fresh = State::new(master);
+        let state = self.apaches.entry(service).or_insert(fresh);
         if state.master != master {
             (state.master, state.asked_ns) = (master, None);
         }

@@ -19,7 +19,7 @@ const CGID: Modules = Modules {
 fn apache(world: &mut World) -> (ProcessId, ProcessId) {
     let master = world.server(50, "/usr/sbin/apache2");
     let fork = world.fork_event(master, 51);
-    let effects = world.tree.apply(&Event::Fork(fork.clone()));
+    let effects = world.tree.apply(&Event::Fork(fork));
     assert_eq!(effects.examine, [master]);
     (master, fork.child)
 }

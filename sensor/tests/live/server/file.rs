@@ -7,16 +7,13 @@ use std::{
     process::Command,
 };
 
-use rustix::process::Signal;
-
 use crate::fixture::{
     alert::link,
     apache::{self, Apache},
-    daemon::{Daemon, command},
     drops::{self, Dropping},
     http, nginx,
     process::succeed,
-    scene::{self, Need, free_port, tool},
+    scene::{self, Need, tool},
     site::php_string,
     stage::{Kind, Stage, assert_is},
 };
@@ -27,7 +24,7 @@ const APACHE: &[Need] = &[apache::program];
 const MOD_PHP: &[Need] = &[apache::program, apache::php_module];
 
 /// Opens a file through a ring, without any library.
-const RING: &str = r#"
+const RING: &str = r"
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <stdint.h>
@@ -62,7 +59,7 @@ int main(int argc, char **argv) {
     struct io_uring_cqe *done = (struct io_uring_cqe *)(cq + p.cq_off.cqes);
     return done->res < 0 ? 5 : 0;
 }
-"#;
+";
 
 /// The kernel's own thread may do it; it is still the page's program.
 #[test]
@@ -112,12 +109,8 @@ fn a_script_put_into_nginx_is_seen() {
     };
     let root = stage.scene.writable("dav/public");
     let dir = stage.scene.path().join("dav");
-    let port = free_port();
-    let config = stage.scene.file("dav.conf", dav(&dir, &root, port));
-    let mut nginx = command("nginx", &dir);
-    nginx.arg("-e").arg(dir.join("nginx.log"));
-    nginx.arg("-c").arg(config);
-    let nginx = Daemon::start(nginx, port, Signal::QUIT);
+    let methods = "dav_methods PUT DELETE MKCOL COPY MOVE;";
+    let nginx = nginx::foreground(&dir, "dav", &root, methods);
     let image = link(tool("nginx"), &nginx.argv);
     let master = image.clone().pid(nginx.process().pid).part("master");
     let parents = [
@@ -125,7 +118,7 @@ fn a_script_put_into_nginx_is_seen() {
         image.part("worker").forked(),
     ];
     for (name, content) in [("a.txt", "a note"), ("x.php", "dropped")] {
-        let answer = http::put(port, &format!("/{name}"), content).expect("an answer");
+        let answer = http::put(nginx.port, &format!("/{name}"), content).expect("an answer");
         assert_eq!(answer.status, 201, "{answer:?}");
     }
     let path = root.join("x.php").display().to_string();
@@ -135,28 +128,6 @@ fn a_script_put_into_nginx_is_seen() {
     stage.only(|other| other.json["file"]["path"] == *path);
     drop(nginx);
     stage.end();
-}
-
-fn dav(dir: &Path, root: &Path, port: u16) -> String {
-    let (dir, root) = (dir.display(), root.display());
-    format!(
-        "daemon off;
-user www-data;
-worker_processes 1;
-pid {dir}/nginx.pid;
-error_log {dir}/nginx.log;
-events {{ worker_connections 64; }}
-http {{
-    access_log off;
-    client_body_temp_path {dir}/body;
-    server {{
-        listen 127.0.0.1:{port};
-        root {root};
-        dav_methods PUT DELETE MKCOL COPY MOVE;
-    }}
-}}
-"
-    )
 }
 
 /// Apache makes the file where it shall be, and renames a picture to a script.

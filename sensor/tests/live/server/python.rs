@@ -60,13 +60,8 @@ fn a_view_of_gunicorn_runs_a_shell() {
     gunicorn.load("/");
     gunicorn.reload(Signal::HUP);
 
-    let (worker, output) = gunicorn.visit("/id");
+    let output = stage.worker_runs_id(Kind::app("gunicorn"), &gunicorn, "python3", &SHELL);
     assert!(output.contains("(www-data)"), "{output}");
-    let image = link(tool("python3"), &gunicorn.argv);
-    let master = image.clone().pid(gunicorn.process().pid).part("master");
-    let worker = image.pid(worker).part("worker").forked();
-    let parents = [master.chain(&[tool("python3")]), worker];
-    stage.ran_id(Kind::app("gunicorn"), &parents, &SHELL);
 
     gunicorn.reopen_log(&log, Signal::USR1);
     gunicorn.load("/");
@@ -183,12 +178,7 @@ fn a_python_program_becomes_a_service_when_it_listens() {
     let service = wait::until("the service", || stage.sensor.service(pid));
     assert_eq!(service["kind"], "python", "{service}");
     python.load("/");
-    let (worker, output) = python.visit("/id");
-    assert_eq!(worker, pid);
-    assert!(output.contains("uid="), "{output}");
-    let server = link(tool("python3"), &python.argv).pid(pid).part("both");
-    let parents = [server.chain(&[tool("python3")])];
-    stage.ran_id(Kind::app("python"), &parents, &SHELL);
+    stage.server_runs_id(Kind::app("python"), &python, "python3", &SHELL);
     drop(python);
     stage.end();
 }

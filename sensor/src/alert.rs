@@ -11,8 +11,6 @@
 
 mod bound;
 mod build;
-mod container;
-pub use self::container::id as container_id;
 mod escape;
 mod finding;
 mod id;

@@ -18,6 +18,7 @@ use crate::{
     detect::{Detector, Excepted, Exception, Fact, Match, Request, Rule, Verdicts},
     event::{Event, Membership, ProcessId, Program, Snapshot},
     lineage::Service,
+    service::Apache,
     tree::{Effects, Stats, Tree},
 };
 
@@ -40,6 +41,8 @@ pub enum Input {
     Gone(ProcessId),
     /// Roots of the snapshot that follows which are services because they listen.
     Listening(Vec<ProcessId>),
+    /// What the modules of an Apache are.
+    Apache(Apache),
     /// Somebody asks. Changes nothing, so it is not recorded; the last, because a skipped
     /// variant before another would shift the numbers of those behind it.
     #[serde(skip)]
@@ -61,6 +64,8 @@ pub enum Output {
     Promoted(ProcessId),
     /// The process may be a declared service: it is to be looked at.
     Inspect(ProcessId),
+    /// The master of an Apache is to be looked at.
+    Examine(ProcessId),
     /// The processes are to be scanned: some have been forked by what is a service only
     /// now.
     Survey,
@@ -133,6 +138,7 @@ impl Engine {
                 let effects = self.tree.inspected(process, &program, image.as_deref());
                 self.judge(effects, out);
             }
+            Input::Apache(found) => self.tree.apache(&found),
             Input::Listening(roots) => self.tree.listening(roots),
             Input::Gone(process) => self.tree.gone(process, self.now_ns),
             Input::Fact(fact) => {
@@ -173,6 +179,7 @@ impl Engine {
         out.extend(effects.demoted.into_iter().map(Output::Demoted));
         out.extend(effects.promoted.into_iter().map(Output::Promoted));
         out.extend(effects.inspect.into_iter().map(Output::Inspect));
+        out.extend(effects.examine.into_iter().map(Output::Examine));
         out.extend(effects.survey.then_some(Output::Survey));
         let adopted = effects.adopted.into_iter();
         out.extend(adopted.map(|(process, membership)| Output::Adopted(process, membership)));

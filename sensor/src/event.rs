@@ -164,7 +164,19 @@ impl File {
     pub fn name(&self) -> &BStr {
         name_of(&self.path)
     }
+
+    /// An open that made the file. Of one that was only asked for (`io_uring` where nothing
+    /// better can be hooked) it is taken for granted when it may have.
+    #[must_use]
+    pub fn creates(&self) -> bool {
+        const O_CREAT: u32 = 0o100;
+        let asked = self.attempt && self.argument & O_CREAT != 0;
+        self.action == FileAction::Write && (self.created || asked)
+    }
 }
+
+/// A clock tick of `/proc` times, ns (`USER_HZ` is the same on every machine).
+pub const TICK_NS: u64 = 10_000_000;
 
 /// A process outside every service, as its record describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,11 @@
-//! A closer look at one process, for services that the configuration declares: what it
-//! runs, and of which image its container is.
+//! A closer look at one process. For services that the configuration declares: what it
+//! runs, and of which image its container is. For an Apache: what it is set up to do.
 //!
 //! Reads `/proc` and what container runtimes leave on disk, so it is not for the loop.
 //! There is no asking a runtime or a registry: an image whose name no file tells is not
 //! known (`CRI-O` and containerd below another root directory, rootless podman).
+
+mod apache;
 
 use std::{
     fs::File,
@@ -14,11 +16,12 @@ use std::{
 
 use serde_json::Value;
 
+pub use self::apache::apache;
 use crate::{
-    alert::container_id,
     clock,
     event::{ProcessId, Program},
     scan,
+    service::container_id,
 };
 
 /// What a look found.

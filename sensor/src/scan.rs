@@ -19,6 +19,7 @@ use procfs::process::Process;
 use sensor_common::{limit, record::fault};
 
 pub use self::socket::Listening;
+pub use crate::event::TICK_NS;
 use crate::{
     decode,
     event::{
@@ -27,8 +28,6 @@ use crate::{
     },
 };
 
-/// Clock ticks per second of `/proc` times (`USER_HZ`, the same on every machine).
-pub const TICK_NS: u64 = 10_000_000;
 /// Bytes of argv or environment read at most: the kernel allows more, nobody needs it.
 const READ_MAX: u64 = 1 << 20;
 /// What the kernel appends to the target of a link whose file has no name any more.

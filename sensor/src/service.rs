@@ -6,6 +6,8 @@
 //! listen. It decides on a program alone and must never look at a process, a file or the
 //! clock.
 
+mod apache;
+mod container;
 mod declared;
 mod java;
 mod script;
@@ -19,6 +21,8 @@ use sensor_common::limit::{NAME, NAME_ENTRIES};
 use sensor_common::map;
 use sensor_common::name::{NameKey, stem};
 
+pub use self::apache::{Apache, Child, Modules, SCRIPTING};
+pub use self::container::id as container_id;
 pub use self::declared::Declaration;
 pub use self::script::programs;
 pub use self::server::{Evidence, SERVERS, Server, server};

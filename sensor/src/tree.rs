@@ -7,6 +7,7 @@
 //! give the same answers: no clock, no I/O, no map order leaves this module.
 
 mod act;
+mod apache;
 mod candidate;
 mod evict;
 mod exec;
@@ -21,7 +22,7 @@ mod tests;
 mod view;
 mod walk;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use sensor_common::limit::{LINEAGE_ENTRIES, SERVICE_ENTRIES};
@@ -103,6 +104,8 @@ pub struct Effects {
     pub promoted: Vec<ProcessId>,
     /// Processes that may be services the configuration declares: to be looked at.
     pub inspect: Vec<ProcessId>,
+    /// Masters of Apaches whose modules are to be looked at.
+    pub examine: Vec<ProcessId>,
     /// Processes may have been forked by what is a service only now: they are to be
     /// looked for.
     pub survey: bool,
@@ -134,6 +137,8 @@ pub struct Tree {
     retired_order: VecDeque<ProcessId>,
     /// Interpreters that may turn out servers.
     candidates: Candidates,
+    /// Apaches, whose modules are to be known.
+    apaches: BTreeMap<ProcessId, apache::State>,
     /// Roots of the next scan that are known to listen.
     listening: BTreeSet<ProcessId>,
     /// Next processes to go when the table is full and nothing has exited; newest first.
@@ -155,6 +160,7 @@ impl Tree {
             retired: BTreeSet::new(),
             retired_order: VecDeque::new(),
             candidates: Candidates::default(),
+            apaches: BTreeMap::new(),
             listening: BTreeSet::new(),
             victims: Vec::new(),
             shed: Shed::default(),

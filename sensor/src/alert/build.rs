@@ -22,6 +22,7 @@ use super::{
 use crate::{
     event::{ExitStatus, Fd, Program},
     lineage::{Act, Ancestor, Lineage, Subject},
+    service::container_id,
 };
 
 /// Longest identifier, user name and the like, bytes of JSON.
@@ -88,7 +89,7 @@ fn container(subject: &Subject) -> Option<Container> {
     let root = subject.lineage.ancestors.first();
     let root = root.and_then(|root| root.program.as_deref());
     let mut programs = std::iter::once(&*subject.program).chain(root);
-    let id = programs.find_map(|program| super::container::id(&program.cgroup.path))?;
+    let id = programs.find_map(|program| container_id(&program.cgroup.path))?;
     Some(Container { id: id.to_owned() })
 }
 

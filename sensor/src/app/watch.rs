@@ -24,7 +24,7 @@ use crate::{
     enrich,
     event::{Event, Lost, ProcessId, RingKind, Snapshot},
     exit::{Exit, Failure},
-    inspect::{self, Inspected},
+    inspect,
     lineage::Service,
     logging,
     probe::{Attached, Counters, Hook},
@@ -41,7 +41,7 @@ const BATCH: usize = 256;
 /// How often watched directories are looked for again: packages make new ones.
 const REFRESH: Duration = Duration::from_mins(1);
 /// How often losses are looked for that leave no gap in the stream, and the least time
-/// between two scans after losses.
+/// between two scans.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Processes looked at at once.
@@ -67,13 +67,14 @@ pub(super) struct Watch<'a> {
     /// Processes of a new service are to be looked for.
     curious: bool,
     looked: Instant,
+    surveyed: Instant,
     refreshed: Instant,
     directories: Vec<PathBuf>,
     map_full: u64,
     /// Recursion misses seen so far.
     missed: u64,
     snapshots: (mpsc::Sender<Found>, mpsc::Receiver<Found>),
-    looks: (mpsc::Sender<Inspected>, mpsc::Receiver<Inspected>),
+    looks: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
 }
 
 /// Why the processes are scanned again.
@@ -115,6 +116,7 @@ impl<'a> Watch<'a> {
             stale: started.stale,
             curious: false,
             looked: Instant::now(),
+            surveyed: Instant::now(),
             refreshed: Instant::now(),
             directories: started.directories,
             map_full: 0,
@@ -160,9 +162,7 @@ impl<'a> Watch<'a> {
                     self.step(Input::Query(query));
                 }
                 Some((because, snapshot)) = self.snapshots.1.recv() => self.repair(because, snapshot),
-                Some(Inspected { process, program, image }) = self.looks.1.recv() => {
-                    self.step(Input::Inspected(process, program, image));
-                }
+                Some(found) = self.looks.1.recv() => self.step(found),
                 _ = tick.tick() => {
                     self.tick();
                     more = true;
@@ -220,6 +220,10 @@ impl<'a> Watch<'a> {
             self.looked = Instant::now();
             self.look();
         }
+        if (self.stale || self.curious) && self.surveyed.elapsed() >= LOOK {
+            self.surveyed = Instant::now();
+            self.survey();
+        }
         if self.refreshed.elapsed() >= REFRESH {
             self.refreshed = Instant::now();
             let directories = crate::watch::directories(&self.directories);
@@ -250,9 +254,6 @@ impl<'a> Watch<'a> {
             self.missed = missed;
             self.stale = true;
             self.step(Input::Event(Event::Lost(lost)));
-        }
-        if self.stale || self.curious {
-            self.survey();
         }
     }
 
@@ -288,13 +289,13 @@ impl<'a> Watch<'a> {
     }
 
     /// Has a process looked at. When nobody keeps up, later ones are not: they are no
-    /// services then until the next start.
-    fn inspect(&self, process: ProcessId) {
+    /// services then until the next start, or an Apache stays what it was.
+    fn look_at(&self, process: ProcessId, look: fn(ProcessId) -> Option<Input>) {
         let Ok(permit) = self.looks.0.clone().try_reserve_owned() else {
-            return warn!("cannot look at pid {}: too many listen", process.tgid);
+            return warn!("cannot look at pid {}: too many at once", process.tgid);
         };
         tokio::task::spawn_blocking(move || {
-            if let Some(found) = inspect::inspect(process) {
+            if let Some(found) = look(process) {
                 drop(permit.send(found));
             }
         });
@@ -331,7 +332,8 @@ impl<'a> Watch<'a> {
                     }
                 }
                 Output::Promoted(root) => self.promote(root),
-                Output::Inspect(process) => self.inspect(process),
+                Output::Inspect(process) => self.look_at(process, inspected),
+                Output::Examine(master) => self.look_at(master, examined),
                 Output::Survey => self.curious = true,
                 Output::Adopted(process, membership) => {
                     // The scan that follows makes it count.
@@ -385,6 +387,15 @@ impl Signals {
             }
         }
     }
+}
+
+fn inspected(process: ProcessId) -> Option<Input> {
+    let found = inspect::inspect(process)?;
+    Some(Input::Inspected(found.process, found.program, found.image))
+}
+
+fn examined(master: ProcessId) -> Option<Input> {
+    inspect::apache(master).map(Input::Apache)
 }
 
 /// `name rung` of each hook.

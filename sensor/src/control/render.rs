@@ -20,7 +20,11 @@ pub fn tree(reply: &Value) -> String {
             out.push('\n');
         }
         let words = ["kind", "role", "unit"].map(|name| text(service, name));
-        let words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
+        let mut words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
+        let container: String = text(service, "container").chars().take(12).collect();
+        if !container.is_empty() {
+            words.push(format!("container {container}"));
+        }
         line(&mut out, &[], "", &words.join(" "));
         branch(&mut out, list(service, "processes"));
     }
@@ -175,7 +179,7 @@ mod tests {
         );
         let reply = json!({"services": [
             {"id": "11", "kind": "php-fpm", "role": "app", "unit": "php8.2-fpm.service", "processes": [master]},
-            {"kind": "nginx", "unit": "", "processes": [{}]},
+            {"kind": "nginx", "unit": "", "container": "0123456789abcdef", "processes": [{}]},
         ]});
         let expected = "\
 php-fpm app php8.2-fpm.service
@@ -185,7 +189,7 @@ php-fpm app php8.2-fpm.service
    │     └─ 14 descendant /usr/bin/id -u 'a b'
    └─ 15 worker /usr/sbin/php-fpm8.2 [inferred]
 
-nginx
+nginx container 0123456789ab
 └─ ? ?
 ";
         assert_eq!(tree(&reply), expected);

@@ -110,7 +110,7 @@ impl<'s> View<'s> {
     pub(super) fn makes_name(&self) -> Option<bool> {
         let file = self.file()?;
         Some(match file.action {
-            FileAction::Write => file.created,
+            FileAction::Write => file.creates(),
             FileAction::Rename | FileAction::Exchange | FileAction::Link | FileAction::Symlink => {
                 true
             }

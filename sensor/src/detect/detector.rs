@@ -178,13 +178,21 @@ impl Detector {
 
     /// Evaluates one act.
     pub fn evaluate(&mut self, mut subject: Arc<Subject>, now_ns: u64) -> Verdicts {
+        // Before it is remembered: a rename changes where things are.
+        let moves_scripts = match &subject.act {
+            Act::File(file) => self.memory.moves_scripts(file),
+            Act::Exec | Act::Socket(_) => false,
+        };
         self.memory.note(&subject);
         let stream = Stream::of(&subject.act);
         let role = subject.service.as_ref().map(|service| service.role);
         if !self.rules.has(stream, role) {
             return Verdicts::default();
         }
-        let mut evidence = Evidence::default();
+        let mut evidence = Evidence {
+            moves_scripts,
+            ..Evidence::default()
+        };
         if stream == Stream::Exec && role.is_some() {
             self.remember(&mut subject, &mut evidence);
         }

@@ -1,7 +1,7 @@
 //! What services did a while ago, as far as later acts are judged by it: files they wrote,
-//! directory servers they connected to.
+//! directories they filled with scripts, directory servers they connected to.
 //!
-//! Two bounded tables; the oldest entries go first. Time is that of the records. The two
+//! Bounded tables; the oldest entries go first. Time is that of the records. The two
 //! rings have no common order, so an exec may be judged before a write that happened just
 //! before it is known: the kernel's own memory of inodes covers that.
 
@@ -10,7 +10,12 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
-use super::{interpreter, place::folded, preload, program};
+use super::{
+    filetype::{self, kind},
+    interpreter,
+    place::{self, bit, folded},
+    preload, program,
+};
 use crate::{
     event::{File, FileAction, ProcessId, Program, Socket, Written},
     lineage::{Act, Part, ServiceKind, Subject},
@@ -18,6 +23,12 @@ use crate::{
 
 /// Paths remembered: as many as the kernel remembers inodes, halved.
 pub(super) const PATHS: usize = 32_768;
+
+/// Directories remembered that hold a script, those above it included.
+pub(super) const DIRECTORIES: usize = 8_192;
+
+/// Directories above a script that are remembered.
+const ABOVE: usize = 8;
 
 /// Services whose connects are remembered.
 const CONNECTS: usize = 1_024;
@@ -29,11 +40,57 @@ const JNDI: &[u16] = &[389, 636, 1_389, 1_099];
 type Key = (u64, u64);
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Memory {
-    written: HashMap<Key, (ProcessId, u64)>,
-    order: VecDeque<(Key, u64)>,
+    written: Recent,
+    directories: Recent,
     connected: HashMap<ProcessId, u64>,
+}
+
+/// Who wrote something last, and when.
+#[derive(Debug)]
+struct Recent {
+    limit: usize,
+    entries: HashMap<Key, (ProcessId, u64)>,
+    order: VecDeque<(Key, u64)>,
+}
+
+impl Recent {
+    fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            entries: HashMap::new(),
+            order: VecDeque::new(),
+        }
+    }
+
+    fn insert(&mut self, key: Key, root: ProcessId, now: u64) {
+        self.entries.insert(key, (root, now));
+        self.order.push_back((key, now));
+        while self.entries.len() > self.limit || self.order.len() > 2 * self.limit {
+            let Some((key, then)) = self.order.pop_front() else {
+                break;
+            };
+            // Written again since: its later entry counts.
+            if self.get(key).is_some_and(|(_, last)| last == then) {
+                self.entries.remove(&key);
+            }
+        }
+    }
+
+    fn get(&self, key: Key) -> Option<(ProcessId, u64)> {
+        self.entries.get(&key).copied()
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            written: Recent::new(PATHS),
+            directories: Recent::new(DIRECTORIES),
+            connected: HashMap::new(),
+        }
+    }
 }
 
 impl Memory {
@@ -61,33 +118,59 @@ impl Memory {
         if file.action == FileAction::Read {
             return;
         }
+        self.note_directories(file, root, now);
         if let Some(other) = &file.other {
             match file.action {
                 FileAction::Rename => {
-                    self.written.remove(&key(file.mount_ns, other));
+                    self.written.entries.remove(&key(file.mount_ns, other));
                 }
-                FileAction::Exchange => self.insert(key(file.mount_ns, other), root, now),
+                FileAction::Exchange => {
+                    self.written.insert(key(file.mount_ns, other), root, now);
+                }
                 _ => {}
             }
         }
-        self.insert(key(file.mount_ns, &file.path), root, now);
+        self.written
+            .insert(key(file.mount_ns, &file.path), root, now);
     }
 
-    fn insert(&mut self, key: Key, root: ProcessId, now: u64) {
-        self.written.insert(key, (root, now));
-        self.order.push_back((key, now));
-        while self.written.len() > PATHS || self.order.len() > 2 * PATHS {
-            let Some((key, then)) = self.order.pop_front() else {
-                break;
-            };
-            // Written again since: its later entry counts.
-            if self
-                .written
-                .get(&key)
-                .is_some_and(|(_, last)| *last == then)
-            {
-                self.written.remove(&key);
+    /// Remembers where a script lies that was judged by no rule because browsers did not
+    /// reach it: they will when its directory is moved.
+    fn note_directories(&mut self, file: &File, root: ProcessId, now: u64) {
+        let made = match file.action {
+            FileAction::Write => file.creates(),
+            FileAction::Rename | FileAction::Exchange | FileAction::Link | FileAction::Symlink => {
+                true
             }
+            FileAction::Read | FileAction::Chmod => false,
+        };
+        if !made {
+            return;
+        }
+        let path = folded(&file.path);
+        let is_script =
+            filetype::kinds(program::basename(&path)) & (kind::SCRIPT | kind::PAGE) != 0;
+        if (is_script || self.moves_scripts(file)) && place::places(&path) & bit::WEB_ROOT == 0 {
+            // A directory that was moved holds what it held.
+            let whole = (!is_script).then_some(&*path);
+            for directory in whole.into_iter().chain(above(&path)) {
+                self.directories
+                    .insert(key(file.mount_ns, directory), root, now);
+            }
+        }
+    }
+
+    /// The act moves a directory below which a service has made a script outside of every
+    /// web root.
+    pub(super) fn moves_scripts(&self, file: &File) -> bool {
+        let held = |path: &[u8]| self.directories.get(key(file.mount_ns, path)).is_some();
+        let Some(other) = &file.other else {
+            return false;
+        };
+        match file.action {
+            FileAction::Rename => held(other),
+            FileAction::Exchange => held(other) || held(&file.path),
+            _ => false,
         }
     }
 
@@ -117,7 +200,7 @@ impl Memory {
     }
 
     fn at(&self, mount_ns: u32, path: &[u8], now: u64) -> Option<Written> {
-        let &(root, then) = self.written.get(&key(mount_ns, path))?;
+        let (root, then) = self.written.get(key(mount_ns, path))?;
         let age_ns = now.saturating_sub(then);
         Some(Written { root, age_ns })
     }
@@ -133,6 +216,13 @@ fn is_jndi(socket: &Socket) -> bool {
     socket
         .remote
         .is_some_and(|remote| JNDI.contains(&remote.port()) && !remote.ip().is_loopback())
+}
+
+/// The directories a path lies in, the nearest first; the root directory is none.
+fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let ends = path.iter().enumerate().skip(1).rev();
+    let ends = ends.filter(|(_, byte)| **byte == b'/').take(ABOVE);
+    ends.filter_map(|(end, _)| path.get(..end))
 }
 
 fn key(mount_ns: u32, path: &[u8]) -> Key {
@@ -155,15 +245,28 @@ mod tests {
         let root = ProcessId::new(7, 7);
         let path = |index: usize| format!("/srv/{index}");
         for index in 0..PATHS {
-            memory.insert(key(1, path(index).as_bytes()), root, index as u64);
+            memory
+                .written
+                .insert(key(1, path(index).as_bytes()), root, index as u64);
         }
-        memory.insert(key(1, b"/srv/0"), root, PATHS as u64);
-        memory.insert(key(1, b"/srv/new"), root, PATHS as u64 + 1);
+        memory.written.insert(key(1, b"/srv/0"), root, PATHS as u64);
+        memory
+            .written
+            .insert(key(1, b"/srv/new"), root, PATHS as u64 + 1);
         let age = |path: &[u8]| memory.at(1, path, PATHS as u64 + 1).map(|it| it.age_ns);
         assert_eq!(age(b"/srv/0"), Some(1));
         assert_eq!(age(b"/srv/x/../new"), Some(0));
         assert_eq!(age(b"/srv/1"), None);
         assert!(memory.at(2, b"/srv/new", 0).is_none());
+    }
+
+    #[test]
+    fn directories_above_a_script_are_bounded() {
+        let above = |path: &'static str| -> Vec<&[u8]> { above(path.as_bytes()).collect() };
+        assert_eq!(above("/tmp/x/a.php"), [&b"/tmp/x"[..], b"/tmp"]);
+        assert_eq!(above("/a.php"), [b""; 0]);
+        assert_eq!(above("/1/2/3/4/5/6/7/8/9/a.php").len(), ABOVE);
+        assert_eq!(above("[...]/a.php"), [b"[...]"]);
     }
 
     #[test]

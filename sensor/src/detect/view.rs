@@ -27,6 +27,8 @@ pub(super) struct Evidence {
     pub(super) sha256: Option<[u8; 32]>,
     /// How long ago the service connected to a directory server, ns.
     pub(super) jndi_age_ns: Option<u64>,
+    /// A directory is moved that holds a script which a service made.
+    pub(super) moves_scripts: bool,
     /// Who wrote a library that a variable of the exec names.
     pub(super) preload: Option<Written>,
 }

@@ -49,7 +49,7 @@ macro_rules! servers {
 
 servers! {
     Nginx: Edge, Master, Live, ["nginx", "nginx-debug", "openresty", "angie", "tengine"];
-    // Whether it has script modules is not looked at, so it is never `edge`.
+    // Until its master has been looked at: without script modules it is `edge`.
     Apache: App, Master, Live, ["apache", "httpd", "httpd.worker", "httpd-worker", "httpd.event", "httpd-prefork"];
     Lighttpd: Edge, Both, Live, ["lighttpd", "lighttpd-angel"];
     Haproxy: Edge, Master, Live, ["haproxy"];
@@ -74,7 +74,7 @@ servers! {
     Hypercorn: App, Master, Recorded, [];
     Daphne: App, Both, Recorded, [];
     Waitress: App, Both, Recorded, [];
-    Python: App, Both, Recorded, [], may be ["python", "pypy"];
+    Python: App, Both, Live, [], may be ["python", "pypy"];
     Node: App, Master, Live, [], may be ["node", "nodejs", "bun", "deno"];
     Puma: App, Master, Live, [];
     Unicorn: App, Master, Recorded, [];

@@ -43,6 +43,7 @@ impl Tree {
             };
             self.deed(&deed, effects);
         } else {
+            self.apache_listens(socket, effects);
             self.listen(socket, effects);
         }
     }

@@ -37,10 +37,12 @@ impl Tree {
                 _ => break,
             }
         }
-        Effects {
+        let mut effects = Effects {
             retired: self.table.take_ended(),
             ..Effects::default()
-        }
+        };
+        self.tick_apaches(now_ns, &mut effects);
+        effects
     }
 
     /// Removes services whose root has exited and that have no live member, at most `budget`

@@ -19,6 +19,9 @@ impl Tree {
     pub(super) fn fork(&mut self, fork: &Fork, effects: &mut Effects) {
         let membership = self.admit(fork.membership, fork.child);
         let creator_known = self.place_creator(fork, membership);
+        if creator_known {
+            self.apache_forks(fork.creator, fork.stamp.time_ns, effects);
+        }
         match self.table.get(fork.child).map(|node| node.provenance) {
             Some(Provenance::Observed) => return,
             Some(_) => self.observe_birth(fork, creator_known),
@@ -242,6 +245,9 @@ impl Tree {
             live: 0,
             shed: false,
         };
+        if service.kind == ServiceKind::Apache {
+            self.apache_begins(root);
+        }
         self.table.add_service(root, entry);
         let branch = Branch::new(root, part);
         let node = self.table.get(root);
@@ -266,6 +272,9 @@ impl Tree {
         let service = Arc::new(describe(root, identity, Some(program)));
         entry.service = Arc::clone(&service);
         entry.image = Some(Arc::clone(program));
+        if service.kind == ServiceKind::Apache {
+            self.apache_begins(root);
+        }
         let node = self.table.get_mut(root)?;
         if let Some(branch) = node.branches_mut().find(|branch| branch.service == root) {
             *branch = Branch::new(root, part);

@@ -25,6 +25,8 @@ pub(super) struct Branch {
     pub(super) spawn_root: ProcessId,
     /// Programs exec'ed since the branch left, transparent helpers left out.
     pub(super) depth: u32,
+    /// Once [`Part::Descendant`]: forked by the daemon that runs CGI programs.
+    pub(super) cgi: bool,
 }
 
 impl Branch {
@@ -36,6 +38,7 @@ impl Branch {
             origin: part,
             spawn_root: ProcessId::default(),
             depth: 0,
+            cgi: false,
         }
     }
 

@@ -61,6 +61,7 @@ impl Tree {
                 origin: self.origin(node, branch, program),
                 spawn_root: id,
                 depth: count,
+                cgi: self.is_cgi_program(node, branch),
                 ..*branch
             },
         };

@@ -64,6 +64,8 @@ impl Tree {
             self.table.remove(id);
         }
         effects.started.extend(service);
+        let now_ns = row.program.as_ref().map_or(0, |program| program.time_ns);
+        self.apache_stirs(id, id, now_ns, effects);
         let orphan = !has_worker
             && row
                 .program

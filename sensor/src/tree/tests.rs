@@ -1,6 +1,7 @@
 //! A small kernel for the tree's tests: it keeps membership as the programs do and
 //! makes the events a real one would.
 
+mod apache;
 mod bounds;
 mod candidate;
 mod follow;

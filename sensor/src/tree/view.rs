@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::Tree;
 use crate::event::{ProcessId, Program};
-use crate::lineage::ServiceKind;
+use crate::lineage::{Role, ServiceKind};
+use crate::service::container_id;
 
 /// Levels shown; deeper descendants are counted. A level takes two of JSON, and common
 /// readers (`serde_json`) stop at 128.
@@ -28,6 +29,9 @@ pub struct ServiceView {
     pub role: &'static str,
     /// systemd unit; empty when in none.
     pub unit: String,
+    /// Id of the container the root is in; empty when in none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub container: String,
     /// Records lost since the service is known.
     pub lost_events: u64,
     /// The root, with its descendants.
@@ -47,6 +51,9 @@ pub struct ProcessView {
     pub args: Vec<String>,
     /// Part in the service.
     pub part: &'static str,
+    /// Role of what it runs, where that is not the service's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<&'static str>,
     /// How it became known.
     pub provenance: &'static str,
     /// Real uid last known.
@@ -109,6 +116,7 @@ impl Tree {
                 kind: entry.service.kind.name(),
                 role: entry.service.role.name(),
                 unit: entry.service.unit.clone(),
+                container: container(entry.image.as_deref()),
                 lost_events: self.lost.saturating_sub(entry.lost_before),
                 processes: self
                     .process_view(id, id, &children, DEPTH)
@@ -184,6 +192,7 @@ impl Tree {
                 .unwrap_or_default(),
             args: program.map(words).unwrap_or_default(),
             part: branch.part.name(),
+            role: self.is_cgid(id, service).then(|| Role::Cgi.name()),
             provenance: node.provenance.name(),
             uid: node.uid,
             exited: node.end.is_some(),
@@ -193,6 +202,11 @@ impl Tree {
             deeper,
         })
     }
+}
+
+fn container(program: Option<&Program>) -> String {
+    let id = program.and_then(|program| container_id(&program.cgroup.path));
+    id.unwrap_or_default().to_owned()
 }
 
 fn words(program: &Program) -> Vec<String> {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use super::Tree;
 use super::node::{Branch, Node};
+use super::table::Entry;
 use crate::event::{Exec, ProcessId, Program, Stamp};
-use crate::lineage::{Act, Ancestor, Lineage, Part, Subject};
+use crate::lineage::{Act, Ancestor, Lineage, Part, Role, Service, Subject};
 
 /// Ancestors looked at. Above it only the root is known; the number between is not
 /// walked but computed.
@@ -124,7 +125,7 @@ impl Tree {
             program,
             act: Act::Exec,
             script_written: None,
-            service: entry.map(|entry| Arc::clone(&entry.service)),
+            service: entry.map(|entry| acting_for(entry, branch)),
             lineage: self.lineage_in(id, service),
             creator: creator.and_then(|creator| self.ancestor(creator, service)),
             previous: None,
@@ -140,6 +141,18 @@ impl Tree {
             lost_events: self.lost.saturating_sub(lost_before),
         }
     }
+}
+
+/// The service as rules see it: what its daemon for CGI runs is not judged as what its
+/// workers do.
+fn acting_for(entry: &Entry, branch: Option<&Branch>) -> Arc<Service> {
+    if branch.is_some_and(|branch| branch.cgi) {
+        return Arc::new(Service {
+            role: Role::Cgi,
+            ..(*entry.service).clone()
+        });
+    }
+    Arc::clone(&entry.service)
 }
 
 /// Part in `service`; a process outside it has none better than descendant.

@@ -2,7 +2,7 @@
 
 use sensor::{
     lineage::Part,
-    service::{self, Evidence, SERVERS},
+    service::{self, Evidence, SCRIPTING, SERVERS},
 };
 
 use crate::page::{code, head, page, table};
@@ -58,7 +58,17 @@ fn services() {
              TeamCity, Gerrit and Bamboo, and GitLab's own Ruby, have role `ci`.\n\nNot seen: a \
              service of an unlisted name in no interpreter, unless declared; UDP and unix sockets \
              as a sign of serving; images whose name podman, docker or containerd do not keep on \
-             disk. Whether an Apache has script modules is not looked at: its role is `app`, that \
-             of its cgid too.\n";
+             disk.\n\n";
+    let apache = format!(
+        "Apache: `edge` when the modules its master maps run no programs or scripts, `app` with \
+         one of {}, or when it maps none and may be linked with any. What the daemon of \
+         `mod_cgid` forks has role `cgi`. Both are looked up when the master listens or forks \
+         and known some tenths of a second later; until then the role is `app`.\n\nA service \
+         that is declared by unit, image or arguments alone is looked at when it listens, and the \
+         kernel side follows it within about a second: what it forks and ends before is \
+         not seen.\n",
+        names(SCRIPTING)
+    );
+    text += &apache;
     page("services.md", &text);
 }

@@ -5,6 +5,7 @@
 pub(crate) mod alert;
 pub(crate) mod apache;
 pub(crate) mod daemon;
+pub(crate) mod drops;
 pub(crate) mod front;
 pub(crate) mod golden;
 pub(crate) mod http;
@@ -13,6 +14,7 @@ pub(crate) mod nginx;
 pub(crate) mod php_fpm;
 pub(crate) mod process;
 pub(crate) mod recording;
+pub(crate) mod root;
 pub(crate) mod scene;
 pub(crate) mod sensor;
 pub(crate) mod site;

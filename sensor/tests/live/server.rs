@@ -4,8 +4,10 @@
 mod cgi;
 mod container;
 mod database;
+mod declared;
 mod deploy;
 mod edge;
+mod file;
 mod jvm;
 mod node;
 mod php;

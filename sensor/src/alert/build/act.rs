@@ -20,7 +20,7 @@ use crate::{
 pub(super) fn action(act: &Act) -> &'static str {
     match act {
         Act::Exec => "exec",
-        Act::File(file) if file.created => "create",
+        Act::File(file) if file.creates() => "create",
         Act::File(file) => action_name(file.action),
         Act::Socket(_) => "connect",
     }
@@ -76,7 +76,7 @@ impl Facts<'_> {
                 PathSource::Fd => "fd",
                 PathSource::Joined => "joined",
             },
-            created: file.created,
+            created: file.creates(),
             io_uring: file.io_uring,
             inode: file.inode.as_ref().map(|inode| self.inode(file, inode)),
             written_by: self.written(file.written),

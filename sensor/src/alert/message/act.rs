@@ -46,7 +46,7 @@ pub(super) fn file(file: &File) -> String {
     let path = name(&file.path);
     let other = file.other.as_ref().map_or_else(String::new, |it| name(it));
     match file.action {
-        FileAction::Write if file.created => format!("created {path}"),
+        FileAction::Write if file.creates() => format!("created {path}"),
         FileAction::Write => format!("opened {path} for writing"),
         FileAction::Read => format!("opened {path} for reading"),
         FileAction::Rename => format!("renamed {other} to {path}"),

@@ -222,6 +222,12 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         large(v.target_written()?.age_ns / NS)
     }),
     field(
+        "Target.HoldsScripts",
+        Bool,
+        "It moves a directory below which a service has made a script, outside of every web root",
+        |v| flag(v.file().map(|_| v.evidence.moves_scripts)?),
+    ),
+    field(
         "Target.OwnScript",
         Bool,
         "The file is the script that the process itself runs",

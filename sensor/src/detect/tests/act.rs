@@ -5,7 +5,10 @@ use std::sync::Arc;
 use bstr::ByteSlice as _;
 
 use super::{Gathered, RuleSet, detector, names, shipped, subject};
-use crate::{detect::source::Source, lineage::Subject};
+use crate::{
+    detect::source::Source,
+    lineage::{Act, Subject},
+};
 
 /// Rules called `r0`, `r1`, ... of these categories and detections.
 fn rules(all: &[(&str, &str)]) -> RuleSet {
@@ -79,6 +82,7 @@ fn fields_of_files() {
         ("Target.WrittenByService: true", true),
         ("Target.WrittenBySame: true", true),
         ("Target.WrittenAge: 7", true),
+        ("Target.HoldsScripts: false", true),
         ("Target.OwnScript: false", true),
         ("Target.WatchedDirectory: false", true),
         ("Target.PathSource: joined", true),
@@ -88,6 +92,25 @@ fn fields_of_files() {
         ("File.Name: php-fpm8.2", true),
     ] {
         assert_eq!(fires("file_event", item, &subject), expected, "{item}");
+    }
+}
+
+/// An open through a ring is reported before it is done: what may have made the file has.
+#[test]
+fn an_open_that_was_asked_for_creates_as_it_says() {
+    const O_CREAT: u32 = 0o100;
+    for (argument, attempt, expected) in [
+        (1, true, false),
+        (1 | O_CREAT, true, true),
+        (1 | O_CREAT, false, false),
+    ] {
+        let mut subject = subject("target: {path: /var/www/html/x.php}");
+        if let Act::File(file) = &mut subject.act {
+            let file = Arc::make_mut(file);
+            (file.argument, file.attempt) = (argument, attempt);
+        }
+        let found = fires("file_event", "Target.Created: true", &subject);
+        assert_eq!(found, expected, "{argument} {attempt}");
     }
 }
 
@@ -210,13 +233,13 @@ fn paths_of_any_bytes_are_survived() {
     ] {
         let text = "{target: {action: exchange, path: x, old: y}}";
         let mut subject = subject(text);
-        let crate::lineage::Act::File(file) = &subject.act else {
+        let Act::File(file) = &subject.act else {
             unreachable!("the example is about a file");
         };
         let mut file = crate::event::File::clone(file);
         file.path = path.into();
         file.other = Some(path.as_bstr().into());
-        subject.act = crate::lineage::Act::File(Arc::new(file));
+        subject.act = Act::File(Arc::new(file));
         drop(detector.evaluate(Arc::new(subject), 0));
     }
 }

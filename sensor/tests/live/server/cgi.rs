@@ -1,5 +1,5 @@
 //! CGI: Apache's own, from its workers (prefork) and from its daemon (event), and
-//! fcgiwrap behind nginx.
+//! fcgiwrap behind nginx; and an Apache that runs no scripts at all.
 
 use std::{
     fs,
@@ -8,6 +8,8 @@ use std::{
 };
 
 use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::TempPath;
 
 use crate::fixture::{
     alert::link,
@@ -17,40 +19,27 @@ use crate::fixture::{
     process::Process,
     scene::{self, Need, free_port, tool},
     stage::{Kind, Stage, assert_is},
+    wait,
 };
 
 const APACHE: &[Need] = &[apache::program];
 const FCGIWRAP: &[Need] = &[|| scene::program("fcgiwrap")];
 
-const MODULES: &str = "/usr/lib/apache2/modules";
-
+/// Its workers run the programs themselves.
 #[test]
 fn a_cgi_program_of_apache_prefork_runs_id() {
-    apache_runs_id("server::cgi::prefork", "prefork", "cgi");
-}
-
-/// The daemon that Apache keeps for CGI is the worker that forks the program.
-#[test]
-fn a_cgi_program_of_apache_event_runs_id() {
-    apache_runs_id("server::cgi::event", "event", "cgid");
-}
-
-fn apache_runs_id(name: &str, processing: &str, module: &str) {
-    let Some(mut stage) = Stage::begin(name, APACHE) else {
+    let Some(mut stage) = Stage::begin("server::cgi::prefork", APACHE) else {
         return;
     };
     let dir = stage.scene.path().join("apache");
     let script = program(&dir);
-    let port = free_port();
-    let config = dir.join("apache2.conf");
-    scene::write(&config, configuration(&dir, port, processing, module));
-    let mut apache = command("apache2", &dir);
-    apache.args(["-D", "FOREGROUND", "-f"]).arg(&config);
-    let apache = Daemon::start(apache, port, Signal::WINCH);
+    let alias = "ScriptAlias /cgi-bin/ cgi-bin/";
+    let apache = apache::foreground(&dir, "prefork", &["alias", "cgi"], alias);
     load(&apache);
     apache.reload(Signal::USR1);
 
-    assert!(http::get(port, "/cgi-bin/id").is_ok_and(|answer| answer.body.contains("uid=33")));
+    let answer = http::get(apache.port, "/cgi-bin/id");
+    assert!(answer.is_ok_and(|answer| answer.body.contains("uid=33")));
     let image = link(tool("apache2"), &apache.argv);
     let master = image.clone().pid(apache.process().pid).part("master");
     let worker = image.part("worker").forked();
@@ -63,37 +52,149 @@ fn apache_runs_id(name: &str, processing: &str, module: &str) {
     stage.end();
 }
 
+/// Workers of the event kind leave that to a daemon: what lies where CGI programs are kept
+/// may run whatever it likes, before and after a reload; what does not is named.
+#[test]
+fn a_cgi_program_of_apache_event_is_judged_as_such() {
+    let Some(mut stage) = Stage::begin("server::cgi::event", CGI_BIN) else {
+        return;
+    };
+    let dir = stage.scene.path().join("apache");
+    let script = program(&dir);
+    let installed = installed();
+    let name = installed.file_name().expect("a file has a name");
+    let lines = format!(
+        "ScriptSock cgid.sock
+ScriptAlias /cgi-bin/ cgi-bin/
+ScriptAlias /installed/ {DIRECTORY}/"
+    );
+    let apache = apache::foreground(&dir, "event", &["alias", "cgid"], &lines);
+    load(&apache);
+    let mut daemons = Vec::new();
+    for _ in ["at first", "after a reload"] {
+        let daemon = wait::until("the daemon", || {
+            let service = stage.sensor.service(apache.process().pid)?;
+            let daemon = of_role_cgi(&service["processes"])?;
+            (!daemons.contains(&daemon)).then_some(daemon)
+        });
+        daemons.push(daemon);
+        let answer = http::get(apache.port, &format!("/installed/{}", name.display()));
+        assert!(answer.is_ok_and(|answer| answer.body.contains("uid=33")));
+        stage.is_silent();
+
+        let answer = http::get(apache.port, "/cgi-bin/id");
+        assert!(answer.is_ok_and(|answer| answer.body.contains("uid=33")));
+        let argv = ["/bin/sh", &script.display().to_string()];
+        let alert = stage.saw(CGI.shell, |alert| alert.args() == argv);
+        let image = link(tool("apache2"), &apache.argv);
+        let master = image.clone().pid(apache.process().pid).part("master");
+        let cgid = image.clone().pid(daemon).part("worker").forked();
+        let shell = link(tool("sh"), &argv).part("descendant");
+        alert.assert_lineage(&[master.chain(&[tool("apache2")]), cgid, shell]);
+        let kind = Kind {
+            name: "apache",
+            ..CGI
+        };
+        assert_is(&alert, kind);
+        stage.only(|other| other.pid() == alert.pid());
+        apache.process().signal(Signal::USR1);
+    }
+    drop(apache);
+    drop(installed);
+    stage.end();
+}
+
+/// Debian's place for CGI programs.
+const DIRECTORY: &str = "/usr/lib/cgi-bin";
+
+const CGI_BIN: &[Need] = &[apache::program, || {
+    let directory = PathBuf::from(DIRECTORY);
+    let found = directory.is_dir().then_some(directory);
+    found.ok_or_else(|| format!("no {DIRECTORY}"))
+}];
+
+const CGI: Kind = Kind {
+    name: "fcgiwrap",
+    role: "cgi",
+    shell: "cgi_ran_unknown_script",
+};
+
+/// A program where administrators install them; it is gone with the value.
+fn installed() -> TempPath {
+    let mut name = tempfile::Builder::new();
+    name.prefix("lineage-live-").suffix(".cgi");
+    let script = name.tempfile_in(DIRECTORY).expect("install a program");
+    // Nobody may hold it open for writing when it is run.
+    let script = script.into_temp_path();
+    write_program(&script);
+    script
+}
+
+/// The first of these processes, or below them, that has that role.
+fn of_role_cgi(processes: &Value) -> Option<u32> {
+    processes.as_array()?.iter().find_map(|process| {
+        if process["role"] == "cgi" {
+            return process["pid"].as_u64()?.try_into().ok();
+        }
+        of_role_cgi(&process["children"])
+    })
+}
+
+/// Nothing of it runs scripts: what it executes is no application's doing. Its piped logs
+/// are its own.
+#[test]
+fn an_apache_without_script_modules_runs_a_program() {
+    let Some(mut stage) = Stage::begin("server::cgi::edge", APACHE) else {
+        return;
+    };
+    let root = stage.scene.writable("apache/public");
+    let dir = stage.scene.path().join("apache");
+    scene::write(&root.join("index.html"), "pong");
+    scene::write(&root.join("id/index.html"), "pong");
+    let rotatelogs = tool("rotatelogs");
+    let lines = format!(
+        "DocumentRoot {0}
+CustomLog \"|{1} -n 2 access.log 86400\" %h
+CustomLog \"|${1} -n 2 other.log 86400\" %h
+ExtFilterDefine id cmd={2}
+<Location /id>
+SetOutputFilter id
+</Location>",
+        root.display(),
+        rotatelogs.display(),
+        tool("id").display()
+    );
+    let modules = ["ext_filter", "dir", "proxy", "proxy_fcgi"];
+    let apache = apache::foreground(&dir, "event", &modules, &lines);
+    apache.load("/index.html");
+    wait::until("the role", || {
+        let service = stage.sensor.service(apache.process().pid)?;
+        (service["role"] == "edge").then_some(())
+    });
+    apache.reload(Signal::USR1);
+    apache.load("/index.html");
+    stage.is_silent();
+
+    let answer = http::get(apache.port, "/id/index.html").expect("an answer");
+    assert!(answer.body.contains("uid=33"), "{answer:?}");
+    let image = link(tool("apache2"), &apache.argv);
+    let master = image.clone().pid(apache.process().pid).part("master");
+    let worker = image.part("worker").forked();
+    let id = link(tool("id"), &[tool("id").to_string_lossy()]).part("descendant");
+    let kind = Kind::edge("apache");
+    let alert = stage.saw(kind.shell, |alert| alert.executable().ends_with("/id"));
+    alert.assert_lineage(&[master.chain(&[tool("apache2")]), worker, id]);
+    assert_is(&alert, kind);
+    stage.only(|other| other.pid() == alert.pid());
+    drop(apache);
+    stage.end();
+}
+
 fn load(apache: &Daemon) {
     for _ in 0..100 {
         let answer = http::get(apache.port, "/").expect("an answer");
         assert_eq!(answer.status, 404, "{answer:?}");
     }
-}
-
-fn configuration(dir: &Path, port: u16, processing: &str, module: &str) -> String {
-    let dir = dir.display();
-    let socket = match module {
-        "cgid" => format!("ScriptSock {dir}/cgid.sock"),
-        _ => String::new(),
-    };
-    format!(
-        "ServerRoot {dir}
-ServerName localhost
-PidFile {dir}/apache2.pid
-DefaultRuntimeDir {dir}
-Listen 127.0.0.1:{port}
-User www-data
-Group www-data
-LoadModule mpm_{processing}_module {MODULES}/mod_mpm_{processing}.so
-LoadModule authz_core_module {MODULES}/mod_authz_core.so
-LoadModule alias_module {MODULES}/mod_alias.so
-LoadModule {module}_module {MODULES}/mod_{module}.so
-StartServers 2
-ScriptAlias /cgi-bin/ {dir}/cgi-bin/
-ErrorLog {dir}/error.log
-{socket}
-"
-    )
 }
 
 #[test]
@@ -115,17 +216,12 @@ fn a_cgi_program_of_fcgiwrap_runs_id() {
     let master = image.clone().pid(fcgiwrap.process().pid).part("master");
     let worker = image.part("worker").forked();
     let parents = [master.chain(&[tool("fcgiwrap")]), worker];
-    let kind = Kind {
-        name: "fcgiwrap",
-        role: "cgi",
-        shell: "cgi_ran_unknown_script",
-    };
     let argv = ["/bin/sh", &script.display().to_string()];
     // What a CGI program runs is its own business, so that `id` alerts nobody.
-    let alert = stage.saw(kind.shell, |alert| alert.args() == argv);
+    let alert = stage.saw(CGI.shell, |alert| alert.args() == argv);
     let shell = link(tool("sh"), &argv).part("descendant");
     alert.assert_lineage(&[&parents[..], &[shell]].concat());
-    assert_is(&alert, kind);
+    assert_is(&alert, CGI);
     stage.only(|other| other.pid() == alert.pid());
 
     drop(nginx);
@@ -138,8 +234,13 @@ fn a_cgi_program_of_fcgiwrap_runs_id() {
 /// A program that calls `id`, in the directory for CGI below this one.
 fn program(dir: &Path) -> PathBuf {
     let script = dir.join("cgi-bin/id");
-    let text = "#!/bin/sh\necho Content-Type: text/plain\necho\nid\n:\n";
-    scene::write(&script, text);
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("make it executable");
+    scene::write(&script, "");
+    write_program(&script);
     script
+}
+
+fn write_program(script: &Path) {
+    let text = "#!/bin/sh\necho Content-Type: text/plain\necho\nid\n:\n";
+    fs::write(script, text).expect("write a program");
+    fs::set_permissions(script, fs::Permissions::from_mode(0o755)).expect("make it executable");
 }

@@ -2,12 +2,11 @@
 //! paths, and the host's pids.
 
 use std::{
-    collections::BTreeSet,
     fs,
     io::{Read as _, Write as _},
-    os::unix::{fs::symlink, net::UnixStream},
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
 use rustix::process::Signal;
@@ -16,7 +15,8 @@ use crate::fixture::{
     alert::link,
     daemon::command,
     nginx, php_fpm,
-    process::{Guard, succeed},
+    process::Guard,
+    root,
     scene::{self, Need, Scene, tool},
     stage::{Kind, Stage, assert_is},
     wait,
@@ -105,6 +105,8 @@ fn a_page_in_a_container_runs_a_shell() {
         assert_eq!(alert.json["container"]["id"], *id.trim(), "{alert}");
     }
     let master = shell.root();
+    let service = stage.sensor.service(master).expect("a live service");
+    assert_eq!(service["container"], *id.trim(), "{service}");
     stage.only(|alert| alert.root() == master);
     drop(container);
     stage.end();
@@ -136,40 +138,14 @@ fn run(scene: &Scene, root: &Path, id_file: &Path, php: &Path) -> Guard {
     Guard::child(podman.spawn().expect("start podman"), Signal::TERM)
 }
 
-/// The programs, what they are linked with, and their configuration.
+/// What the container holds.
 fn file_system(scene: &Scene, php: &Path) -> PathBuf {
-    let root = scene.path().join("rootfs");
-    for directory in ["tmp", "run", "dev", "proc", "sys", "usr/bin", "srv/public"] {
-        fs::create_dir_all(root.join(directory)).expect("make a directory");
-    }
     let programs = [tool("nginx"), php.to_owned(), tool("id")];
-    let mut libraries = BTreeSet::new();
-    for program in &programs {
-        copy(program, &root, program);
-        let linked = succeed(Command::new(tool("ldd")).arg(program)).stdout;
-        let linked = String::from_utf8_lossy(&linked).into_owned();
-        let paths = linked
-            .split_whitespace()
-            .filter(|word| word.starts_with('/'));
-        libraries.extend(paths.map(PathBuf::from));
-    }
-    copy(&tool("sh"), &root, Path::new("/usr/bin/sh"));
-    symlink("usr/bin", root.join("bin")).expect("link /bin");
-    for library in &libraries {
-        copy(library, &root, library);
-    }
-    let users = "root:x:0:0::/:/bin/sh\nwww-data:x:33:33::/:/bin/sh\n";
-    scene::write(&root.join("etc/passwd"), users);
-    scene::write(&root.join("etc/group"), "root:x:0:\nwww-data:x:33:\n");
+    let root = root::make(&scene.path().join("rootfs"), &programs);
+    fs::create_dir_all(root.join("srv/public")).expect("make a directory");
     scene::write(&root.join("etc/nginx.conf"), NGINX);
     scene::write(&root.join("etc/php-fpm.conf"), PHP);
     root
-}
-
-fn copy(from: &Path, root: &Path, to: &Path) {
-    let to = root.join(to.strip_prefix("/").expect("an absolute path"));
-    fs::create_dir_all(to.parent().expect("a directory")).expect("make a directory");
-    fs::copy(from, &to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
 }
 
 /// The answer to a request, head and all.

@@ -40,12 +40,7 @@ fn a_handler_of_node_runs_a_shell() {
     };
     let node = start(&stage, "shop.js");
     node.load("/");
-    let (pid, output) = node.visit("/id");
-    assert!(output.contains("uid="), "{output}");
-    assert_eq!(pid, node.process().pid);
-    let server = link(tool("node"), &node.argv).pid(pid);
-    let parents = [server.chain(&[tool("node")])];
-    stage.ran_id(Kind::app("node"), &parents, &SHELL);
+    stage.server_runs_id(Kind::app("node"), &node, "node", &SHELL);
     node.load("/");
     drop(node);
     stage.end();

@@ -1,107 +1,33 @@
 //! php-fpm with several pools, one of them root's; and every way in which a page can put
 //! a file into a web root.
 
-use std::fs;
-
 use rustix::process::Signal;
 
 use crate::fixture::{
     alert::link,
     daemon::{Daemon, command},
-    front, http, php_fpm, scene,
+    drops::{self, Dropping},
+    front, php_fpm, scene,
     scene::{free_port, tool},
-    site::{page, php_string, spawning, visit},
+    site::{page, spawning, visit},
     stage::{Kind, Stage, assert_is},
 };
 
 const PHP: Kind = Kind::app("php-fpm");
-
-/// What a page does, and the alert of the file it makes in `public`.
-const DROPS: &[(&str, &str, &str)] = &[
-    (
-        "put.php",
-        "file_put_contents(\"$to/put.php\", 'x');",
-        "script_created_in_web_root",
-    ),
-    (
-        "renamed.php",
-        "file_put_contents(\"$to/a\", 'x'); rename(\"$to/a\", \"$to/renamed.php\");",
-        "script_created_in_web_root",
-    ),
-    (
-        "copied.php",
-        "copy(__FILE__, \"$to/copied.php\");",
-        "script_created_in_web_root",
-    ),
-    (
-        "symlinked.php",
-        "symlink('/etc/hostname', \"$to/symlinked.php\");",
-        "script_created_in_web_root",
-    ),
-    (
-        "linked.php",
-        "file_put_contents(\"$to/b\", 'x'); link(\"$to/b\", \"$to/linked.php\");",
-        "script_created_in_web_root",
-    ),
-    (
-        "uploads/put.php",
-        "mkdir(\"$to/uploads\"); file_put_contents(\"$to/uploads/put.php\", 'x');",
-        "script_created_in_upload_directory",
-    ),
-    (
-        ".htaccess",
-        "file_put_contents(\"$to/.htaccess\", 'x');",
-        "handler_file_changed",
-    ),
-    (
-        ".user.ini",
-        "file_put_contents(\"$to/c\", 'x'); rename(\"$to/c\", \"$to/.user.ini\");",
-        "handler_file_changed",
-    ),
-];
 
 #[test]
 fn files_of_a_page_are_seen() {
     let Some(mut stage) = Stage::begin("server::php::files", &[]) else {
         return;
     };
-    let public = stage.scene.writable("www/public");
-    for (number, (name, code, rule)) in DROPS.iter().enumerate() {
-        let to = php_string(public.as_os_str().as_encoded_bytes());
-        let page = format!("drop{number}.php");
-        stage.site.page(&page, &format!("$to = {to};\n{code}"));
-        let visit = stage.site.visit(&page);
-        assert_eq!(visit.output, "", "{name}");
-        let path = public.join(name).display().to_string();
-        let alert = stage.saw(rule, |alert| alert.json["file"]["path"] == *path);
-        alert.assert_lineage(&[stage.site.master(), stage.site.worker(visit.worker)]);
+    let site = Dropping::new(stage.site.root(), stage.site.nginx.port);
+    for drop in drops::ALL {
+        let (path, worker) = site.perform(drop);
+        let alert = stage.saw(drop.rule, |alert| alert.json["file"]["path"] == *path);
+        alert.assert_lineage(&[stage.site.master(), stage.site.worker(worker)]);
         assert_is(&alert, PHP);
         stage.only(|other| other.json["file"]["path"] == *path);
     }
-    stage.end();
-}
-
-/// A form in a browser: PHP's own temporary file, and its new name.
-#[test]
-fn an_uploaded_script_is_seen() {
-    const CODE: &str = "move_uploaded_file($_FILES['picture']['tmp_name'], $to);";
-    let Some(mut stage) = Stage::begin("server::php::upload", &[]) else {
-        return;
-    };
-    let path = stage.scene.writable("www/public/images").join("a.phtml");
-    let to = php_string(path.as_os_str().as_encoded_bytes());
-    stage.site.page("form.php", &format!("$to = {to};\n{CODE}"));
-    let port = stage.site.nginx.port;
-    let answer = http::upload(port, "/form.php", "picture", "dropped").expect("an answer");
-    let worker = answer.body.trim().parse().expect("a pid and nothing else");
-    assert_eq!(fs::read(&path).expect("the upload"), b"dropped");
-    let path = path.display().to_string();
-    let alert = stage.saw("script_created_in_upload_directory", |alert| {
-        alert.json["file"]["path"] == *path
-    });
-    alert.assert_lineage(&[stage.site.master(), stage.site.worker(worker)]);
-    assert_is(&alert, PHP);
-    stage.only(|other| other.json["file"]["path"] == *path);
     stage.end();
 }
 

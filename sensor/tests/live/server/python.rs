@@ -1,7 +1,7 @@
-//! gunicorn, uWSGI and uvicorn: silent in their ordinary life, named when a view runs a
-//! shell.
+//! gunicorn, uWSGI, uvicorn, and programs of Python that listen themselves: silent in their
+//! ordinary life, named when a view runs a shell.
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use rustix::process::Signal;
 
@@ -60,13 +60,8 @@ fn a_view_of_gunicorn_runs_a_shell() {
     gunicorn.load("/");
     gunicorn.reload(Signal::HUP);
 
-    let (worker, output) = gunicorn.visit("/id");
+    let output = stage.worker_runs_id(Kind::app("gunicorn"), &gunicorn, "python3", &SHELL);
     assert!(output.contains("(www-data)"), "{output}");
-    let image = link(tool("python3"), &gunicorn.argv);
-    let master = image.clone().pid(gunicorn.process().pid).part("master");
-    let worker = image.pid(worker).part("worker").forked();
-    let parents = [master.chain(&[tool("python3")]), worker];
-    stage.ran_id(Kind::app("gunicorn"), &parents, &SHELL);
 
     gunicorn.reopen_log(&log, Signal::USR1);
     gunicorn.load("/");
@@ -138,5 +133,81 @@ fn a_view_of_uvicorn_runs_a_shell() {
     stage.ran_id(Kind::app("uvicorn"), &parents, &SHELL);
 
     drop(uvicorn);
+    stage.end();
+}
+
+/// Serves once the file it is told of is there.
+const LISTENER: &str = "
+import http.server, os, sys, time
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        output = os.popen('id; :').read() if self.path == '/id' else 'pong'
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f'{os.getpid()}\\n{output}'.encode())
+    def log_message(self, *arguments):
+        pass
+
+while not os.path.exists(sys.argv[2]):
+    time.sleep(0.01)
+http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()
+";
+
+/// Nothing on its command line says so: it is a candidate until it listens.
+#[test]
+fn a_python_program_becomes_a_service_when_it_listens() {
+    let Some(mut stage) = Stage::begin("server::python::listener", &[scene::python]) else {
+        return;
+    };
+    let script = stage.scene.file("listener.py", LISTENER);
+    let gate = stage.scene.path().join("gate");
+    let port = free_port();
+    let mut python = command("python3", stage.scene.path());
+    python.arg(script).arg(port.to_string()).arg(&gate);
+    let python = Daemon::start_by(python, port, Signal::TERM, |process| {
+        wait::until("Python to run", || {
+            (process.executable() == Some(tool("python3"))).then_some(())
+        });
+        // What it had forked and exec'ed by now is nobody's business.
+        stage.is_silent();
+        assert_eq!(stage.sensor.service(process.pid), None);
+        fs::write(&gate, "").expect("open the gate");
+    });
+    let pid = python.process().pid;
+    let service = wait::until("the service", || stage.sensor.service(pid));
+    assert_eq!(service["kind"], "python", "{service}");
+    python.load("/");
+    stage.server_runs_id(Kind::app("python"), &python, "python3", &SHELL);
+    drop(python);
+    stage.end();
+}
+
+/// Python's own server says by its command line what it is.
+#[test]
+fn a_program_of_pythons_http_server_runs_a_shell() {
+    let Some(mut stage) = Stage::begin("server::python::http_server", &[scene::python]) else {
+        return;
+    };
+    let dir = stage.scene.path().join("shop");
+    let script = dir.join("cgi-bin/id.sh");
+    scene::write(&script, "#!/bin/sh\nprintf '\\r\\n'\nid\n:\n");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("make it executable");
+    scene::write(&dir.join("index.html"), "pong");
+    let port = free_port();
+    let mut python = command("python3", &dir);
+    python.args(["-m", "http.server", "--cgi", "--bind", "127.0.0.1"]);
+    python.arg(port.to_string());
+    let python = Daemon::start(python, port, Signal::TERM);
+    python.load("/");
+    let answer = http::get(port, "/cgi-bin/id.sh").expect("an answer");
+    assert!(answer.body.contains("uid="), "{answer:?}");
+    // The query, which is empty, comes last.
+    let argv = ["/bin/sh", &script.display().to_string(), ""];
+    let server = link(tool("python3"), &python.argv);
+    let server = server.pid(python.process().pid).part("both");
+    let parents = [server.chain(&[tool("python3")])];
+    stage.ran_id(Kind::app("python"), &parents, &argv);
+    drop(python);
     stage.end();
 }

@@ -5,10 +5,9 @@ use std::fs;
 use rustix::process::Signal;
 
 use crate::fixture::{
-    alert::link,
     daemon::{Daemon, command},
     http,
-    scene::{self, Need, free_port, tool},
+    scene::{self, Need, free_port},
     stage::{Kind, SHELL, Stage},
     wait,
 };
@@ -55,13 +54,7 @@ fn a_handler_of_puma_runs_a_shell() {
     // A phased restart.
     puma.reload(Signal::USR1);
 
-    let (worker, output) = puma.visit("/id");
-    assert!(output.contains("uid="), "{output}");
-    let image = link(tool("ruby"), &puma.argv);
-    let master = image.clone().pid(puma.process().pid).part("master");
-    let worker = image.pid(worker).part("worker").forked();
-    let parents = [master.chain(&[tool("ruby")]), worker];
-    stage.ran_id(Kind::app("puma"), &parents, &BARE);
+    stage.worker_runs_id(Kind::app("puma"), &puma, "ruby", &BARE);
     drop(puma);
     stage.end();
 }
@@ -77,11 +70,7 @@ fn a_ruby_program_that_listens_runs_a_shell() {
     ruby.arg(script).arg(port.to_string());
     let ruby = Daemon::start(ruby, port, Signal::TERM);
     ruby.load("/");
-    let (pid, output) = ruby.visit("/id");
-    assert!(output.contains("uid="), "{output}");
-    let server = link(tool("ruby"), &ruby.argv).pid(pid).part("both");
-    let parents = [server.chain(&[tool("ruby")])];
-    stage.ran_id(Kind::app("ruby"), &parents, &BARE);
+    stage.server_runs_id(Kind::app("ruby"), &ruby, "ruby", &BARE);
     drop(ruby);
     stage.end();
 }

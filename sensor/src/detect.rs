@@ -35,7 +35,7 @@ pub use self::{
     check::{CheckReport, check},
     detector::{Detector, Fact, MAX_WAIT_NS, MAX_WAITING, Match, Request, Verdicts},
     field::{ENV, ENV_ABOUT, Field, Kind, all as fields},
-    hook::Hooks,
+    hook::{Hooks, Shortage},
     masquerade::KnownShell,
     rule::{Level, Need, Rule},
     ruleset::{LoadError, RuleSet, Skipped},

@@ -4,6 +4,8 @@
 //! Time depends on the machine and is only told. Instructions, counted by callgrind, do
 //! not (but for some of libc's choices), so they are compared with a checked-in number.
 
+mod programs;
+
 use std::{
     ffi::OsString,
     fs,
@@ -37,6 +39,9 @@ pub(crate) struct Args {
     /// Write the instructions counted as the new budget
     #[arg(long)]
     update: bool,
+    /// Measure what each kernel program costs members and strangers, ns, as root
+    #[arg(long, conflicts_with_all = ["callgrind", "update", "bench"])]
+    programs: bool,
     /// Arguments for the bench itself, after `--`: recordings, `--records N`
     #[arg(last = true)]
     bench: Vec<OsString>,
@@ -44,6 +49,9 @@ pub(crate) struct Args {
 
 pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     setup::ensure()?;
+    if args.programs {
+        return programs::task();
+    }
     let pipeline = build()?;
     if !(args.callgrind || args.update) {
         command::run(Command::new(&pipeline.executable).args(&args.bench))?;

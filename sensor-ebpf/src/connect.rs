@@ -230,7 +230,8 @@ fn report(sock: Object, address: Option<Object>, descriptor: i32, result: i32, r
 #[inline(always)]
 fn asked_for(record: &mut Socket, address: Object) {
     let family = u32::from(Probed::read::<u16>(address, 0));
-    if family != AF_INET && family != AF_INET6 {
+    // An IPv4 socket takes no IPv6 address.
+    if family != AF_INET && (family != AF_INET6 || record.family != AF_INET6) {
         record.remote_port = 0;
         record.remote = [0; 16];
         return;

@@ -66,7 +66,8 @@ fn fields(done: &Socket, seen: &Seen, rung: Rung, differences: &mut Vec<String>)
     same("remote", &done.remote, &seen.remote);
     same("uid", &done.uid, &seen.uid);
     same("network namespace", &done.net_ns, &seen.net_ns);
-    same("attempt", &(rung == Rung::Lsm), &seen.attempt);
+    let connect = matches!(done.kind, SocketKind::Connect);
+    same("attempt", &(connect && rung == Rung::Lsm), &seen.attempt);
     if !seen.attempt {
         same("result", &done.result, &seen.result);
         if let Some(local) = done.local {
@@ -74,6 +75,6 @@ fn fields(done: &Socket, seen: &Seen, rung: Rung, differences: &mut Vec<String>)
         }
     }
     // The hooks of listening and of permission have no descriptor, only the socket.
-    let knows = matches!(done.kind, SocketKind::Connect) && rung != Rung::Lsm;
+    let knows = connect && rung != Rung::Lsm;
     same("fd", &knows.then_some(done.fd), &seen.fd);
 }

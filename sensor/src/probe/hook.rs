@@ -62,19 +62,12 @@ pub fn shortcoming(hook: &str, rung: Rung) -> Option<&'static str> {
             Some("32-bit programs are not seen; io_uring is reported when it is asked for")
         }
         (Rung::Syscall, "connect") => Some("32-bit programs are not seen"),
-        (Rung::Syscall, "chmod") => Some(
-            "paths are joined as typed, not resolved, and bits that a file had already count as \
-                 new; 32-bit programs are not seen",
-        ),
         (Rung::Syscall, _) => Some(
             "paths are joined as typed, not resolved; 32-bit programs are not seen; \
                  io_uring is reported when it is asked for",
         ),
         (_, URING) => Some("reported when it is asked for: it may fail"),
         (Rung::Lsm, "open") => None,
-        (Rung::Lsm, "connect") => {
-            Some("reported before it is done: it may have failed; the descriptor is not known")
-        }
         (Rung::Lsm, _) => Some("reported before it is done: it may have failed"),
         _ => None,
     }

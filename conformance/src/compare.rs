@@ -3,6 +3,7 @@
 
 mod file;
 mod lifecycle;
+mod socket;
 #[cfg(test)]
 mod tests;
 
@@ -100,10 +101,13 @@ pub(crate) fn compare(program: &Program, rung: Rung, run: &Run) -> Verdict {
     if program.files {
         let unseen = file::compare(run, &mut differences);
         invisible = !unseen.is_empty() && rung::is_blind(program.name, rung);
-        if !invisible {
+        if program.flood {
+            missing += unseen.len() as u64;
+        } else if !invisible {
             differences.extend(unseen);
         }
     }
+    socket::compare(run, rung, program.files, &mut differences);
     if let Err(error) = losses(program, run, missing) {
         differences.push(format!("{error:#}"));
     }
@@ -130,10 +134,10 @@ fn losses(program: &Program, run: &Run, missing: u64) -> Result<()> {
     if missing != lost || lost != full {
         bail!("{missing} records are missing, {lost} by their numbers, {full} by the counter");
     }
-    match (program.name, missing) {
-        ("flood", 0) => bail!("nothing was lost: the flood is too small to tell anything"),
-        ("flood", _) | (_, 0) => Ok(()),
-        (_, missing) => bail!("{missing} records were lost"),
+    match (program.flood, missing) {
+        (true, 0) => bail!("nothing was lost: the flood is too small to tell anything"),
+        (true, _) | (_, 0) => Ok(()),
+        (false, missing) => bail!("{missing} records were lost"),
     }
 }
 

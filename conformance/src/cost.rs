@@ -2,15 +2,15 @@
 //! nanoseconds (`bpf_stats`), for a member and for a stranger doing the same.
 //!
 //! Wall-clock time of such short acts says nothing on a busy machine; this does. Other
-//! processes' runs are in it too: the work is repeated until they do not matter.
+//! processes' runs are in it too: the work is repeated until they do not matter, and done
+//! in rounds, member and stranger in turn, of which the median is told.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File, OpenOptions},
     net::UdpSocket,
     path::Path,
     process::{Command, ExitCode, Stdio},
-    thread,
-    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -18,7 +18,12 @@ use aya::sys::{Stats, enable_stats};
 use sensor::probe::{Found, Judge, Options, Probe, RunTime};
 use serde::Serialize;
 
-use crate::{answer, program::SERVER, rung};
+use crate::{answer, harness, program::SERVER, rung};
+
+/// Times that everything is measured: odd, so that one is in the middle.
+const ROUNDS: usize = 9;
+/// Fewer runs for each time a work was done are others' runs.
+const OWN: f64 = 0.5;
 
 /// One kind of work.
 struct Work {
@@ -42,7 +47,8 @@ const WORKS: &[Work] = &[
         times: 300,
         act: |_| {
             let mut child = Command::new("/proc/self/exe");
-            child.args(["work", "nothing"]).stdin(Stdio::null());
+            child.args(["step", "code", "0"]);
+            child.stdin(Stdio::null()).stdout(Stdio::null());
             let status = child.status().context("start a child")?;
             if !status.success() {
                 bail!("the child ended with {status}");
@@ -104,14 +110,22 @@ struct Row {
     /// By a member of a service; else by a stranger.
     member: bool,
     program: &'static str,
-    /// Runs for each time the work was done.
+    /// Runs for each time the work was done: median of the rounds.
     runs: f64,
-    /// Mean of one run.
+    /// Mean of one run, ns: median of the rounds, and the least and most of them.
     ns: f64,
+    least: f64,
+    most: f64,
 }
+
+/// Work by index, member or stranger, program.
+type Key = (usize, bool, &'static str);
+/// Runs for each time the work was done, and ns of each, by round.
+type Rounds = BTreeMap<Key, Vec<(f64, f64)>>;
 
 /// Measures every kind of work and prints one JSON line for each program that ran.
 pub(crate) fn task() -> Result<ExitCode> {
+    let _lock = harness::lock()?;
     let options = Options {
         classes: sensor::watch::classes(),
         ..rung::options(None)
@@ -125,53 +139,87 @@ pub(crate) fn task() -> Result<ExitCode> {
     probe.seed(false, &judge).context("seed the sensor")?;
     let counters = probe.counters();
     let (mut ring, mut file_ring, _attached) = probe.split();
-    let dir = tempfile_in(Path::new("/tmp"))?;
+    let dir = tempfile::tempdir().context("create a directory")?;
+    for name in [SERVER, STRANGER] {
+        fs::copy("/proc/self/exe", dir.path().join(name)).context("copy this executable")?;
+    }
     let _stats = enable_stats(Stats::RunTime).context("switch bpf_stats on")?;
-    for (member, name) in [(true, SERVER), (false, "stranger")] {
-        let program = dir.join(name);
-        fs::copy("/proc/self/exe", &program).context("copy this executable")?;
-        for work in WORKS {
-            let before = counters.run_times();
-            let mut child = Command::new(&program)
-                .args(["work", work.name])
-                .current_dir(&dir)
-                .spawn()
-                .context("start the work")?;
-            // Nobody may be woken for a reader that is not there, nor may a ring fill up.
-            let status = loop {
+    let mut rounds = Rounds::new();
+    for _ in 0..ROUNDS {
+        for (index, work) in WORKS.iter().enumerate() {
+            for (member, name) in [(true, SERVER), (false, STRANGER)] {
+                let before = counters.run_times();
+                done(dir.path(), name, work)?;
+                let after = counters.run_times();
+                // What one work leaves is far less than a ring, so no record is refused.
                 while ring.step().is_some() || file_ring.step().is_some() {}
-                if let Some(status) = child.try_wait().context("wait for the work")? {
-                    break status;
-                }
-                thread::sleep(Duration::from_millis(2));
-            };
-            if !status.success() {
-                bail!("{}: {status}", work.name);
+                note(&mut rounds, (index, member), &before, &after);
             }
-            report(work, member, &before, &counters.run_times())?;
         }
     }
-    fs::remove_dir_all(&dir).with_context(|| format!("remove {}", dir.display()))?;
+    for (key, seen) in &rounds {
+        report(*key, seen)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-fn report(work: &Work, member: bool, before: &[RunTime], after: &[RunTime]) -> Result<()> {
+/// Name of an executable that no service has.
+const STRANGER: &str = "stranger";
+
+/// Has a process called `name` do `work`, to its end.
+fn done(dir: &Path, name: &str, work: &Work) -> Result<()> {
+    let status = Command::new(dir.join(name))
+        .args(["work", work.name])
+        .current_dir(dir)
+        .status()
+        .context("start the work")?;
+    if status.success() {
+        Ok(())
+    } else {
+        bail!("{}: {status}", work.name)
+    }
+}
+
+/// Takes down what each program did between `before` and `after`.
+fn note(rounds: &mut Rounds, of: (usize, bool), before: &[RunTime], after: &[RunTime]) {
+    let times = WORKS.get(of.0).map_or(1, |work| work.times);
     for (before, after) in before.iter().zip(after) {
         let runs = after.runs - before.runs;
-        let per_time = ratio(runs, u64::from(work.times));
-        // Others' runs.
-        if per_time < 0.5 {
-            continue;
-        }
-        answer(&Row {
-            work: work.name,
-            member,
-            program: after.program,
-            runs: per_time,
-            ns: ratio(after.ns - before.ns, runs),
-        })?;
+        let taken = (
+            ratio(runs, u64::from(times)),
+            ratio(after.ns - before.ns, runs.max(1)),
+        );
+        let key = (of.0, of.1, after.program);
+        rounds.entry(key).or_default().push(taken);
     }
-    Ok(())
+}
+
+fn report((work, member, program): Key, seen: &[(f64, f64)]) -> Result<()> {
+    let (runs, ns): (Vec<f64>, Vec<f64>) = seen.iter().copied().unzip();
+    let ([_, runs, _], [least, ns, most]) = (spread(runs), spread(ns));
+    let Some(work) = WORKS.get(work).filter(|_| runs >= OWN) else {
+        return Ok(());
+    };
+    answer(&Row {
+        work: work.name,
+        member,
+        program,
+        runs,
+        ns,
+        least,
+        most,
+    })
+}
+
+/// The least, the median and the most.
+fn spread(mut values: Vec<f64>) -> [f64; 3] {
+    values.sort_by(f64::total_cmp);
+    let at = |index: usize| values.get(index).copied().unwrap_or_default();
+    [
+        at(0),
+        at(values.len() / 2),
+        at(values.len().saturating_sub(1)),
+    ]
 }
 
 #[expect(
@@ -186,22 +234,23 @@ fn ratio(part: u64, whole: u64) -> f64 {
 pub(crate) fn work(name: &str) -> Result<ExitCode> {
     let work = WORKS.iter().find(|work| work.name == name);
     let work = work.with_context(|| format!("no work {name}"))?;
-    let parent_is_at_it = Path::new("page.php").exists() && name == "nothing";
-    if !parent_is_at_it {
-        for file in ["page.html", "page.php", "log.txt", "a.txt"] {
-            fs::write(file, "").with_context(|| format!("write {file}"))?;
-        }
+    for file in ["page.html", "page.php", "log.txt", "a.txt"] {
+        fs::write(file, "").with_context(|| format!("write {file}"))?;
     }
-    let times = if parent_is_at_it { 1 } else { work.times };
-    for round in 0..times {
+    for round in 0..work.times {
         (work.act)(round)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// A new directory in which anybody may work.
-fn tempfile_in(parent: &Path) -> Result<std::path::PathBuf> {
-    let dir = parent.join(format!("lineage-cost-{}", std::process::id()));
-    fs::create_dir(&dir).with_context(|| format!("create {}", dir.display()))?;
-    Ok(dir)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_told_with_its_spread() {
+        let told = spread(vec![5.0, 1.0, 9.0, 2.0, 3.0]).map(f64::to_bits);
+        assert_eq!(told, [1.0, 3.0, 9.0].map(f64::to_bits));
+        assert_eq!(ratio(10, 4).to_bits(), 2.5_f64.to_bits());
+    }
 }

@@ -10,7 +10,6 @@ use std::{
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -29,14 +28,14 @@ use crate::{
     compare::{self, Verdict},
     ledger::{Line, Who},
     program::{ALL, Program, SERVER},
-    rung,
+    rung, sys,
 };
 
 /// Held while sensors of tests run: they would see each other's servers.
 const LOCK: &str = "/run/lineage-sensor-live-tests.lock";
 /// A program that takes longer is ended.
 const PATIENCE: Duration = Duration::from_mins(3);
-/// Pause between looks at the ring.
+/// Longest time between looks at the ring, so that no program fills it but the flood.
 const PAUSE: Duration = Duration::from_millis(2);
 
 #[derive(clap::Args)]
@@ -114,8 +113,8 @@ struct Sensor {
 
 pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     let chosen = choose(args)?;
-    let lock = File::create(LOCK).with_context(|| format!("create {LOCK}"))?;
-    lock.lock().with_context(|| format!("lock {LOCK}"))?;
+    let _lock = lock()?;
+    sys::hold_child_signal().context("hold SIGCHLD")?;
     let base = Base::new(args.dir.clone())?;
     // Orphans of a program come here, so that its end can be waited for.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
@@ -144,6 +143,13 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Waits for the sensors of other tests to end, and keeps them from starting.
+pub(crate) fn lock() -> Result<File> {
+    let lock = File::create(LOCK).with_context(|| format!("create {LOCK}"))?;
+    lock.lock().with_context(|| format!("lock {LOCK}"))?;
+    Ok(lock)
 }
 
 fn choose(args: &Args) -> Result<Vec<&'static Program>> {
@@ -271,12 +277,12 @@ impl Sensor {
         while let Some(ended) = step()? {
             match ended {
                 Ended::Nobody if Instant::now() > end => self.give_up(root)?,
-                Ended::Nobody => thread::sleep(PAUSE),
+                Ended::Nobody => sys::await_child(PAUSE),
                 Ended::Child(pid, how) if pid == root => status = Some(how),
                 Ended::Child(..) => {}
             }
             // A flood is what happens while nobody reads.
-            if program.name != "flood" {
+            if !program.flood {
                 self.drain();
             }
         }
@@ -369,7 +375,7 @@ fn step() -> Result<Option<Ended>> {
     }
 }
 
-/// A gap shows in the next record of the same CPU: one record on each.
+/// A gap shows in the next record of the same CPU and ring: one of each ring on each.
 fn show_gaps(server: &Path, home: &Path) -> Result<()> {
     let before = rustix::thread::sched_getaffinity(None).context("read the CPU mask")?;
     for cpu in 0..rustix::thread::CpuSet::MAX_CPU {
@@ -380,7 +386,7 @@ fn show_gaps(server: &Path, home: &Path) -> Result<()> {
         one.set(cpu);
         rustix::thread::sched_setaffinity(None, &one).context("move to another CPU")?;
         let mut step = Command::new(server);
-        step.args(["step", "code", "0"]).current_dir(home);
+        step.args(["step", "write"]).current_dir(home);
         step.stdout(Stdio::null())
             .status()
             .context("make a record on a CPU")?;

@@ -61,6 +61,7 @@ fn run() -> Result<()> {
         let image = fs::read(&module).with_context(|| format!("read {}", module.display()))?;
         sys::load_module(&image).with_context(|| format!("load {}", module.display()))?;
     }
+    sys::loopback_up().context("bring loopback up")?;
     let mut answers = File::options()
         .write(true)
         .open(ANSWERS)

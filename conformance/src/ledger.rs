@@ -5,6 +5,7 @@
 
 use std::{
     fs, io,
+    net::SocketAddr,
     os::{
         fd::{AsFd, AsRawFd as _},
         unix::{ffi::OsStrExt as _, fs::MetadataExt as _},
@@ -37,6 +38,8 @@ pub(crate) enum Line {
     Exit { who: Who, status: i32 },
     /// A file was opened for writing, or got or lost a name.
     File(File),
+    /// A socket was connected, or began to listen.
+    Socket(Socket),
     /// The program cannot run here.
     Skip { reason: String },
     /// The program came to its end.
@@ -100,8 +103,36 @@ pub(crate) struct File {
     pub(crate) id: Option<FileId>,
     /// `st_mode` afterwards.
     pub(crate) mode: u32,
+    /// `st_mode` before a chmod.
+    pub(crate) before: Option<u32>,
     /// The open made the file, where the program knows.
     pub(crate) created: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SocketKind {
+    Connect,
+    Listen,
+}
+
+/// Something a process did with a socket.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Socket {
+    pub(crate) who: Who,
+    pub(crate) kind: SocketKind,
+    /// `IPPROTO_*`.
+    pub(crate) protocol: u32,
+    /// Own end; `None` where the program does not know it any more.
+    pub(crate) local: Option<SocketAddr>,
+    /// Other end of a connect, as asked for.
+    pub(crate) remote: Option<SocketAddr>,
+    pub(crate) fd: u32,
+    /// 0, or a negative errno.
+    pub(crate) result: i32,
+    pub(crate) uid: u32,
+    /// Inode number of the network namespace.
+    pub(crate) net_ns: u32,
 }
 
 impl FileId {
@@ -277,8 +308,19 @@ fn described(kind: FileKind, file: impl AsFd, created: Option<bool>) -> io::Resu
         other: None,
         id: Some(FileId::of(&metadata)),
         mode: metadata.mode(),
+        before: None,
         created,
     })
+}
+
+/// Says that this process gave the open `file` another mode than `before`.
+pub(crate) fn moded(file: impl AsFd, before: u32) -> io::Result<()> {
+    let link = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
+    let path = fs::read_link(link)?;
+    let mut fact = described(FileKind::Chmod, file, None)?;
+    fact.path = Some(path.to_string_lossy().into_owned());
+    fact.before = Some(before);
+    say(&Line::File(fact))
 }
 
 /// Says what this process did to what has the name `name` now.
@@ -302,6 +344,7 @@ pub(crate) fn named_by(
         other,
         id: Some(FileId::of(&metadata)),
         mode: metadata.mode(),
+        before: None,
         created: None,
     }))
 }

@@ -12,12 +12,16 @@ mod path;
 mod pid;
 mod race;
 mod script;
+mod socket;
 mod thread;
 mod uring;
 
 use std::{ffi::OsString, io, process::ExitCode};
 
-use rustix::process::{Pid, WaitOptions, getppid};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    process::{Pid, PidfdFlags, WaitOptions, getppid, pidfd_open},
+};
 
 use crate::{
     ledger::{self, Line},
@@ -35,6 +39,8 @@ pub(crate) struct Program {
     pub(crate) vm_only: bool,
     /// It is about files: without a rung for files there is nothing to compare.
     pub(crate) files: bool,
+    /// It is more than a ring holds: nobody reads meanwhile, and some of it must be lost.
+    pub(crate) flood: bool,
 }
 
 const fn process(name: &'static str, run: fn() -> io::Result<()>) -> Program {
@@ -43,6 +49,7 @@ const fn process(name: &'static str, run: fn() -> io::Result<()>) -> Program {
         run,
         vm_only: false,
         files: false,
+        flood: false,
     }
 }
 
@@ -97,7 +104,11 @@ pub(crate) const ALL: &[Program] = &[
         vm_only: true,
         ..process("pid_reuse", pid::reuse)
     },
-    process("flood", flood::flood),
+    Program {
+        flood: true,
+        ..process("flood", flood::flood)
+    },
+    process("listen", socket::listen),
     files("open", file::open),
     files("creat", file::creat),
     files("openat", file::openat),
@@ -115,7 +126,21 @@ pub(crate) const ALL: &[Program] = &[
     files("rename_exchange", link::rename_exchange),
     files("link", link::link),
     files("symlink", link::symlink),
+    files("rename_directory", link::rename_directory),
     files("chmod", link::chmod),
+    files("chmod_set_id", link::chmod_set_id),
+    files("fchmod", link::fchmod),
+    files("connect_tcp4", socket::connect_tcp4),
+    files("connect_tcp6", socket::connect_tcp6),
+    files("connect_udp", socket::connect_udp),
+    files("connect_stdio", socket::connect_stdio),
+    files("connect_nonblocking", socket::connect_nonblocking),
+    files("connect_refused", socket::connect_refused),
+    files("connect_wrong", socket::connect_wrong),
+    Program {
+        flood: true,
+        ..files("flood_files", flood::files)
+    },
     files("io_uring_openat", uring::openat),
     files("io_uring_rename", uring::rename),
     files("io_uring_link", uring::link),
@@ -162,10 +187,20 @@ fn skip(reason: impl Into<String>) -> io::Result<()> {
 }
 
 /// Waits until this process's parent is no longer `parent`.
-fn orphaned(parent: Pid) {
-    while getppid() == Some(parent) {
-        std::thread::sleep(std::time::Duration::from_millis(1));
+fn orphaned(parent: Pid) -> io::Result<()> {
+    let handle = match pidfd_open(parent, PidfdFlags::empty()) {
+        Ok(handle) => handle,
+        Err(rustix::io::Errno::SRCH) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    // While it is the parent, the handle is its; children get another before it tells.
+    if getppid() == Some(parent) {
+        poll(&mut [PollFd::new(&handle, PollFlags::IN)], None)?;
     }
+    if getppid() == Some(parent) {
+        return Err(io::Error::other("the parent ended and is the parent still"));
+    }
+    Ok(())
 }
 
 /// Waits for a child that a fork line names already, or that came by adoption.

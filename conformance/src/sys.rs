@@ -204,6 +204,41 @@ pub(crate) fn wait(pid: Pid) -> io::Result<WaitStatus> {
     }
 }
 
+/// Keeps `SIGCHLD` for [`await_child`]. Children made by `Command` have it back.
+pub(crate) fn hold_child_signal() -> io::Result<()> {
+    let set = child_signal();
+    // SAFETY: the set is whole; the old one is not asked for.
+    let error = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut()) };
+    if error == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::from_raw_os_error(error))
+    }
+}
+
+/// Waits until a child has ended since the last time, at most for `patience`.
+pub(crate) fn await_child(patience: std::time::Duration) {
+    let set = child_signal();
+    let timeout = libc::timespec {
+        tv_sec: patience.as_secs().cast_signed(),
+        tv_nsec: i64::from(patience.subsec_nanos()),
+    };
+    // SAFETY: set and time outlive the call, and what came is not asked for. An error is
+    // the end of the time, or another signal: the caller looks for itself.
+    unsafe { libc::sigtimedwait(&raw const set, ptr::null_mut(), &raw const timeout) };
+}
+
+fn child_signal() -> libc::sigset_t {
+    let mut set = std::mem::MaybeUninit::uninit();
+    // SAFETY: the call fills the set it is given.
+    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    // SAFETY: filled by the call above.
+    let mut set = unsafe { set.assume_init() };
+    // SAFETY: a set, and a signal there is.
+    unsafe { libc::sigaddset(&raw mut set, libc::SIGCHLD) };
+    set
+}
+
 /// `open_by_handle_at` of a file by its name in `mount`.
 pub(crate) fn open_by_handle(
     mount: BorrowedFd<'_>,
@@ -284,6 +319,26 @@ pub(crate) fn load_module(image: &[u8]) -> io::Result<()> {
             c"".as_ptr(),
         )
     };
+    if done < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Brings the loopback interface up, as an init does.
+pub(crate) fn loopback_up() -> io::Result<()> {
+    // SAFETY: plain numbers; the result is checked.
+    let socket =
+        owned(unsafe { libc::syscall(libc::SYS_socket, libc::AF_INET, libc::SOCK_DGRAM, 0) })?;
+    // SAFETY: all of its members are integers and arrays of them, for which 0 is a value.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {
+        *to = from.cast_signed();
+    }
+    request.ifr_ifru.ifru_flags =
+        libc::c_short::try_from(libc::IFF_UP).map_err(io::Error::other)?;
+    // SAFETY: the request is whole and outlives the call.
+    let done = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw mut request) };
     if done < 0 {
         return Err(io::Error::last_os_error());
     }

@@ -14,6 +14,8 @@ pub const READ_ENTRIES: u32 = 16_384;
 pub const READ_REPEAT_NS: u64 = 60_000_000_000;
 /// Watched directories.
 pub const DIRECTORY_ENTRIES: u32 = 8_192;
+/// Watched directories by name: as configured and as resolved.
+pub const PLACE_ENTRIES: u32 = 2 * DIRECTORY_ENTRIES;
 /// Watched extensions and file names.
 pub const CLASS_ENTRIES: u32 = 512;
 /// Calls that have begun and not returned, of members: as many as threads may wait in

@@ -2,7 +2,7 @@
 
 use crate::map::{Lineage, ProcessId, SensorState, ServiceState, WrittenBy};
 use crate::offset::Offsets;
-use crate::watch::{DirectoryKey, FileKey};
+use crate::watch::{DirectoryKey, FileKey, PlaceKey};
 
 macro_rules! pod {
     ($($type:ty),*) => {
@@ -19,6 +19,7 @@ pod!(
     FileKey,
     Lineage,
     Offsets,
+    PlaceKey,
     ProcessId,
     SensorState,
     ServiceState,

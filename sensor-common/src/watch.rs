@@ -121,6 +121,64 @@ pub struct DirectoryKey {
     pub pad: u32,
 }
 
+/// A walk along an absolute path, which knows the directory of the last name.
+///
+/// Several slashes are one, and those behind the name count for nothing; links, `.` and
+/// `..` are names like others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct PlaceWalk {
+    /// Hash of the path so far, without slashes at its end.
+    pub hash: u64,
+    /// The same of the directory of the last name.
+    pub directory: u64,
+    /// 1 behind a slash.
+    pub slash: u64,
+}
+
+impl PlaceWalk {
+    /// Before the first byte.
+    pub const START: Self = Self {
+        hash: HASH_INIT,
+        directory: 0,
+        slash: 0,
+    };
+
+    /// Takes the next byte.
+    #[must_use]
+    pub const fn next(self, byte: u8) -> Self {
+        if byte == b'/' {
+            return Self { slash: 1, ..self };
+        }
+        if self.slash == 0 {
+            let hash = hash_byte(self.hash, byte);
+            return Self { hash, ..self };
+        }
+        Self {
+            hash: hash_byte(hash_byte(self.hash, b'/'), byte),
+            directory: self.hash,
+            slash: 0,
+        }
+    }
+
+    /// Behind the whole of `path`.
+    #[must_use]
+    pub fn along(path: &[u8]) -> Self {
+        path.iter().fold(Self::START, |walk, &byte| walk.next(byte))
+    }
+}
+
+/// Directory by name, as key of the map of watched places: the same words mean another
+/// one below another root.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(C)]
+pub struct PlaceKey {
+    /// [`PlaceWalk::hash`] of its absolute path.
+    pub hash: u64,
+    /// The root from which the path counts.
+    pub root: DirectoryKey,
+}
+
 /// File, as key of the maps that remember writes and reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(C)]
@@ -145,6 +203,7 @@ pub struct ReadKey {
 
 const _: () = assert!(size_of::<ReadKey>() == 32);
 const _: () = assert!(size_of::<DirectoryKey>() == 16);
+const _: () = assert!(size_of::<PlaceKey>() == 24);
 const _: () = assert!(size_of::<FileKey>() == 16);
 
 #[cfg(test)]
@@ -172,6 +231,25 @@ mod tests {
         let last = name.rsplit('/').next().unwrap_or_default();
         assert_eq!(memory.get(State::Name), key(last.as_bytes()));
         memory.get(State::Extension)
+    }
+
+    #[test]
+    fn a_path_ends_in_the_directory_of_its_name() {
+        let directory = |path: &str| PlaceWalk::along(path.as_bytes()).directory;
+        let cron = PlaceWalk::along(b"/etc/cron.d").hash;
+        for path in [
+            "/etc/cron.d/x",
+            "//etc///cron.d//x",
+            "/etc/cron.d/x/",
+            "/etc/cron.d/other.name",
+        ] {
+            assert_eq!(directory(path), cron, "{path}");
+        }
+        assert_eq!(PlaceWalk::along(b"/etc/cron.d/").hash, cron);
+        for path in ["/etc/cron.d", "/etc/cron.d/x/y", "/etc/cron.dx/x", "/x"] {
+            assert_ne!(directory(path), cron, "{path}");
+        }
+        assert_eq!(directory("/x"), PlaceWalk::along(b"/").hash);
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::{
     inode,
     load::{Load, Object, Probed},
     offset::off,
-    pending::{self, MODE_UNKNOWN, Pending},
+    pending::{self, Pending},
     written,
 };
 
@@ -142,9 +142,8 @@ pub(crate) fn begin_chmod(path: Object, mode: u32, rung: Rung) {
         return;
     }
     let dentry = Probed::object(path, off!(path_dentry));
-    let inode = Probed::object(dentry, off!(dentry_inode));
-    let before = u32::from(Probed::read::<u16>(inode, off!(inode_mode)));
-    if mode & !before & DANGEROUS == 0 {
+    let before = mode_of(Probed::object(dentry, off!(dentry_inode)));
+    if !is_raised(before, mode) {
         return;
     }
     let Some(pending) = pending::draft(Slot::Chmod) else {
@@ -156,7 +155,6 @@ pub(crate) fn begin_chmod(path: Object, mode: u32, rung: Rung) {
     // `security_path_chmod` runs inside `chmod_common`, whose entry came before this; the
     // other hooks run before the function whose return is awaited.
     pending.nesting = 1;
-    pending.mode = before;
     pending.dentry = dentry as u64;
     pending.mount = Probed::read(path, off!(path_mnt));
     pending::store(pending);
@@ -228,7 +226,7 @@ pub(crate) fn attempt(slot: Slot, action: FileAction, what: Attempt) {
         return;
     }
     let actor = actor();
-    let Some(draft) = begin(&actor, slot, action as u32, what.inode_of) else {
+    let Some(draft) = begin(&actor, slot, action as u32, what.subject) else {
         return;
     };
     draft.known_by(PathSource::Object, Rung::Lsm);
@@ -239,9 +237,7 @@ pub(crate) fn attempt(slot: Slot, action: FileAction, what: Attempt) {
         draft.other(what.other as u64, mount);
     }
     if !what.target.is_null() {
-        let before = draft.writer.len();
-        draft.writer.kernel_str(what.target, TYPED as u32);
-        draft.record().spans.other_text = draft.writer.len().wrapping_sub(before) as u32;
+        draft.other_str(what.target, TYPED as u32);
     }
     end(draft, &actor);
 }
@@ -250,8 +246,9 @@ pub(crate) fn attempt(slot: Slot, action: FileAction, what: Attempt) {
 pub(crate) struct Attempt {
     /// Where it would be.
     pub(crate) place: Place,
-    /// Dentry whose inode it is about; null for a symbolic link.
-    pub(crate) inode_of: Object,
+    /// Dentry of the file it is about, whose name gives the class; that of a symbolic link
+    /// has no inode yet.
+    pub(crate) subject: Object,
     /// Dentry it is now; null where there is none.
     pub(crate) other: Object,
     /// Target text of a symbolic link; else null.
@@ -259,31 +256,30 @@ pub(crate) struct Attempt {
     pub(crate) argument: u32,
 }
 
-/// `true` for a mode that makes a file more than it was.
+/// `true` for a mode that makes a file more than it was with the mode `before`; 0 where
+/// that is unknown, since then any of the bits may be new.
 #[inline(always)]
-pub(crate) fn is_raised(inode: Object, mode: u32) -> bool {
-    let before = u32::from(Probed::read::<u16>(inode, off!(inode_mode)));
+pub(crate) fn is_raised(before: u32, mode: u32) -> bool {
     mode & !before & DANGEROUS != 0
 }
 
-/// `true` for a mode asked for that may make a file more than it was.
+/// `i_mode` of an inode.
 #[inline(always)]
-pub(crate) fn may_be_raised(before: u32, mode: u32) -> bool {
-    let before = if before == MODE_UNKNOWN { 0 } else { before };
-    mode & !before & DANGEROUS != 0
+pub(crate) fn mode_of(inode: Object) -> u32 {
+    u32::from(Probed::read::<u16>(inode, off!(inode_mode)))
 }
 
-/// Begins the record of what was done to `dentry`; `None` for a stranger elsewhere.
+/// Begins the record of what was done to the file of `dentry`, never null; `None` for a
+/// stranger elsewhere.
 #[inline(always)]
 fn begin(actor: &Actor, slot: Slot, action: u32, dentry: Object) -> Option<Draft> {
-    let watched = !dentry.is_null() && crate::file::in_watched_directory(dentry);
+    let watched = crate::file::in_watched_directory(dentry);
     if actor.lineage.is_none() && !watched {
         return None;
     }
     let class = class::of_dentry(dentry, slot);
-    let draft = Draft::new(slot, actor, FileAction::Chmod)?;
+    let draft = Draft::new(slot, actor, action)?;
     let record: &mut File = draft.record();
-    record.action = action;
     record.class = class;
     if watched {
         record.header.flags |= flag::WATCHED_DIRECTORY;

@@ -86,7 +86,7 @@ fn rename_lsm(ctx: LsmContext) -> i32 {
     let flags = ctx.arg::<u64>(4) as u32;
     let what = Attempt {
         place: place(ctx.arg(2), ctx.arg(3)),
-        inode_of: ctx.arg(1),
+        subject: ctx.arg(1),
         other: ctx.arg(1),
         target: core::ptr::null(),
         argument: flags,
@@ -102,7 +102,7 @@ fn link_lsm(ctx: LsmContext) -> i32 {
     let verdict = ctx.arg::<u64>(3) as i32;
     let what = Attempt {
         place: place(ctx.arg(1), ctx.arg(2)),
-        inode_of: ctx.arg(0),
+        subject: ctx.arg(0),
         other: ctx.arg(0),
         target: core::ptr::null(),
         argument: 0,
@@ -118,7 +118,7 @@ fn symlink_lsm(ctx: LsmContext) -> i32 {
     let verdict = ctx.arg::<u64>(3) as i32;
     let what = Attempt {
         place: place(ctx.arg(0), ctx.arg(1)),
-        inode_of: ctx.arg(1),
+        subject: ctx.arg(1),
         other: core::ptr::null(),
         target: ctx.arg(2),
         argument: 0,
@@ -136,10 +136,10 @@ fn chmod_lsm(ctx: LsmContext) -> i32 {
     let path: Object = ctx.arg(0);
     let dentry = Probed::object(path, off!(path_dentry));
     let inode = Probed::object(dentry, off!(dentry_inode));
-    if verdict == 0 && change::is_raised(inode, mode) {
+    if verdict == 0 && change::is_raised(change::mode_of(inode), mode) {
         let what = Attempt {
             place: place(path, dentry),
-            inode_of: dentry,
+            subject: dentry,
             other: core::ptr::null(),
             target: core::ptr::null(),
             argument: mode,

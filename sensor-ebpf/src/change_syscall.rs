@@ -5,7 +5,7 @@
 //! from which they count.
 
 use aya_ebpf::{
-    helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_user_str},
+    helpers::generated::{bpf_probe_read_kernel, bpf_probe_read_user, bpf_probe_read_user_str},
     macros::tracepoint,
     programs::TracePointContext,
 };
@@ -15,7 +15,7 @@ use sensor_common::{
 };
 
 use crate::{
-    change::{may_be_raised, renaming},
+    change::{is_raised, mode_of, renaming},
     class,
     descriptor::{AT_FDCWD, base, file_of},
     file::{Actor, Draft, Slot, actor, is_watched, may_be_member},
@@ -24,6 +24,7 @@ use crate::{
     map::LINEAGE_FILE_SCRATCH,
     offset::off,
     pending::{self, Pending},
+    place,
     syscall::argument,
     written,
 };
@@ -125,7 +126,8 @@ fn fchmodat_enter(ctx: TracePointContext) -> u32 {
 
 #[inline(always)]
 fn begin_chmod(place: (i32, u64), mode: u32) {
-    if may_be_raised(pending::MODE_UNKNOWN, mode) {
+    // Which file that is, only the kernel knows: all bits count as new.
+    if is_raised(0, mode) {
         begin(FileAction::Chmod, (AT_FDCWD, 0), place, mode);
     }
 }
@@ -139,9 +141,8 @@ fn fchmod_enter(ctx: TracePointContext) -> u32 {
     let Some(file) = file_of(descriptor) else {
         return 0;
     };
-    let inode = Probed::object(file, off!(file_inode));
-    let before = u32::from(Probed::read::<u16>(inode, off!(inode_mode)));
-    if !may_be_raised(before, mode) {
+    let before = mode_of(Probed::object(file, off!(file_inode)));
+    if !is_raised(before, mode) {
         return 0;
     }
     let Some(pending) = pending::draft(Slot::Begin) else {
@@ -150,7 +151,6 @@ fn fchmod_enter(ctx: TracePointContext) -> u32 {
     pending.action = FileAction::Chmod as u32;
     pending.rung = Rung::Syscall as u32;
     pending.argument = mode;
-    pending.mode = before;
     pending.new_dir = descriptor as i32;
     pending::store(pending);
     0
@@ -169,22 +169,31 @@ fn change_exit(ctx: TracePointContext) -> u32 {
     0
 }
 
-/// Keeps what was typed until the call returns. A stranger's is kept only where it counts
-/// from a watched directory, or bears a watched name: its directory is known by then.
+/// Keeps what was typed until the call returns. A stranger's is kept only where it is in
+/// a watched directory: by the directory it counts from, or by the name of an absolute
+/// path.
 #[inline(always)]
 fn begin(action: FileAction, old: (i32, u64), new: (i32, u64), argument: u32) {
-    if !may_be_member() && (matches!(action, FileAction::Chmod) || !from_watched(new.0)) {
+    let member = may_be_member();
+    if !member && (matches!(action, FileAction::Chmod) || !may_be_watched(new)) {
         return;
     }
     let Some(pending) = pending::draft(Slot::Begin) else {
         return;
     };
+    let (len, cut) = typed(new.1, &mut pending.new);
+    if is_absolute(&pending.new) {
+        // Of a path that was cut, the beginning is missing.
+        pending.watched = u32::from(!cut && place::is_watched(pending));
+    }
+    if !member && pending.watched == 0 && is_absolute(&pending.new) {
+        return;
+    }
     pending.action = action as u32;
     pending.rung = Rung::Syscall as u32;
     pending.argument = argument;
     pending.old_dir = old.0;
     pending.new_dir = new.0;
-    let (len, cut) = typed(new.1, &mut pending.new);
     pending.new_len = len;
     pending.cut = if cut { fault::TYPED } else { 0 };
     if old.1 != 0 {
@@ -224,6 +233,16 @@ fn typed(address: u64, target: &mut [u8; TYPED]) -> (u32, bool) {
     (len as u32, cut)
 }
 
+/// `true` for a place that is in a watched directory, or whose whole path must be read to
+/// tell.
+#[inline(always)]
+fn may_be_watched((directory, path): (i32, u64)) -> bool {
+    let mut first = 0_u8;
+    // SAFETY: one byte for one byte.
+    unsafe { bpf_probe_read_user((&raw mut first).cast(), 1, path as *const _) };
+    first == b'/' || from_watched(directory)
+}
+
 /// `true` when paths that count from `directory` begin in a watched directory.
 #[inline(always)]
 fn from_watched(directory: i32) -> bool {
@@ -234,17 +253,19 @@ fn from_watched(directory: i32) -> bool {
 #[inline(always)]
 fn report(pending: &Pending) {
     let actor = actor();
-    let (directory, mount) = base(pending.new_dir, is_absolute(&pending.new));
-    let watched = is_watched(Probed::object(directory as Object, off!(dentry_inode)));
+    // Of a descriptor alone nothing was typed, and the buffer has what another call left.
+    let absolute = pending.new_len != 0 && is_absolute(&pending.new);
+    let (directory, mount) = base(pending.new_dir, absolute);
+    let watched =
+        pending.watched != 0 || is_watched(Probed::object(directory as Object, off!(dentry_inode)));
     if actor.lineage.is_none() && !watched {
         return;
     }
     let class = class::of_path(pending.new.as_ptr() as u64, u64::from(pending.new_len));
-    let Some(draft) = Draft::new(Slot::Finish, &actor, FileAction::Chmod) else {
+    let Some(draft) = Draft::new(Slot::Finish, &actor, pending.action) else {
         return;
     };
     let record = draft.record();
-    record.action = pending.action;
     record.source = PathSource::Joined as u32;
     record.rung = pending.rung;
     record.argument = pending.argument;

@@ -24,6 +24,10 @@ use crate::{
     written::{self, file_key},
 };
 
+/// Classes whose reads are worth a record.
+pub(crate) const READ: u32 =
+    class::SCRIPT | class::LIBRARY | class::ARCHIVE | class::HANDLER | class::CREDENTIAL;
+
 /// Classes a write of which can alert by itself, so that the agent is woken.
 const URGENT: u32 = class::SCRIPT | class::LIBRARY | class::ARCHIVE | class::HANDLER;
 
@@ -83,14 +87,20 @@ pub(crate) fn in_watched_directory(dentry: Object) -> bool {
 /// `true` for the inode of a watched directory.
 #[inline(always)]
 pub(crate) fn is_watched(inode: Object) -> bool {
+    let key = directory_key(inode);
+    // SAFETY: map values stay readable for the whole program run (RCU).
+    unsafe { LINEAGE_DIRECTORIES.get(key) }.is_some()
+}
+
+/// A directory's inode as key.
+#[inline(always)]
+pub(crate) fn directory_key(inode: Object) -> DirectoryKey {
     let superblock = Probed::object(inode, off!(inode_sb));
-    let key = DirectoryKey {
+    DirectoryKey {
         ino: Probed::read(inode, off!(inode_ino)),
         dev: Probed::read(superblock, off!(sb_dev)),
         pad: 0,
-    };
-    // SAFETY: map values stay readable for the whole program run (RCU).
-    unsafe { LINEAGE_DIRECTORIES.get(key) }.is_some()
+    }
 }
 
 /// A record being made.
@@ -101,9 +111,10 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// Begins the record of one act. Takes a sequence number: it must be emitted.
+    /// Begins the record of one act, a `FileAction`. Takes a sequence number: it must be
+    /// emitted.
     #[inline(always)]
-    pub(crate) fn new(slot: Slot, actor: &Actor, action: FileAction) -> Option<Self> {
+    pub(crate) fn new(slot: Slot, actor: &Actor, action: u32) -> Option<Self> {
         let scratch = LINEAGE_FILE_SCRATCH.get_ptr_mut(slot as u32)?;
         let draft = Self {
             scratch,
@@ -118,7 +129,7 @@ impl Draft {
             actor.process,
             actor.lineage,
         );
-        record.action = action as u32;
+        record.action = action;
         let cred = Probed::object(actor.task, off!(task_cred));
         record.uid = Probed::read(cred, off!(cred_uid));
         record.euid = Probed::read(cred, off!(cred_euid));
@@ -173,37 +184,61 @@ impl Draft {
     /// Appends the path acted on.
     #[inline(always)]
     pub(crate) fn path(&self, dentry: u64, mount: u64) {
-        let before = self.writer.len();
-        let faults = path::append(self.writer.payload(), dentry, mount, fault::EXE_CUT);
-        let record = self.record();
-        record.header.faults |= faults;
-        record.spans.path = self.writer.len().wrapping_sub(before) as u32;
+        self.record().spans.path = self.object(dentry, mount, fault::EXE_CUT);
     }
 
     /// Appends the other path.
     #[inline(always)]
     pub(crate) fn other(&self, dentry: u64, mount: u64) {
-        let before = self.writer.len();
-        let faults = path::append(self.writer.payload(), dentry, mount, fault::CWD_CUT);
-        let record = self.record();
-        record.header.faults |= faults;
-        record.spans.other = self.writer.len().wrapping_sub(before) as u32;
+        self.record().spans.other = self.object(dentry, mount, fault::CWD_CUT);
     }
 
     /// Appends what is to be joined to the path acted on.
     #[inline(always)]
     pub(crate) fn path_text(&self, text: *const u8, len: u64) {
-        let before = self.writer.len();
-        self.writer.kernel(text, len);
-        self.record().spans.path_text = self.writer.len().wrapping_sub(before) as u32;
+        self.record().spans.path_text = self.span(|writer| writer.kernel(text, len));
     }
 
     /// Appends what is to be joined to the other path.
     #[inline(always)]
     pub(crate) fn other_text(&self, text: *const u8, len: u64) {
+        self.record().spans.other_text = self.span(|writer| writer.kernel(text, len));
+    }
+
+    /// [`Draft::path_text`] of a kernel string, at most `max` bytes.
+    #[inline(always)]
+    pub(crate) fn path_str(&self, text: Object, max: u32) {
+        self.record().spans.path_text = self.str(text, max);
+    }
+
+    /// [`Draft::other_text`] of a kernel string, at most `max` bytes.
+    #[inline(always)]
+    pub(crate) fn other_str(&self, text: Object, max: u32) {
+        self.record().spans.other_text = self.str(text, max);
+    }
+
+    #[inline(always)]
+    fn str(&self, text: Object, max: u32) -> u32 {
+        self.span(|writer| {
+            // One that is cut or cannot be read is as long as what was appended.
+            let _whole = writer.kernel_str(text, max);
+        })
+    }
+
+    #[inline(always)]
+    fn object(&self, dentry: u64, mount: u64, cut: u32) -> u32 {
+        self.span(|writer| {
+            let faults = path::append(writer.payload(), dentry, mount, cut);
+            self.record().header.faults |= faults;
+        })
+    }
+
+    /// Bytes that `append` appends.
+    #[inline(always)]
+    fn span(&self, append: impl FnOnce(Writer)) -> u32 {
         let before = self.writer.len();
-        self.writer.kernel(text, len);
-        self.record().spans.other_text = self.writer.len().wrapping_sub(before) as u32;
+        append(self.writer);
+        self.writer.len().wrapping_sub(before) as u32
     }
 
     /// Appends what a stranger is: its executable, and its parents' by name.

@@ -49,6 +49,7 @@ mod open;
 mod path;
 mod payload;
 mod pending;
+mod place;
 mod scan;
 mod scratch;
 mod socket;

@@ -10,7 +10,7 @@ use sensor_common::{
     map::{GatePage, Lineage, ProcessId, SensorState, ServiceState, WrittenBy},
     name::NameKey,
     record::{Exec, File},
-    watch::{DirectoryKey, FileKey, ReadKey},
+    watch::{DirectoryKey, FileKey, PlaceKey, ReadKey},
 };
 
 use crate::{class::ClassBuf, file::SLOTS, lineage::NameBuf, pending::Pending, scratch::Scratch};
@@ -79,6 +79,11 @@ pub(crate) static LINEAGE_CLASSES: HashMap<u64, u32> =
 #[map]
 pub(crate) static LINEAGE_DIRECTORIES: HashMap<DirectoryKey, u32> =
     HashMap::with_max_entries(limit::DIRECTORY_ENTRIES, 0);
+
+/// The same by name, for absolute paths on the rung of system calls.
+#[map]
+pub(crate) static LINEAGE_PLACES: HashMap<PlaceKey, u32> =
+    HashMap::with_max_entries(limit::PLACE_ENTRIES, 0);
 
 /// Files written by members.
 #[map]

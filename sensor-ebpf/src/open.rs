@@ -9,15 +9,12 @@ use aya_ebpf::{
     macros::{fexit, kprobe, lsm, tracepoint},
     programs::{FExitContext, LsmContext, ProbeContext, TracePointContext},
 };
-use sensor_common::{
-    record::{FileAction, PathSource, Rung, flag},
-    watch::class as bit,
-};
+use sensor_common::record::{FileAction, PathSource, Rung, flag};
 
 use crate::{
     class,
     descriptor::file_of,
-    file::{Actor, Draft, Slot, actor, in_watched_directory, may_be_member},
+    file::{Actor, Draft, READ, Slot, actor, in_watched_directory, may_be_member},
     inode::{self, Facts},
     load::{Load, Object, Probed, Typed},
     offset::{off, present},
@@ -35,9 +32,6 @@ const FMODE_NOACCOUNT: u32 = 1 << 29;
 /// Type bits of `i_mode`.
 const S_IFMT: u32 = 0o170_000;
 const S_IFREG: u32 = 0o100_000;
-
-/// Reads worth a record.
-const READ: u32 = bit::SCRIPT | bit::LIBRARY | bit::ARCHIVE | bit::HANDLER | bit::CREDENTIAL;
 
 #[fexit(function = "security_file_open")]
 fn open_fentry(ctx: FExitContext) -> i32 {
@@ -140,7 +134,7 @@ struct Open {
 impl Open {
     #[inline(always)]
     fn written(&self, actor: &Actor, facts: &Facts) {
-        let Some(draft) = Draft::new(Slot::Open, actor, FileAction::Write) else {
+        let Some(draft) = Draft::new(Slot::Open, actor, FileAction::Write as u32) else {
             return;
         };
         let key = draft.inode(facts);
@@ -170,7 +164,7 @@ impl Open {
         if !is_news(key, lineage.root, written::by(key, now), now) {
             return;
         }
-        let Some(draft) = Draft::new(Slot::Open, actor, FileAction::Read) else {
+        let Some(draft) = Draft::new(Slot::Open, actor, FileAction::Read as u32) else {
             return;
         };
         draft.inode(facts);

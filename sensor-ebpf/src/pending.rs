@@ -5,7 +5,7 @@
 //! missed makes room by itself.
 
 use aya_ebpf::{bindings::BPF_ANY, helpers::generated::bpf_get_current_pid_tgid};
-use sensor_common::limit::TYPED;
+use sensor_common::{limit::TYPED, watch::PlaceWalk};
 
 use crate::{
     file::Slot,
@@ -22,8 +22,6 @@ pub(crate) struct Pending {
     pub(crate) rung: u32,
     /// Flags or mode asked for.
     pub(crate) argument: u32,
-    /// Mode before a chmod; [`MODE_UNKNOWN`] where it could not be read.
-    pub(crate) mode: u32,
     /// Calls of the same function inside this one: overlayfs does to a layer what it was
     /// asked to do.
     pub(crate) nesting: u32,
@@ -32,6 +30,8 @@ pub(crate) struct Pending {
     /// Directory descriptors from which the texts count.
     pub(crate) old_dir: i32,
     pub(crate) new_dir: i32,
+    /// 1 when the new name was told to be in a watched directory, by name.
+    pub(crate) watched: u32,
     /// What is renamed, or made.
     pub(crate) dentry: u64,
     /// Directory it is renamed from; what is linked.
@@ -40,14 +40,13 @@ pub(crate) struct Pending {
     /// Bytes of the texts, NULs included.
     pub(crate) old_len: u32,
     pub(crate) new_len: u32,
+    /// See `place`.
+    pub(crate) walk: PlaceWalk,
     /// Old name; target of a symbolic link.
     pub(crate) old: [u8; TYPED],
     /// New name.
     pub(crate) new: [u8; TYPED],
 }
-
-/// Value of [`Pending::mode`].
-pub(crate) const MODE_UNKNOWN: u32 = u32::MAX;
 
 /// The current thread, as key.
 #[inline(always)]
@@ -63,16 +62,17 @@ pub(crate) fn draft(slot: Slot) -> Option<&'static mut Pending> {
     // SAFETY: a live per-CPU map value that `slot` has to itself.
     let pending = unsafe { &mut *buffer };
     pending.argument = 0;
-    pending.mode = MODE_UNKNOWN;
     pending.nesting = 0;
     pending.cut = 0;
     pending.old_dir = 0;
     pending.new_dir = 0;
+    pending.watched = 0;
     pending.dentry = 0;
     pending.other = 0;
     pending.mount = 0;
     pending.old_len = 0;
     pending.new_len = 0;
+    pending.walk = PlaceWalk::START;
     Some(pending)
 }
 

@@ -45,6 +45,13 @@ pub(crate) fn address4(sock: Object, offset: usize) -> [u8; 16] {
     bytes(u64::from(Probed::read::<u32>(sock, offset)), 0)
 }
 
+/// An IPv4 address as an IPv6 socket has it: `::ffff:a.b.c.d`.
+#[inline(always)]
+pub(crate) fn mapped4(sock: Object, offset: usize) -> [u8; 16] {
+    let address = u64::from(Probed::read::<u32>(sock, offset));
+    bytes(0, address << 32 | 0xffff_0000)
+}
+
 /// An IPv6 address.
 #[inline(always)]
 pub(crate) fn address6(sock: Object, offset: usize) -> [u8; 16] {

@@ -9,16 +9,13 @@ use aya_ebpf::{
     macros::{btf_tracepoint, raw_tracepoint},
     programs::{BtfTracePointContext, RawTracePointContext},
 };
-use sensor_common::{
-    record::{FileAction, PathSource, Rung, flag},
-    watch::class as bit,
-};
+use sensor_common::record::{FileAction, PathSource, Rung, flag};
 
 use crate::{
     change::renaming,
     class,
     descriptor::base,
-    file::{Actor, Draft, Slot, actor, may_be_member},
+    file::{Actor, Draft, READ, Slot, actor, may_be_member},
     load::{Load, Object, Probed},
     offset::{off, present},
 };
@@ -34,9 +31,6 @@ const LINKAT: u32 = 39;
 const WRITES: u32 = 0o3 | 0o100 | 0o1000;
 /// Bytes kept of a path that was asked for.
 const TEXT: u32 = 2_048;
-/// Reads worth a record.
-const READ: u32 = bit::SCRIPT | bit::LIBRARY | bit::ARCHIVE | bit::HANDLER | bit::CREDENTIAL;
-
 #[btf_tracepoint(function = "io_uring_submit_req")]
 fn uring_tp_btf(ctx: BtfTracePointContext) -> i32 {
     submitted(ctx.arg(0), Rung::TpBtf);
@@ -140,7 +134,7 @@ fn report(actor: &Actor, request: &Request, rung: Rung) {
     if matches!(request.action, FileAction::Read) && class & READ == 0 {
         return;
     }
-    let Some(draft) = Draft::new(Slot::Uring, actor, request.action) else {
+    let Some(draft) = Draft::new(Slot::Uring, actor, request.action as u32) else {
         return;
     };
     draft.known_by(PathSource::Joined, rung);
@@ -150,24 +144,16 @@ fn report(actor: &Actor, request: &Request, rung: Rung) {
     record.header.flags |= flag::IO_URING | flag::ATTEMPT;
     let (dentry, mount) = base(directory, is_absolute(text));
     draft.path(dentry, mount);
-    draft.record().spans.path_text = text_of(&draft, text);
+    draft.path_str(text, TEXT);
     if let Some((directory, name)) = request.other {
         let text = Probed::object(name, off!(filename_name));
         if !matches!(request.action, FileAction::Symlink) {
             let (dentry, mount) = base(directory, is_absolute(text));
             draft.other(dentry, mount);
         }
-        draft.record().spans.other_text = text_of(&draft, text);
+        draft.other_str(text, TEXT);
     }
     draft.emit();
-}
-
-/// Appends a path as it was typed; its length.
-#[inline(always)]
-fn text_of(draft: &Draft, text: Object) -> u32 {
-    let before = draft.writer.len();
-    draft.writer.kernel_str(text, TEXT);
-    draft.writer.len().wrapping_sub(before) as u32
 }
 
 #[inline(always)]

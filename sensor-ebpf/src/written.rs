@@ -43,6 +43,16 @@ pub(crate) fn by(key: FileKey, now: u64) -> Written {
 /// Remembers that a member of the service `root` wrote the file.
 #[inline(always)]
 pub(crate) fn remember(key: FileKey, root: ProcessId, now: u64) {
+    // Written again by the same service, as logs are: an update of the map costs more than
+    // all else here.
+    if let Some(known) = LINEAGE_WRITTEN.get_ptr_mut(key) {
+        // SAFETY: map values stay readable for the whole program run (RCU).
+        if unsafe { (*known).root } == root {
+            // SAFETY: as above; one word, so that nobody reads half of it.
+            unsafe { (&raw mut (*known).time_ns).write_volatile(now) };
+            return;
+        }
+    }
     let by = WrittenBy { root, time_ns: now };
     // The map makes room by itself; a busy bucket loses one memory of many.
     let _busy = LINEAGE_WRITTEN.insert(key, by, u64::from(BPF_ANY));

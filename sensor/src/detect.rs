@@ -37,7 +37,7 @@ pub use self::{
     check::{CheckReport, check},
     detector::{Detector, Excepted, Fact, MAX_WAIT_NS, MAX_WAITING, Match, Request, Verdicts},
     field::{ENV, ENV_ABOUT, Field, Kind, all as fields, has_field, nearest as nearest_field},
-    hook::Hooks,
+    hook::{Hooks, Shortage},
     masquerade::KnownShell,
     rule::{Level, Need, Rule},
     ruleset::{LoadError, RuleSet, Skipped},

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::{
+    detect::RuleSet,
     exit::Exit,
     printable::escape,
     probe::{Options, Probe, ProbeError, Trial},
@@ -92,9 +93,9 @@ pub enum Status {
     Missing,
 }
 
-/// Examines this machine as `run` with `options` would find it.
+/// Examines this machine as `run` with `options` and `rules` would find it.
 #[must_use]
-pub fn examine(options: &Options) -> Report {
+pub fn examine(options: &Options, rules: &RuleSet) -> Report {
     let uname = rustix::system::uname();
     let mut report = Report {
         kernel: uname.release().to_string_lossy().into_owned(),
@@ -111,6 +112,9 @@ pub fn examine(options: &Options) -> Report {
             Exit::Unavailable
         };
         report.refusal = Some(error.to_string());
+    }
+    if report.refusal.is_none() {
+        report.shortage(rules);
     }
     report.surroundings();
     report
@@ -198,6 +202,24 @@ impl Report {
             }
         }
         self.hooks.iter_mut().for_each(HookReport::choose);
+    }
+
+    /// Rules that want hooks which do not attach.
+    fn shortage(&mut self, rules: &RuleSet) {
+        let missing = self.hooks.iter().filter(|hook| hook.rung.is_none());
+        let missing: Vec<&str> = missing.map(|hook| hook.hook).collect();
+        let (status, detail) = match rules.without(&missing) {
+            Some(shortage) => (Status::Degraded, shortage.to_string()),
+            None => (
+                Status::Ok,
+                format!("every hook that {} rules want attaches", rules.list().len()),
+            ),
+        };
+        self.checks.push(Check {
+            name: "rules",
+            status,
+            detail,
+        });
     }
 
     /// What makes alerts poorer without keeping the sensor from running.

@@ -30,9 +30,9 @@ use aya::{
 use sensor_common::{
     map::{Lineage, ProcessId, SensorState, ServiceState},
     name::NameKey,
-    watch::DirectoryKey,
 };
 
+use self::watch::Watched;
 pub use self::{
     cost::Cost,
     counter::{Counters, RunTime},
@@ -93,7 +93,7 @@ pub struct Probe {
     missing: Vec<(&'static str, String)>,
     links: Vec<attach::Link>,
     file_ring: Ring,
-    directories: HashMap<MapData, DirectoryKey, u32>,
+    watched: Watched,
     tasks: HashMap<MapData, u32, Lineage>,
     services: HashMap<MapData, ProcessId, ServiceState>,
     candidates: HashMap<MapData, ProcessId, ServiceState>,
@@ -126,9 +126,8 @@ impl Probe {
         let candidates = HashMap::try_from(take(&mut ebpf, "LINEAGE_CANDIDATES")?)
             .map_err(ProbeError::map("LINEAGE_CANDIDATES"))?;
         watch::fill_classes(&mut ebpf, &options.classes)?;
-        let mut directories = HashMap::try_from(take(&mut ebpf, "LINEAGE_DIRECTORIES")?)
-            .map_err(ProbeError::map("LINEAGE_DIRECTORIES"))?;
-        watch::fill_directories(&mut directories, &options.directories)?;
+        let mut watched = Watched::new(&mut ebpf)?;
+        watched.fill(&options.directories)?;
         let file_ring = RingBuf::try_from(take(&mut ebpf, "LINEAGE_FILE_RING")?)
             .map_err(ProbeError::map("LINEAGE_FILE_RING"))?;
         let attachment = hook::attach_all(&mut ebpf, &kernel_btf, options)?;
@@ -149,7 +148,7 @@ impl Probe {
             missing: attachment.missing,
             links: attachment.links,
             file_ring: Ring::new(file_ring, RingKind::File),
-            directories,
+            watched,
             tasks,
             services,
             candidates,
@@ -234,7 +233,7 @@ impl Probe {
             tasks,
             services,
             candidates,
-            directories,
+            watched,
             ..
         } = self;
         let attached = Attached {
@@ -243,7 +242,7 @@ impl Probe {
             tasks,
             services,
             candidates,
-            directories,
+            watched,
         };
         (ring, file_ring, attached)
     }
@@ -254,7 +253,7 @@ pub struct Attached {
     /// `None` once detached.
     ebpf: Option<Ebpf>,
     links: Vec<attach::Link>,
-    directories: HashMap<MapData, DirectoryKey, u32>,
+    watched: Watched,
     tasks: HashMap<MapData, u32, Lineage>,
     services: HashMap<MapData, ProcessId, ServiceState>,
     candidates: HashMap<MapData, ProcessId, ServiceState>,
@@ -314,7 +313,7 @@ impl Attached {
     /// # Errors
     /// When the map refuses.
     pub fn watch(&mut self, directories: &[PathBuf]) -> Result<(), ProbeError> {
-        watch::fill_directories(&mut self.directories, directories)
+        self.watched.fill(directories)
     }
 
     /// The processes that exist now, after records were lost. The kernel's own marks do

@@ -6,6 +6,8 @@
 //! number; they are those of the static build that virtual machines get too, since one
 //! more build of everything would take minutes of every `cargo xtask test`.
 
+mod programs;
+
 use std::{
     ffi::OsString,
     fs,
@@ -46,6 +48,9 @@ pub(crate) struct Args {
     /// Write the instructions counted as the new budget
     #[arg(long)]
     update: bool,
+    /// Measure what each kernel program costs members and strangers, ns, as root
+    #[arg(long, conflicts_with_all = ["callgrind", "update", "bench"])]
+    programs: bool,
     /// Arguments for the bench itself, after `--`: recordings, `--records N`
     #[arg(last = true)]
     bench: Vec<OsString>,
@@ -53,6 +58,9 @@ pub(crate) struct Args {
 
 pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     setup::ensure()?;
+    if args.programs {
+        return programs::task();
+    }
     if !(args.callgrind || args.update) {
         let mut cargo = command::cargo();
         cargo.args(["bench", "--locked"]);

@@ -21,6 +21,9 @@ const fn action(kind: FileKind) -> FileAction {
     }
 }
 
+/// Bits that `chmod` sets.
+const BITS: u32 = 0o7777;
+
 /// Compares; returns what was not seen at all.
 pub(super) fn compare(run: &Run, differences: &mut Vec<String>) -> Vec<String> {
     let mut left: Vec<&Seen> = run
@@ -89,10 +92,17 @@ fn fields(done: &File, seen: &Seen, differences: &mut Vec<String>) {
     if let Some(created) = done.created {
         same("created", &created, &seen.created);
     }
-    match (done.kind, &seen.inode) {
-        // The mode a chmod asks for comes later than the file's own.
-        (FileKind::Chmod, _) | (_, None) => {}
-        (_, Some(inode)) => same("mode", &done.mode, &inode.mode),
+    if matches!(done.kind, FileKind::Chmod) {
+        same(
+            "mode asked for",
+            &(done.mode & BITS),
+            &(seen.argument & BITS),
+        );
+    }
+    if let Some(inode) = &seen.inode {
+        // What is only asked for has not come to pass.
+        let mode = done.before.filter(|_| seen.attempt).unwrap_or(done.mode);
+        same("mode", &mode, &inode.mode);
     }
     // A name may not be known to be a file yet, nor what io_uring is asked for where
     // requests are all there is to see; what has been opened is.

@@ -78,7 +78,7 @@ impl<'a> View<'a> {
                     Some(seen) => differences.push(format!("{} exits of {who:?}", seen.len())),
                     None => miss(format!("exit of {who:?}"), differences),
                 },
-                Line::File(_) | Line::Skip { .. } | Line::Done => {}
+                Line::File(_) | Line::Socket(_) | Line::Skip { .. } | Line::Done => {}
             }
         }
         for (who, done) in &execs {

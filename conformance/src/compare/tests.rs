@@ -209,6 +209,7 @@ fn acts_on_files_are_compared_both_ways() {
             other: None,
             id: Some(FileId { dev: 3, ino: 9 }),
             mode: 0o100_600,
+            before: None,
             created: Some(true),
         })
     };

@@ -2,7 +2,7 @@
 
 use std::{fs, io, os::fd::AsFd as _};
 
-use rustix::process::{Signal, WaitOptions};
+use rustix::process::{Pid, Signal, WaitOptions};
 
 use super::{orphaned, skip, status, wait_for_any};
 use crate::{
@@ -85,11 +85,16 @@ pub(super) fn double_fork_setsid() -> io::Result<()> {
 fn daemonise() -> io::Result<()> {
     rustix::process::setsid()?;
     let me = rustix::process::getpid();
-    let daemon = sys::fork(|| {
-        orphaned(me);
-        become_step("./nginx", &["code", "0"])
-    })?;
+    let daemon = sys::fork(|| step_orphaned(me))?;
     forked(daemon).map(drop)
+}
+
+/// A child that executes something once its parent is gone.
+fn step_orphaned(parent: Pid) -> i32 {
+    match orphaned(parent) {
+        Ok(()) => become_step("./nginx", &["code", "0"]),
+        Err(error) => status(Err(error)),
+    }
 }
 
 /// As above, but the orphan goes to the worker, which asked for it.
@@ -103,10 +108,7 @@ pub(super) fn subreaper() -> io::Result<()> {
 pub(super) fn parent_dies_before_exec() -> io::Result<()> {
     let victim = sys::fork(|| {
         let me = rustix::process::getpid();
-        let child = sys::fork(|| {
-            orphaned(me);
-            become_step("./nginx", &["code", "0"])
-        });
+        let child = sys::fork(|| step_orphaned(me));
         let stopped = child
             .and_then(forked)
             .and_then(|_| Ok(rustix::process::kill_process(me, Signal::STOP)?));

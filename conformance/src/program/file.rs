@@ -124,6 +124,7 @@ pub(super) fn overlay() -> io::Result<()> {
                 other: None,
                 id: None,
                 mode: 0o100_600,
+                before: None,
                 created: Some(true),
             }))
         });

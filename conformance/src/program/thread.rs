@@ -3,9 +3,8 @@
 
 use std::{
     io,
-    sync::{Arc, Barrier},
+    sync::{Arc, Barrier, Condvar, Mutex, PoisonError},
     thread,
-    time::Duration,
 };
 
 use crate::{ledger::see_through, step::become_step, sys};
@@ -47,32 +46,53 @@ pub(super) fn exits() -> io::Result<()> {
     Ok(())
 }
 
+/// Whose turn it is to leave: each thread has one.
+#[derive(Default)]
+struct Turns {
+    now: Mutex<usize>,
+    changed: Condvar,
+}
+
+impl Turns {
+    /// Waits for `turn`, and begins the next.
+    fn take(&self, turn: usize) {
+        let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_while(now, |now| *now != turn);
+        *waited.unwrap_or_else(PoisonError::into_inner) += 1;
+        self.changed.notify_all();
+    }
+}
+
+/// Stays until another thread ends the process.
+fn stay() -> ! {
+    loop {
+        thread::park();
+    }
+}
+
 fn leave(index: usize) -> i32 {
     let meet = Arc::new(Barrier::new(THREADS));
+    let turns = Arc::new(Turns::default());
     for thread in 1..THREADS {
-        let meet = Arc::clone(&meet);
+        let (meet, turns) = (Arc::clone(&meet), Arc::clone(&turns));
         thread::spawn(move || {
             meet.wait();
-            if index % 4 == 1 && thread == 3 {
-                sys::exit(3);
-            }
-            // The last to leave differs from process to process.
-            if index % 4 == 2 {
-                thread::sleep(Duration::from_mins(1));
-            } else {
-                let turn = (thread + index) % THREADS;
-                thread::sleep(Duration::from_micros(50 * turn as u64));
+            match index % 4 {
+                1 if thread == 3 => sys::exit(3),
+                // The last to leave differs from process to process.
+                0 => turns.take((thread + index) % THREADS),
+                _ => stay(),
             }
         });
     }
     meet.wait();
     match index % 4 {
         // The leader's thread alone; the process lives until the last is gone.
-        0 => sys::exit_thread(),
-        1 => {
-            thread::sleep(Duration::from_mins(1));
-            0
+        0 => {
+            turns.take(index % THREADS);
+            sys::exit_thread()
         }
+        1 => stay(),
         // At once, with all threads asleep.
         2 => 2,
         _ => {

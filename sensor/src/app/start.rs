@@ -8,7 +8,7 @@ use tracing::warn;
 use crate::{
     cli::{FileRung, RecordArgs, RunArgs, Rung as Wanted, rules::effective_rules},
     config::{Effective, KernelLog, Scope},
-    detect::Fact,
+    detect::{Fact, Shortage},
     engine::{Input, Output},
     enrich,
     event::Program,
@@ -45,6 +45,8 @@ pub(super) struct Started {
     pub(super) hooks: Vec<Hook>,
     /// Optional hooks that do not attach, and why.
     pub(super) missing: Vec<(&'static str, String)>,
+    /// Rules that want them.
+    pub(super) shortage: Option<Shortage>,
     /// What start-up already has to say.
     pub(super) out: Vec<Output>,
     /// Log of the kernel programs, when wanted.
@@ -100,6 +102,9 @@ impl Started {
             all: closer,
         };
         let seed = probe.seed(host_scope, &judge).map_err(|e| refused(&e))?;
+        let missing = probe.missing().to_vec();
+        let names: Vec<&str> = missing.iter().map(|(hook, _)| *hook).collect();
+        let shortage = rules.without(&names);
         // Late, so that a refusal leaves no file behind.
         let host = host::gather();
         let tape = record
@@ -123,7 +128,6 @@ impl Started {
         }
         let hooks = probe.hooks().to_vec();
         let counters = probe.counters();
-        let missing = probe.missing().to_vec();
         let (ring, file_ring, attached) = probe.split();
         Ok(Self {
             core,
@@ -133,6 +137,7 @@ impl Started {
             counters,
             hooks,
             missing,
+            shortage,
             out,
             kernel_log,
             directories: config.watch.directories.clone(),

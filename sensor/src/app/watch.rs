@@ -128,6 +128,9 @@ impl<'a> Watch<'a> {
         for (hook, why) in &started.missing {
             warn!("{hook} is not seen: {why}");
         }
+        if let Some(shortage) = &started.shortage {
+            warn!("{shortage}");
+        }
         for hook in &started.hooks {
             if let Some(shortcoming) = hook.shortcoming() {
                 info!("{} ({}): {shortcoming}", hook.name, hook.rung);

@@ -41,9 +41,11 @@ pub fn config_command(command: &ConfigCommand) -> Result<String, Failure> {
 /// `doctor`: what it found, and the exit code that `run` would end with.
 ///
 /// # Errors
-/// [`Exit::Internal`] when the findings cannot be printed as JSON.
+/// [`Exit::Usage`] when the configuration or a rule is refused, [`Exit::Internal`] when
+/// the findings cannot be printed as JSON.
 pub fn doctor_command(args: &DoctorArgs) -> Result<(String, Exit), Failure> {
-    let report = doctor::examine(&Options {
+    let rules = effective_rules(&ConfigArgs::default().load()?)?;
+    let options = Options {
         btf: args.btf.btf.clone().unwrap_or_else(|| KERNEL_BTF.into()),
         host_scope: false,
         rungs: crate::probe::Forced::default(),
@@ -53,7 +55,8 @@ pub fn doctor_command(args: &DoctorArgs) -> Result<(String, Exit), Failure> {
         overrides: Vec::new(),
         names: service::names().collect(),
         log: None,
-    });
+    };
+    let report = doctor::examine(&options, &rules);
     let text = if args.json {
         to_json(&report)?
     } else {

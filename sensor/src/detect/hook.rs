@@ -4,6 +4,8 @@
 //! Hooks go by the names that `probe` attaches them under; forks and exits, which every
 //! rule needs, are left out.
 
+use std::fmt;
+
 use rsigma_parser::SigmaRule;
 
 use super::{
@@ -37,6 +39,78 @@ pub struct Hooks {
     pub events: Vec<&'static str>,
     /// What these remember is read by it; without them it matches less.
     pub memory: Vec<&'static str>,
+}
+
+impl Hooks {
+    /// What becomes of the rule without the hooks `missing`.
+    fn without(&self, missing: &[&str]) -> Option<Want> {
+        let is_missing = |hook: &&&str| missing.contains(*hook);
+        let lost = self.events.iter().filter(is_missing).count();
+        if lost > 0 && lost == self.events.len() {
+            Some(Want::Off)
+        } else if lost > 0 || self.memory.iter().any(|hook| missing.contains(hook)) {
+            Some(Want::Less)
+        } else {
+            None
+        }
+    }
+}
+
+enum Want {
+    Off,
+    Less,
+}
+
+/// Rules that want hooks which are not attached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    /// The hooks that some rule wants.
+    pub hooks: Vec<String>,
+    /// Rules that never match.
+    pub off: Vec<String>,
+    /// Rules that miss some acts, or know less about them.
+    pub less: Vec<String>,
+}
+
+impl Shortage {
+    /// What `rules`, by name and needs, lose without `missing`; `None` when nothing.
+    pub fn of<'a>(
+        rules: impl IntoIterator<Item = (&'a str, &'a Hooks)>,
+        missing: &[&str],
+    ) -> Option<Self> {
+        let mut shortage = Self {
+            hooks: Vec::new(),
+            off: Vec::new(),
+            less: Vec::new(),
+        };
+        for (name, hooks) in rules {
+            let list = match hooks.without(missing) {
+                Some(Want::Off) => &mut shortage.off,
+                Some(Want::Less) => &mut shortage.less,
+                None => continue,
+            };
+            list.push(name.to_owned());
+            let wanted = hooks.events.iter().chain(&hooks.memory);
+            let wanted = wanted.filter(|hook| missing.contains(hook));
+            shortage.hooks.extend(wanted.map(|&hook| hook.to_owned()));
+        }
+        shortage.hooks.sort_unstable();
+        shortage.hooks.dedup();
+        (!shortage.hooks.is_empty()).then_some(shortage)
+    }
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "without {}", self.hooks.join(", "))?;
+        let lists = [(&self.off, "are off"), (&self.less, "match less")];
+        let lists = lists.into_iter().filter(|(rules, _)| !rules.is_empty());
+        for (index, (rules, how)) in lists.enumerate() {
+            let between = if index == 0 { " " } else { "; " };
+            write!(f, "{between}these rules {how}: {}", rules.join(", "))?;
+        }
+        Ok(())
+    }
 }
 
 /// The hooks of a rule.
@@ -82,5 +156,48 @@ const fn hook(stream: Stream) -> &'static str {
         Stream::File(FileAction::Symlink) => "symlink",
         Stream::File(FileAction::Chmod) => "chmod",
         Stream::Connect => "connect",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(events: &[&'static str], memory: &[&'static str]) -> Hooks {
+        Hooks {
+            events: events.to_vec(),
+            memory: memory.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_missing_hook_names_the_rules_that_want_it() {
+        let rules = [
+            ("connects", rule(&["connect"], &[])),
+            ("drops", rule(&["open", "rename"], &[])),
+            ("runs", rule(&[EXEC], &["connect"])),
+            ("spawns", rule(&[EXEC], &[])),
+        ];
+        let lost = |missing: &[&str]| {
+            let rules = rules.iter().map(|(name, hooks)| (*name, hooks));
+            Shortage::of(rules, missing).map(|shortage| shortage.to_string())
+        };
+        assert_eq!(lost(&[]), None);
+        assert_eq!(lost(&["io_uring"]), None);
+        assert_eq!(
+            lost(&["rename", "connect", "io_uring"]).as_deref(),
+            Some(
+                "without connect, rename these rules are off: connects; these rules match less: \
+                 drops, runs"
+            )
+        );
+        assert_eq!(
+            lost(&["rename"]).as_deref(),
+            Some("without rename these rules match less: drops")
+        );
+        assert_eq!(
+            lost(&["open", "rename"]).as_deref(),
+            Some("without open, rename these rules are off: drops")
+        );
     }
 }

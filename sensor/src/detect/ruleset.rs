@@ -17,6 +17,7 @@ use super::{
     analysis,
     category::{Category, Stream},
     check,
+    hook::Shortage,
     rule::Rule,
     source::{self, Problem, Source},
     tuning::Adjustment,
@@ -328,6 +329,13 @@ impl RuleSet {
     #[must_use]
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped
+    }
+
+    /// What these rules lose when the hooks `missing` are not attached.
+    #[must_use]
+    pub fn without(&self, missing: &[&str]) -> Option<Shortage> {
+        let rules = self.list().iter();
+        Shortage::of(rules.map(|rule| (&*rule.name, &rule.hooks)), missing)
     }
 
     /// One sentence for each thing that was loaded and does nothing, or not all its author

@@ -162,7 +162,7 @@ fn end(result: i32) {
     };
     let refused = is_refused(result);
     if refused || goes_on(result) {
-        let asked = refused.then(|| pending.new.as_ptr());
+        let asked = refused.then_some(pending.new.as_ptr());
         connected(pending.old_dir, result, asked, rung);
     }
     pending::forget();

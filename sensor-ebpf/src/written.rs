@@ -46,10 +46,14 @@ pub(crate) fn remember(key: FileKey, root: ProcessId, now: u64) {
     // Written again by the same service, as logs are: an update of the map costs more than
     // all else here.
     if let Some(known) = LINEAGE_WRITTEN.get_ptr_mut(key) {
-        // SAFETY: map values stay readable for the whole program run (RCU).
+        // SAFETY: map values stay memory of the map for the whole program run (RCU).
         if unsafe { (*known).root } == root {
+            // SAFETY: as above.
+            let time = unsafe { &raw mut (*known).time_ns };
+            // The map may have given the entry to another file meanwhile, which then
+            // counts as written now: too new, never too old.
             // SAFETY: as above; one word, so that nobody reads half of it.
-            unsafe { (&raw mut (*known).time_ns).write_volatile(now) };
+            unsafe { time.write_volatile(now) };
             return;
         }
     }

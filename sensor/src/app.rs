@@ -80,7 +80,7 @@ async fn sense(
     // Sockets first, hooks last: what fails early leaves nothing attached.
     let surroundings = Surroundings::open(effective, query_tx).await?;
     let result = match Started::new(args, effective, record) {
-        Ok(started) => observe(started, query_rx, signals, &surroundings).await,
+        Ok(started) => Box::pin(observe(started, query_rx, signals, &surroundings)).await,
         Err(failure) => Err(failure),
     };
     surroundings.close(DRAIN).await;

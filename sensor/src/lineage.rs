@@ -155,6 +155,8 @@ pub enum Act {
     File(Arc<File>),
     /// It did something to a socket.
     Socket(Arc<Socket>),
+    /// It still runs, a while after what spawned its branch has ended.
+    Outlive,
 }
 
 /// An act under a service (in host scope and in watched directories: anybody's), with

@@ -13,6 +13,7 @@ mod exec;
 mod grow;
 mod image;
 mod node;
+mod orphan;
 mod part;
 mod seed;
 mod table;
@@ -120,6 +121,8 @@ pub struct Shed {
     pub live: u64,
     /// Services not followed because the table was full.
     pub services: u64,
+    /// Ends that left live children and are not looked at again.
+    pub orphans: u64,
 }
 
 /// See the module.
@@ -138,6 +141,8 @@ pub struct Tree {
     listening: BTreeSet<ProcessId>,
     /// Next processes to go when the table is full and nothing has exited; newest first.
     victims: Vec<ProcessId>,
+    /// Ends after which to look at what was left behind, by that time.
+    orphans: BTreeSet<(u64, ProcessId)>,
     shed: Shed,
     /// Records lost since the start.
     lost: u64,
@@ -157,6 +162,7 @@ impl Tree {
             candidates: Candidates::default(),
             listening: BTreeSet::new(),
             victims: Vec::new(),
+            orphans: BTreeSet::new(),
             shed: Shed::default(),
             lost: 0,
         }
@@ -208,7 +214,9 @@ impl Tree {
     /// A process that was said to be a service had ended before the kernel knew it for
     /// one, and will say nothing of its end.
     pub fn gone(&mut self, id: ProcessId, time_ns: u64) {
-        self.table.end(id, time_ns, None);
+        if self.table.end(id, time_ns, None) {
+            self.orphan(id, time_ns);
+        }
     }
 
     /// Takes a new list of servers; it counts from the next exec on.

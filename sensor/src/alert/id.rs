@@ -29,6 +29,7 @@ pub(super) fn alert(host: &Host, finding: &Finding<'_>) -> String {
         Act::Exec => {}
         Act::File(_) => hash.text("file"),
         Act::Socket(_) => hash.text("socket"),
+        Act::Outlive => hash.text("outlive"),
     }
     hash.hex(16)
 }

@@ -18,6 +18,7 @@ pub(super) fn message(subject: &Subject, host: &Host) -> String {
         Act::Exec => return exec(subject, host),
         Act::File(file) => (act::file(file), file.euid),
         Act::Socket(socket) => (act::socket(socket), socket.uid),
+        Act::Outlive => (act::OUTLIVES.to_owned(), subject.program.cred.euid),
     };
     let mut sentence = format!("{} {deed} as ", act::who(subject));
     sentence.push_str(&user(host, euid));

@@ -9,7 +9,7 @@ use crate::{event::FileAction, lineage::Act};
 /// Field by which a rule asks for reads and changes of mode.
 pub(super) const ACTION: &str = "Target.Action";
 
-/// Sigma categories that are evaluated.
+/// Sigma categories that are evaluated; the last is our own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Category {
     /// Execs.
@@ -18,11 +18,13 @@ pub enum Category {
     File,
     /// Connects.
     Network,
+    /// What outlives the request that started it.
+    Survival,
 }
 
 impl Category {
     /// Every category.
-    pub const ALL: &'static [Self] = &[Self::Process, Self::File, Self::Network];
+    pub const ALL: &'static [Self] = &[Self::Process, Self::File, Self::Network, Self::Survival];
 
     /// Word used in rules.
     #[must_use]
@@ -31,6 +33,7 @@ impl Category {
             Self::Process => "process_creation",
             Self::File => "file_event",
             Self::Network => "network_connection",
+            Self::Survival => "process_survival",
         }
     }
 
@@ -49,6 +52,8 @@ pub(super) enum Stream {
     File(FileAction),
     /// A connect.
     Connect,
+    /// A process that goes on.
+    Outlive,
 }
 
 impl Stream {
@@ -63,6 +68,7 @@ impl Stream {
         Self::File(FileAction::Symlink),
         Self::File(FileAction::Chmod),
         Self::Connect,
+        Self::Outlive,
     ];
 
     /// The stream an act comes in.
@@ -71,6 +77,7 @@ impl Stream {
             Act::Exec => Self::Exec,
             Act::File(file) => Self::File(file.action),
             Act::Socket(_) => Self::Connect,
+            Act::Outlive => Self::Outlive,
         }
     }
 
@@ -80,6 +87,7 @@ impl Stream {
             Self::Exec => Category::Process,
             Self::File(_) => Category::File,
             Self::Connect => Category::Network,
+            Self::Outlive => Category::Survival,
         }
     }
 
@@ -87,7 +95,7 @@ impl Stream {
     pub(super) const fn action(self) -> Option<&'static str> {
         match self {
             Self::File(action) => Some(name(action)),
-            Self::Exec | Self::Connect => None,
+            Self::Exec | Self::Connect | Self::Outlive => None,
         }
     }
 

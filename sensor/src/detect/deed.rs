@@ -60,7 +60,7 @@ impl<'s> View<'s> {
     /// Real uid at the act.
     pub(super) fn uid(&self) -> u32 {
         match &self.subject.act {
-            Act::Exec => self.program().cred.uid,
+            Act::Exec | Act::Outlive => self.program().cred.uid,
             Act::File(file) => file.uid,
             Act::Socket(socket) => socket.uid,
         }

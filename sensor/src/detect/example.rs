@@ -80,6 +80,8 @@ pub(super) struct Example {
     pub(super) target: Option<Target>,
     /// A connect.
     pub(super) connect: Option<Connect>,
+    /// It still runs, long after what spawned its branch.
+    pub(super) outlives: bool,
     /// Seconds before the example itself.
     pub(super) ago: u64,
     /// Rules that keep it as a context; for tests of the whole set.

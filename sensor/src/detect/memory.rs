@@ -53,7 +53,7 @@ impl Memory {
                     self.note_connect(service.id, subject.stamp.time_ns);
                 }
             }
-            Act::Exec | Act::Socket(_) => {}
+            Act::Exec | Act::Socket(_) | Act::Outlive => {}
         }
     }
 

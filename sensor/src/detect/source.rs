@@ -66,6 +66,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "database_loaded_library.yml",
     "database_spawned_program.yml",
     "database_wrote_script_or_library.yml",
+    "descendant_outlives_request.yml",
     "edge_server_executed_program.yml",
     "entry_script_modified.yml",
     "exec_from_writable_directory.yml",

@@ -5,6 +5,7 @@ mod bounds;
 mod candidate;
 mod follow;
 mod master;
+mod orphan;
 mod property;
 mod scan;
 

@@ -45,6 +45,7 @@ pub(super) fn act(example: &Example, time_ns: u64) -> Result<Act, String> {
         depth: 1,
     });
     match (&example.target, &example.connect) {
+        (None, None) if example.outlives => Ok(Act::Outlive),
         (None, None) => Ok(Act::Exec),
         (Some(target), None) => {
             let file = File {

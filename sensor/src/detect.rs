@@ -21,6 +21,7 @@ mod memory;
 mod place;
 mod preload;
 mod program;
+mod root;
 mod rule;
 mod ruleset;
 mod scene;

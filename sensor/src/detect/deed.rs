@@ -92,9 +92,17 @@ impl<'s> View<'s> {
     }
 
     pub(super) fn places(&self) -> u32 {
-        *self
-            .places
-            .get_or_init(|| self.target().map_or(0, place::places))
+        *self.places.get_or_init(|| {
+            let (Some(file), Some(path)) = (self.file(), self.target()) else {
+                return 0;
+            };
+            let told = place::places(path);
+            // A root that a name tells has its caches told by narrower names.
+            if told & (place::bit::WEB_ROOT | place::bit::UPLOAD) != 0 {
+                return told;
+            }
+            told | self.memory.roots.places(file.mount_ns, path)
+        })
     }
 
     /// Places of the script an exec runs, or of its executable when it runs none.

@@ -155,7 +155,7 @@ impl Detector {
         let wanted = waits && (hash_all || likeness == Some(Likeness::Size));
 
         let mut verdicts = Verdicts::default();
-        let view = View::new(&subject, &self.users, evidence);
+        let view = View::new(&subject, (&self.users, &self.memory), evidence);
         let mut found = self.rules.matches(&view, Stage::Ready);
         if waits && !wanted {
             found.extend(self.rules.matches(&view, Stage::Waiting));
@@ -265,7 +265,7 @@ impl Detector {
             sha256,
             ..waiting.evidence
         };
-        let view = View::new(&waiting.subject, &self.users, evidence);
+        let view = View::new(&waiting.subject, (&self.users, &self.memory), evidence);
         let found = self.rules.matches(&view, Stage::Waiting);
         let incomplete = if sha256.is_none() {
             vec!["hash"]

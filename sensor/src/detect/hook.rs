@@ -25,6 +25,7 @@ const REMEMBERED: &[(&str, &[&str])] = &[
     ("Exec.WrittenByService", WRITES),
     ("Exec.WrittenBySame", WRITES),
     ("Service.JndiConnect", &["connect"]),
+    ("Target.Place", &["open"]),
     ("Target.WrittenAge", WRITES),
     ("Target.WrittenByService", WRITES),
     ("Target.WrittenBySame", WRITES),

@@ -1,7 +1,7 @@
 //! What services did a while ago, as far as later acts are judged by it: files they wrote,
-//! directory servers they connected to.
+//! directory servers they connected to, directories they run scripts from.
 //!
-//! Two bounded tables; the oldest entries go first. Time is that of the records. The two
+//! Bounded tables; the oldest entries go first. Time is that of the records. The two
 //! rings have no common order, so an exec may be judged before a write that happened just
 //! before it is known: the kernel's own memory of inodes covers that.
 
@@ -10,7 +10,7 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
-use super::{interpreter, place::folded, preload, program};
+use super::{interpreter, place::folded, preload, program, root::Roots};
 use crate::{
     event::{File, FileAction, ProcessId, Program, Socket, Written},
     lineage::{Act, Part, ServiceKind, Subject},
@@ -34,6 +34,7 @@ pub(super) struct Memory {
     written: HashMap<Key, (ProcessId, u64)>,
     order: VecDeque<(Key, u64)>,
     connected: HashMap<ProcessId, u64>,
+    pub(super) roots: Roots,
 }
 
 impl Memory {
@@ -43,6 +44,9 @@ impl Memory {
             return;
         };
         match &subject.act {
+            Act::File(file) if file.action == FileAction::Read => {
+                self.roots.note(subject, file);
+            }
             Act::File(file) => {
                 let root = file.membership.map_or(service.id, |member| member.root);
                 self.note_file(file, root, subject.stamp.time_ns);
@@ -58,9 +62,6 @@ impl Memory {
     }
 
     fn note_file(&mut self, file: &File, root: ProcessId, now: u64) {
-        if file.action == FileAction::Read {
-            return;
-        }
         if let Some(other) = &file.other {
             match file.action {
                 FileAction::Rename => {

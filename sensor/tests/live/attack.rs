@@ -1,6 +1,9 @@
 //! Attacks through php-fpm and nginx, each on each rung: who is named, with which argv,
 //! in which place, known how.
 
+mod outlive;
+mod root;
+
 use std::{
     ffi::OsStr,
     fs,

@@ -4,7 +4,7 @@
 
 use super::{filetype, interpreter, place, preload, program, view::View};
 use crate::{
-    event::{File, FileAction, Socket, Written},
+    event::{File, FileAction, Inode, Socket, Written},
     lineage::{Act, Part, Subject},
 };
 
@@ -152,6 +152,22 @@ impl<'s> View<'s> {
             || ancestors.iter().any(|it| it.id == written.root)
     }
 
+    /// The user as whom the process that answers requests runs owns the file acted on.
+    pub(super) fn is_owned_by_service(&self) -> Option<bool> {
+        let inode = self.file()?.inode.as_ref()?;
+        self.service()?;
+        let ancestors = self.subject.lineage.ancestors.iter().rev();
+        let mut serving = ancestors.filter(|it| it.part != Part::Descendant);
+        let serving = serving.next()?;
+        Some(serving.uid != 0 && serving.uid == inode.owner)
+    }
+
+    /// How long ago the service's root began, ns.
+    pub(super) fn service_age_ns(&self) -> Option<u64> {
+        let began = self.service()?.id.start_ns;
+        Some(self.subject.stamp.time_ns.saturating_sub(began))
+    }
+
     /// Part that the process itself has in its service.
     pub(super) fn part(&self) -> Option<Part> {
         self.service()?;
@@ -189,6 +205,12 @@ impl<'s> View<'s> {
 
 fn is_one_of(name: &[u8], list: &[&str]) -> bool {
     list.iter().any(|known| known.as_bytes() == name)
+}
+
+/// Only root can have written the file. Images of containers let the group of root write.
+pub(super) const fn is_protected(inode: &Inode) -> bool {
+    let by_group = inode.mode & 0o020 != 0 && inode.group != 0;
+    inode.owner == 0 && inode.mode & 0o002 == 0 && !by_group
 }
 
 /// Its creator had ended, and another process was its parent, when it exec'ed.

@@ -184,6 +184,8 @@ pub(super) enum Link {
         /// It was forked and never exec'ed itself.
         #[serde(default)]
         forked: bool,
+        #[serde(default)]
+        uid: u32,
     },
 }
 

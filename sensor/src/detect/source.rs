@@ -61,6 +61,7 @@ macro_rules! shipped {
 
 /// Every file under `sensor/rules`, by name; a test compares with the directory.
 const SHIPPED: &[(&str, &str)] = shipped![
+    "cgi_ran_script_of_own_user.yml",
     "cgi_ran_unknown_script.yml",
     "daemonised_descendant.yml",
     "database_loaded_library.yml",

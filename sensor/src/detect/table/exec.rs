@@ -36,6 +36,12 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         |v| word(v.part()?.name()),
     ),
     Field::new(
+        "Service.Age",
+        Number,
+        "Seconds since the root of the service began",
+        |v| large(v.service_age_ns()? / NS),
+    ),
+    Field::new(
         "Service.JndiConnect",
         Number,
         "Seconds since the Java service connected to a directory server: port 389, 636, 1389 or 1099, not loopback",

@@ -8,6 +8,7 @@ use sensor_common::{record::fault, watch::class};
 use super::{
     super::{
         category::{self, Category::File as FileEvent},
+        deed,
         field::{
             Field, Get, Kind,
             Kind::{Bool, List, Number, Text},
@@ -189,6 +190,18 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
     field("Target.Owner", Number, "uid that owns the file", |v| {
         number(inode(v)?.owner)
     }),
+    field(
+        "Target.OwnedByService",
+        Bool,
+        "The user as whom the service answers requests owns the file; root owns none so",
+        |v| flag(v.is_owned_by_service()?),
+    ),
+    field(
+        "Target.Protected",
+        Bool,
+        "Only root can have written the file: root owns it, no other group and nobody else may write it",
+        |v| flag(deed::is_protected(inode(v)?)),
+    ),
     field(
         "Target.Size",
         Number,

@@ -93,12 +93,7 @@ fn file(target: &Target) -> Result<File, String> {
         PathSource::Object
     };
     Ok(File {
-        stamp: Stamp::default(),
-        process: ProcessId::default(),
-        membership: None,
-        action,
         class: class(&path),
-        path,
         source,
         other: target.old.as_deref().map(bytes),
         inode: Some(Inode {
@@ -115,9 +110,6 @@ fn file(target: &Target) -> Result<File, String> {
         attempt: target.attempt,
         io_uring: target.uring,
         written: written(target.written, target.age),
-        actor: None,
-        uid: 0,
-        euid: 0,
         mount_ns: MOUNT_NS,
         rung: if target.joined {
             Rung::Syscall
@@ -125,6 +117,7 @@ fn file(target: &Target) -> Result<File, String> {
             Rung::Fentry
         },
         faults: Faults(if target.cut { fault::EXE_CUT } else { 0 }),
+        ..File::bare(ProcessId::default(), action, path)
     })
 }
 
@@ -153,22 +146,12 @@ fn socket(connect: &Connect) -> Result<Socket, String> {
         Some("udp") => 17,
         Some(word) => return Err(format!("protocol `{word}`")),
     };
+    let unbound = SocketAddr::from(([0, 0, 0, 0], 0));
     Ok(Socket {
-        stamp: Stamp::default(),
-        process: ProcessId::default(),
-        membership: None,
-        action: SocketAction::Connect,
         protocol,
-        local: SocketAddr::from(([0, 0, 0, 0], 0)),
         remote: Some(SocketAddr::new(ip, connect.port)),
         fd: connect.fd,
-        result: 0,
         net_ns: 1,
-        uid: 0,
-        promoted: false,
-        candidate: false,
-        attempt: false,
-        io_uring: false,
-        rung: Rung::Fentry,
+        ..Socket::bare(ProcessId::default(), SocketAction::Connect, unbound)
     })
 }

@@ -15,6 +15,7 @@ mod example;
 mod field;
 mod filetype;
 mod hook;
+mod interactive;
 mod interpreter;
 mod masquerade;
 mod memory;

@@ -39,6 +39,9 @@ const ENTRANCES: &[&str] = &[
     "agetty",
 ];
 
+/// Programs that run jobs of users.
+const SCHEDULERS: &[&str] = &["cron", "crond", "anacron", "atd", "fcron"];
+
 /// A process this old, ns, was not forked to exec at once.
 const SETTLED_NS: u64 = 1_000_000_000;
 
@@ -166,6 +169,15 @@ impl<'s> View<'s> {
     pub(super) fn service_age_ns(&self) -> Option<u64> {
         let began = self.service()?.id.start_ns;
         Some(self.subject.stamp.time_ns.saturating_sub(began))
+    }
+
+    /// How long ago a service touched the table of cron by which this job runs, ns.
+    pub(super) fn service_cron_ns(&self) -> Option<u64> {
+        if self.service().is_some() || !self.has_ancestor(SCHEDULERS) {
+            return None;
+        }
+        let time_ns = self.subject.stamp.time_ns;
+        self.memory.spool_age(self.uid(), time_ns)
     }
 
     /// Part that the process itself has in its service.

@@ -139,13 +139,16 @@ impl Detector {
 
     /// Evaluates one act.
     pub fn evaluate(&mut self, mut subject: Arc<Subject>, now_ns: u64) -> Verdicts {
-        self.memory.note(&subject);
+        let noted = self.memory.note(&subject);
         let stream = Stream::of(&subject.act);
         let role = subject.service.as_ref().map(|service| service.role);
         if !self.rules.has(stream, role) {
             return Verdicts::default();
         }
-        let mut evidence = Evidence::default();
+        let mut evidence = Evidence {
+            noted,
+            ..Evidence::default()
+        };
         if stream == Stream::Exec && role.is_some() {
             self.remember(&mut subject, &mut evidence);
         }

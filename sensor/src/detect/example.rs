@@ -64,6 +64,8 @@ pub(super) struct Example {
     /// The beginning of `cwd` is missing.
     pub(super) cwd_cut: bool,
     pub(super) uid: u32,
+    /// The same as `uid` by default.
+    pub(super) euid: Option<u32>,
     pub(super) env: BTreeMap<String, String>,
     /// Words of [`Fd::name`] for 0, 1, 2.
     pub(super) stdio: Vec<String>,
@@ -120,6 +122,8 @@ pub(super) struct Target {
     pub(super) created: bool,
     /// Opened for reading too.
     pub(super) update: bool,
+    /// Only a new file would do.
+    pub(super) exclusive: bool,
     pub(super) mode: Option<u32>,
     pub(super) owner: u32,
     pub(super) size: u64,

@@ -20,11 +20,15 @@ const WRITES: &[&str] = &["open", "rename", "link", "symlink", "chmod"];
 
 /// Fields whose value comes from other hooks than those of the act itself.
 const REMEMBERED: &[(&str, &[&str])] = &[
+    ("Destination.NewPort", &["connect"]),
     ("Exec.PreloadWritten", WRITES),
     ("Exec.WrittenAge", WRITES),
     ("Exec.WrittenByService", WRITES),
     ("Exec.WrittenBySame", WRITES),
+    ("Lineage.ServiceCron", WRITES),
+    ("Service.DropUse", WRITES),
     ("Service.JndiConnect", &["connect"]),
+    ("Target.DroppedPage", WRITES),
     ("Target.Place", &["open"]),
     ("Target.WrittenAge", WRITES),
     ("Target.WrittenByService", WRITES),

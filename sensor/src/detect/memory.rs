@@ -1,16 +1,21 @@
-//! What services did a while ago, as far as later acts are judged by it: files they wrote,
-//! directory servers they connected to, directories they run scripts from.
+//! What services did a while ago, as far as later acts are judged by it: files they wrote
+//! and scripts they dropped, directory servers and ports they connected to, directories
+//! they run scripts from, tools they started, tables of cron they touched.
 //!
 //! Bounded tables; the oldest entries go first. Time is that of the records. The two
 //! rings have no common order, so an exec may be judged before a write that happened just
 //! before it is known: the kernel's own memory of inodes covers that.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    hash::{DefaultHasher, Hash as _, Hasher as _},
-};
+mod aged;
+mod dropped;
+mod recon;
 
-use super::{interpreter, place::folded, preload, program, root::Roots};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+
+#[cfg(test)]
+pub(super) use self::recon::TOOLS;
+use self::{aged::Aged, dropped::Dropped, recon::Recon};
+use super::{interpreter, place, preload, program, root::Roots};
 use crate::{
     event::{File, FileAction, ProcessId, Program, Socket, Written},
     lineage::{Act, Part, ServiceKind, Subject},
@@ -22,87 +27,122 @@ pub(super) const PATHS: usize = 32_768;
 /// Services whose connects are remembered.
 const CONNECTS: usize = 1_024;
 
+/// Ports remembered, of all services.
+const PORTS: usize = 8_192;
+
+/// Users remembered whose tables of cron a service has touched.
+const SPOOLS: usize = 1_024;
+
+/// Beginnings of the tables of cron and at.
+const SPOOL: &[&[u8]] = &[b"/var/spool/cron", b"/var/spool/at", b"/etc/cron"];
+
 /// Ports of LDAP, of LDAP tools that attackers run, of RMI registries.
 const JNDI: &[u16] = &[389, 636, 1_389, 1_099];
 
 /// A path in a mount namespace, hashed: its length must cost nothing.
 type Key = (u64, u64);
 
+/// What is known of an act from those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Noted {
+    /// Different reconnaissance tools of the last minute, when this one is new among them.
+    pub(super) recon: Option<u32>,
+    /// The service has not connected to this port before.
+    pub(super) new_port: bool,
+}
+
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Memory {
-    written: HashMap<Key, (ProcessId, u64)>,
-    order: VecDeque<(Key, u64)>,
-    connected: HashMap<ProcessId, u64>,
+    written: Aged<Key, ProcessId>,
+    connected: Aged<ProcessId>,
+    ports: Aged<(ProcessId, u16)>,
+    /// By uid.
+    spools: Aged<u32>,
+    recon: Recon,
+    dropped: Dropped,
     pub(super) roots: Roots,
 }
 
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            written: Aged::new(PATHS),
+            connected: Aged::new(CONNECTS),
+            ports: Aged::new(PORTS),
+            spools: Aged::new(SPOOLS),
+            recon: Recon::default(),
+            dropped: Dropped::default(),
+            roots: Roots::default(),
+        }
+    }
+}
+
 impl Memory {
-    /// Remembers an act.
-    pub(super) fn note(&mut self, subject: &Subject) {
+    /// Remembers an act, and tells what it is in the light of those before.
+    pub(super) fn note(&mut self, subject: &Subject) -> Noted {
+        let mut noted = Noted::default();
         let Some(service) = &subject.service else {
-            return;
+            return noted;
         };
         match &subject.act {
+            Act::Exec => noted.recon = self.recon.note(subject),
             Act::File(file) if file.action == FileAction::Read => {
                 self.roots.note(subject, file);
+                self.dropped.note_read(subject, file);
             }
             Act::File(file) => {
                 let root = file.membership.map_or(service.id, |member| member.root);
                 self.note_file(file, root, subject.stamp.time_ns);
+                self.note_spool(file, subject.stamp.time_ns);
+                self.dropped.note_change(subject, file, &self.roots);
             }
-            Act::Socket(socket) if service.kind == ServiceKind::Java => {
-                let own = subject.lineage.ancestors.last();
-                if own.is_some_and(|own| own.part != Part::Descendant) && is_jndi(socket) {
-                    self.note_connect(service.id, subject.stamp.time_ns);
-                }
-            }
-            Act::Exec | Act::Socket(_) | Act::Outlive => {}
+            Act::Socket(socket) => noted.new_port = self.note_connect(subject, socket),
+            Act::Outlive => {}
         }
+        noted
     }
 
     fn note_file(&mut self, file: &File, root: ProcessId, now: u64) {
         if let Some(other) = &file.other {
+            let other = key(file.mount_ns, other);
             match file.action {
-                FileAction::Rename => {
-                    self.written.remove(&key(file.mount_ns, other));
-                }
-                FileAction::Exchange => self.insert(key(file.mount_ns, other), root, now),
+                FileAction::Rename => self.written.remove(&other),
+                FileAction::Exchange => self.written.insert(other, root, now),
                 _ => {}
             }
         }
-        self.insert(key(file.mount_ns, &file.path), root, now);
+        self.written
+            .insert(key(file.mount_ns, &file.path), root, now);
     }
 
-    fn insert(&mut self, key: Key, root: ProcessId, now: u64) {
-        self.written.insert(key, (root, now));
-        self.order.push_back((key, now));
-        while self.written.len() > PATHS || self.order.len() > 2 * PATHS {
-            let Some((key, then)) = self.order.pop_front() else {
-                break;
-            };
-            // Written again since: its later entry counts.
-            if self
-                .written
-                .get(&key)
-                .is_some_and(|(_, last)| *last == then)
-            {
-                self.written.remove(&key);
-            }
+    /// A table of cron or at: whose it is, its owner or who writes it tells.
+    fn note_spool(&mut self, file: &File, now: u64) {
+        if !SPOOL.iter().any(|it| file.path.starts_with(it)) {
+            return;
+        }
+        let owner = file.inode.as_ref().map(|inode| inode.owner);
+        for uid in owner.into_iter().chain([file.uid]) {
+            self.spools.insert(uid, (), now);
         }
     }
 
-    fn note_connect(&mut self, service: ProcessId, now: u64) {
-        self.connected.insert(service, now);
-        if self.connected.len() > CONNECTS {
-            let oldest = self
-                .connected
-                .iter()
-                .min_by_key(|(id, time)| (**time, **id));
-            if let Some(oldest) = oldest.map(|(id, _)| *id) {
-                self.connected.remove(&oldest);
-            }
+    fn note_connect(&mut self, subject: &Subject, socket: &Socket) -> bool {
+        let (Some(service), Some(remote)) = (&subject.service, socket.remote) else {
+            return false;
+        };
+        let own = subject.lineage.ancestors.last();
+        let now = subject.stamp.time_ns;
+        if own.is_none_or(|own| own.part == Part::Descendant) {
+            return false;
         }
+        if service.kind == ServiceKind::Java && is_jndi(socket) {
+            self.connected.insert(service.id, (), now);
+        }
+        let port = (service.id, remote.port());
+        let new_port = self.ports.age(&port, now).is_none();
+        self.ports.insert(port, (), now);
+        new_port
     }
 
     /// Who wrote the script `program` runs, by the path it was named by.
@@ -118,15 +158,31 @@ impl Memory {
     }
 
     fn at(&self, mount_ns: u32, path: &[u8], now: u64) -> Option<Written> {
-        let &(root, then) = self.written.get(&key(mount_ns, path))?;
-        let age_ns = now.saturating_sub(then);
+        let (root, age_ns) = self.written.get(&key(mount_ns, path), now)?;
         Some(Written { root, age_ns })
     }
 
     /// How long ago a Java service connected to a directory server, ns.
     pub(super) fn jndi_age(&self, subject: &Subject) -> Option<u64> {
-        let then = self.connected.get(&subject.service.as_ref()?.id)?;
-        Some(subject.stamp.time_ns.saturating_sub(*then))
+        let service = subject.service.as_ref()?.id;
+        self.connected.age(&service, subject.stamp.time_ns)
+    }
+
+    /// How long ago the service read a script that a service had dropped, ns.
+    pub(super) fn drop_use_age(&self, subject: &Subject) -> Option<u64> {
+        let service = subject.service.as_ref()?.id;
+        self.dropped.used_age(service, subject.stamp.time_ns)
+    }
+
+    /// The file is what a Java service compiled of a page it had dropped.
+    pub(super) fn is_dropped_page(&self, subject: &Subject, name: &[u8]) -> Option<bool> {
+        let service = subject.service.as_ref()?.id;
+        Some(self.dropped.is_page(service, name, subject.stamp.time_ns))
+    }
+
+    /// How long ago a service touched the table of cron of this user, ns.
+    pub(super) fn spool_age(&self, uid: u32, now: u64) -> Option<u64> {
+        self.spools.age(&uid, now)
     }
 }
 
@@ -137,13 +193,15 @@ fn is_jndi(socket: &Socket) -> bool {
 }
 
 fn key(mount_ns: u32, path: &[u8]) -> Key {
-    let path = folded(path);
-    let hash = |salt: u8| {
-        let mut hasher = DefaultHasher::new();
-        (salt, mount_ns, &*path).hash(&mut hasher);
-        hasher.finish()
-    };
-    (hash(0), hash(1))
+    let path = place::folded(path);
+    let salted = |salt: u8| hash((salt, mount_ns, &*path));
+    (salted(0), salted(1))
+}
+
+fn hash(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -151,29 +209,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_paths_go_and_what_is_written_again_stays() {
+    fn paths_are_known_by_what_they_lead_to() {
         let mut memory = Memory::default();
         let root = ProcessId::new(7, 7);
-        let path = |index: usize| format!("/srv/{index}");
-        for index in 0..PATHS {
-            memory.insert(key(1, path(index).as_bytes()), root, index as u64);
-        }
-        memory.insert(key(1, b"/srv/0"), root, PATHS as u64);
-        memory.insert(key(1, b"/srv/new"), root, PATHS as u64 + 1);
-        let age = |path: &[u8]| memory.at(1, path, PATHS as u64 + 1).map(|it| it.age_ns);
-        assert_eq!(age(b"/srv/0"), Some(1));
-        assert_eq!(age(b"/srv/x/../new"), Some(0));
-        assert_eq!(age(b"/srv/1"), None);
-        assert!(memory.at(2, b"/srv/new", 0).is_none());
-    }
-
-    #[test]
-    fn connects_are_bounded() {
-        let mut memory = Memory::default();
-        for index in 0..2_000 {
-            memory.note_connect(ProcessId::new(index, 1), index.into());
-        }
-        assert_eq!(memory.connected.len(), CONNECTS);
-        assert!(memory.connected.contains_key(&ProcessId::new(1_999, 1)));
+        memory.written.insert(key(1, b"/srv/new"), root, 5);
+        assert_eq!(
+            memory.at(1, b"/srv/x/../new", 9).map(|it| it.age_ns),
+            Some(4)
+        );
+        assert!(memory.at(2, b"/srv/new", 9).is_none());
     }
 }

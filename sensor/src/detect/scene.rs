@@ -211,7 +211,7 @@ impl Example {
             cwd: self.cwd.as_deref().unwrap_or("/").into(),
             cred: Credentials {
                 uid: self.uid,
-                euid: self.uid,
+                euid: self.euid.unwrap_or(self.uid),
                 ..Credentials::default()
             },
             env: self

@@ -9,7 +9,11 @@ use bstr::ByteSlice;
 use rsigma_eval::{Event, EventValue};
 use serde_json::Value;
 
-use super::{command, field, masquerade, memory::Memory, program};
+use super::{
+    command, field, masquerade,
+    memory::{Memory, Noted},
+    program,
+};
 use crate::{
     event::{Program, Written},
     lineage::{Part, Service, Subject},
@@ -29,6 +33,8 @@ pub(super) struct Evidence {
     pub(super) jndi_age_ns: Option<u64>,
     /// Who wrote a library that a variable of the exec names.
     pub(super) preload: Option<Written>,
+    /// What it is in the light of earlier acts.
+    pub(super) noted: Noted,
 }
 
 /// One subject, ready to be matched.

@@ -14,7 +14,7 @@ use super::{
         },
         interpreter, place, preload,
     },
-    flag, large, word, words,
+    flag, large, number, word, words,
 };
 
 const NS: u64 = 1_000_000_000;
@@ -49,6 +49,27 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
     )
     .only(Process),
     Field::new(
+        "Service.DropUse",
+        Number,
+        "Seconds since the service read a script that a service had put into a web root or a deploy directory in the last day",
+        |v| large(v.memory.drop_use_age(v.subject)? / NS),
+    )
+    .only(Process),
+    Field::new(
+        "Service.ReconTools",
+        Number,
+        "Different reconnaissance tools below the service within the last minute, when this exec adds one to them",
+        |v| number(v.evidence.noted.recon?),
+    )
+    .only(Process),
+    Field::new(
+        "Lineage.ServiceCron",
+        Number,
+        "Seconds since a service touched the cron or at table of the user whose job this is; outside services, so in host scope only",
+        |v| large(v.service_cron_ns()? / NS),
+    )
+    .only(Process),
+    Field::new(
         "Lineage.PackageManager",
         Bool,
         "Root works through a package manager, outside every service",
@@ -79,6 +100,23 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         Bool,
         "A process of the service itself became this program, no child of its",
         |v| flag(deed::is_in_place(v.subject)),
+    )
+    .only(Process),
+    Field::new(
+        "Exec.GainsRoot",
+        Bool,
+        "The effective user becomes root by this exec, the real one is not (setuid)",
+        |v| {
+            let cred = &v.program().cred;
+            flag(cred.euid == 0 && cred.uid != 0)
+        },
+    )
+    .only(Process),
+    Field::new(
+        "Shell.Interactive",
+        Bool,
+        "A shell that somebody types into: -i, no command and no script but a pipe or a socket to read them from, or a terminal that its service does not have",
+        |v| flag(v.is_interactive_shell()),
     )
     .only(Process),
     Field::new(

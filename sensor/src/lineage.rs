@@ -157,6 +157,8 @@ pub enum Act {
     Socket(Arc<Socket>),
     /// It still runs, a while after what spawned its branch has ended.
     Outlive,
+    /// Nobody's: this many records are missing.
+    Lose(u64),
 }
 
 /// An act under a service (in host scope and in watched directories: anybody's), with

@@ -12,6 +12,7 @@ mod evict;
 mod exec;
 mod grow;
 mod image;
+mod loss;
 mod node;
 mod orphan;
 mod part;
@@ -146,6 +147,7 @@ pub struct Tree {
     shed: Shed,
     /// Records lost since the start.
     lost: u64,
+    unsaid: loss::Unsaid,
 }
 
 impl Tree {
@@ -165,6 +167,7 @@ impl Tree {
             orphans: BTreeSet::new(),
             shed: Shed::default(),
             lost: 0,
+            unsaid: loss::Unsaid::default(),
         }
     }
 
@@ -177,7 +180,7 @@ impl Tree {
             Event::Exit(exit) => self.exit(exit),
             Event::File(file) => self.file(file, &mut effects),
             Event::Socket(socket) => self.socket(socket, &mut effects),
-            Event::Lost(lost) => self.lost = self.lost.saturating_add(lost.count),
+            Event::Lost(lost) => self.lose(lost, &mut effects),
         }
         self.enforce();
         effects

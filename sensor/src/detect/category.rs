@@ -9,7 +9,7 @@ use crate::{event::FileAction, lineage::Act};
 /// Field by which a rule asks for reads and changes of mode.
 pub(super) const ACTION: &str = "Target.Action";
 
-/// Sigma categories that are evaluated; the last is our own.
+/// Sigma categories that are evaluated; the last two are our own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Category {
     /// Execs.
@@ -20,11 +20,19 @@ pub enum Category {
     Network,
     /// What outlives the request that started it.
     Survival,
+    /// What the sensor itself could not see.
+    Sensor,
 }
 
 impl Category {
     /// Every category.
-    pub const ALL: &'static [Self] = &[Self::Process, Self::File, Self::Network, Self::Survival];
+    pub const ALL: &'static [Self] = &[
+        Self::Process,
+        Self::File,
+        Self::Network,
+        Self::Survival,
+        Self::Sensor,
+    ];
 
     /// Word used in rules.
     #[must_use]
@@ -34,6 +42,7 @@ impl Category {
             Self::File => "file_event",
             Self::Network => "network_connection",
             Self::Survival => "process_survival",
+            Self::Sensor => "sensor_status",
         }
     }
 
@@ -54,6 +63,8 @@ pub(super) enum Stream {
     Connect,
     /// A process that goes on.
     Outlive,
+    /// Records are missing.
+    Lose,
 }
 
 impl Stream {
@@ -69,6 +80,7 @@ impl Stream {
         Self::File(FileAction::Chmod),
         Self::Connect,
         Self::Outlive,
+        Self::Lose,
     ];
 
     /// The stream an act comes in.
@@ -78,6 +90,7 @@ impl Stream {
             Act::File(file) => Self::File(file.action),
             Act::Socket(_) => Self::Connect,
             Act::Outlive => Self::Outlive,
+            Act::Lose(_) => Self::Lose,
         }
     }
 
@@ -88,6 +101,7 @@ impl Stream {
             Self::File(_) => Category::File,
             Self::Connect => Category::Network,
             Self::Outlive => Category::Survival,
+            Self::Lose => Category::Sensor,
         }
     }
 
@@ -95,7 +109,7 @@ impl Stream {
     pub(super) const fn action(self) -> Option<&'static str> {
         match self {
             Self::File(action) => Some(name(action)),
-            Self::Exec | Self::Connect | Self::Outlive => None,
+            Self::Exec | Self::Connect | Self::Outlive | Self::Lose => None,
         }
     }
 

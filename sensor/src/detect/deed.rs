@@ -63,7 +63,7 @@ impl<'s> View<'s> {
     /// Real uid at the act.
     pub(super) fn uid(&self) -> u32 {
         match &self.subject.act {
-            Act::Exec | Act::Outlive => self.program().cred.uid,
+            Act::Exec | Act::Outlive | Act::Lose(_) => self.program().cred.uid,
             Act::File(file) => file.uid,
             Act::Socket(socket) => socket.uid,
         }

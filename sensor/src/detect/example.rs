@@ -84,6 +84,8 @@ pub(super) struct Example {
     pub(super) connect: Option<Connect>,
     /// It still runs, long after what spawned its branch.
     pub(super) outlives: bool,
+    /// This many records are missing.
+    pub(super) loses: u64,
     /// Seconds before the example itself.
     pub(super) ago: u64,
     /// Rules that keep it as a context; for tests of the whole set.

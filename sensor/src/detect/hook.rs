@@ -80,7 +80,7 @@ fn possible(sigma: &SigmaRule, stream: Stream) -> bool {
 /// Name of the hook an act comes from.
 const fn hook(stream: Stream) -> &'static str {
     match stream {
-        Stream::Exec | Stream::Outlive => EXEC,
+        Stream::Exec | Stream::Outlive | Stream::Lose => EXEC,
         Stream::File(FileAction::Write | FileAction::Read) => "open",
         Stream::File(FileAction::Rename | FileAction::Exchange) => "rename",
         Stream::File(FileAction::Link) => "link",

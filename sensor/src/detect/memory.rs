@@ -98,7 +98,7 @@ impl Memory {
                 self.dropped.note_change(subject, file, &self.roots);
             }
             Act::Socket(socket) => noted.new_port = self.note_connect(subject, socket),
-            Act::Outlive => {}
+            Act::Outlive | Act::Lose(_) => {}
         }
         noted
     }

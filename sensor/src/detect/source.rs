@@ -74,6 +74,7 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "dropped_script_used.yml",
     "edge_server_executed_program.yml",
     "entry_script_modified.yml",
+    "events_lost.yml",
     "exec_from_writable_directory.yml",
     "existing_script_modified.yml",
     "handler_file_changed.yml",

@@ -30,6 +30,7 @@ impl Tree {
     pub fn expire(&mut self, now_ns: u64) -> Effects {
         let mut effects = Effects::default();
         self.report_outliving(now_ns, &mut effects);
+        self.say_losses(now_ns, &mut effects);
         let left = self.end_services(self.limits.expire_batch);
         for _ in 0..left {
             match self.table.oldest_dead() {

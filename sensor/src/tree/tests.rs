@@ -4,6 +4,7 @@
 mod bounds;
 mod candidate;
 mod follow;
+mod loss;
 mod master;
 mod orphan;
 mod property;

@@ -46,6 +46,7 @@ pub(super) fn act(example: &Example, time_ns: u64) -> Result<Act, String> {
     });
     match (&example.target, &example.connect) {
         (None, None) if example.outlives => Ok(Act::Outlive),
+        (None, None) if example.loses > 0 => Ok(Act::Lose(example.loses)),
         (None, None) => Ok(Act::Exec),
         (Some(target), None) => {
             let file = File {

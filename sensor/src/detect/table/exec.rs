@@ -6,7 +6,7 @@ use rsigma_eval::EventValue;
 
 use super::{
     super::{
-        category::Category::Process,
+        category::Category::{Process, Sensor},
         deed,
         field::{
             Field,
@@ -16,6 +16,7 @@ use super::{
     },
     flag, large, number, word, words,
 };
+use crate::lineage::Act;
 
 const NS: u64 = 1_000_000_000;
 
@@ -69,6 +70,16 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         |v| large(v.service_cron_ns()? / NS),
     )
     .only(Process),
+    Field::new(
+        "Sensor.Lost",
+        Number,
+        "Records that are missing since this was last said",
+        |v| match v.subject.act {
+            Act::Lose(records) => large(records),
+            _ => None,
+        },
+    )
+    .only(Sensor),
     Field::new(
         "Lineage.PackageManager",
         Bool,

@@ -3,6 +3,7 @@
 
 mod outlive;
 mod root;
+mod sequence;
 
 use std::{
     ffi::OsStr,

@@ -193,41 +193,58 @@ fn page(rules: &[&Rule]) -> String {
                     --test catalogue -->\n# ATT&CK\n\nWhat sees the techniques of server software \
                     components (T1505, T1505.001, T1505.003) and what goes with them, by data \
                     component; then the catalogue of detections, row by row, with what is not \
-                    seen and why.\n\n## Data components\n\nRules in the second column carry a tag \
-                    of T1505 or of a technique below it, those in the third another tag only.\n\n\
+                    seen and why.\n"
+        .to_owned();
+    text += &by_component(rules);
+    text += &by_technique(rules);
+    text += &by_row(rules);
+    text
+}
+
+fn by_component(rules: &[&Rule]) -> String {
+    let mut text = "\n## Data components\n\nRules in the second column carry a tag of T1505 or of a \
+                    technique below it, those in the third another tag only.\n\n\
                     | Data component | Rules of T1505 | Rules of what goes with it |\n|---|---|---|\n"
         .to_owned();
-    let mut by_component: BTreeMap<&str, Vec<&Rule>> = BTreeMap::new();
+    let mut components_of: BTreeMap<&str, Vec<&Rule>> = BTreeMap::new();
     for rule in rules {
         for component in components(rule) {
-            by_component.entry(component).or_default().push(rule);
+            components_of.entry(component).or_default().push(rule);
         }
     }
-    for (component, rules) in &by_component {
-        let is_ours = |rule: &&&Rule| rule.techniques.iter().any(|it| it.starts_with("T1505"));
-        let (ours, others): (Vec<&Rule>, Vec<&Rule>) =
-            rules.iter().partition(|rule| is_ours(&rule));
+    for (component, rules) in components_of {
+        let is_ours = |rule: &&Rule| rule.techniques.iter().any(|it| it.starts_with("T1505"));
+        let (ours, others): (Vec<&Rule>, Vec<&Rule>) = rules.into_iter().partition(is_ours);
         let row = (links(ours), links(others));
         writeln!(text, "| {component} | {} | {} |", row.0, row.1).expect("a String takes all");
     }
-    text += "\n## Techniques\n\n| Technique | Rules |\n|---|---|\n";
+    text
+}
+
+fn by_technique(rules: &[&Rule]) -> String {
+    let mut text = "\n## Techniques\n\n| Technique | Rules |\n|---|---|\n".to_owned();
     let techniques: BTreeSet<_> = rules.iter().flat_map(|rule| &rule.techniques).collect();
     for technique in techniques {
         let tagged = rules
             .iter()
             .filter(|rule| rule.techniques.contains(technique));
-        writeln!(text, "| {technique} | {} |", links(tagged.copied())).expect("a String takes all");
+        let tagged = links(tagged.copied());
+        writeln!(text, "| {technique} | {tagged} |").expect("a String takes all");
     }
-    text += "\n## The catalogue\n\n| Row | Looks for | Rules | Not seen |\n|---|---|---|---|\n";
+    text
+}
+
+fn by_row(rules: &[&Rule]) -> String {
+    let mut text = "\n## The catalogue\n\n| Row | Looks for | Rules | Not seen |\n\
+                    |---|---|---|---|\n"
+        .to_owned();
     for (row, about, gap) in ROWS {
         let own = rules
             .iter()
             .filter(|rule| rule.catalogue.as_deref() == Some(*row));
         let own = links(own.copied());
-        assert!(
-            !own.is_empty() || !gap.is_empty(),
-            "{row} has no rule and no reason"
-        );
+        let told = !own.is_empty() || !gap.is_empty();
+        assert!(told, "{row} has no rule and no reason");
         writeln!(text, "| {row} | {about} | {own} | {gap} |").expect("a String takes all");
     }
     text

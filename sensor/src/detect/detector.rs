@@ -100,7 +100,8 @@ impl Waiting {
 /// The detector.
 #[derive(Debug)]
 pub struct Detector {
-    memory: Memory,
+    /// Boxed: futures that hold a detector are moved.
+    memory: Box<Memory>,
     rules: RuleSet,
     users: Users,
     shells: Vec<KnownShell>,
@@ -112,7 +113,7 @@ impl Detector {
     #[must_use]
     pub fn new(rules: RuleSet, users: Users) -> Self {
         Self {
-            memory: Memory::default(),
+            memory: Box::default(),
             rules,
             users,
             shells: Vec::new(),
@@ -134,7 +135,7 @@ impl Detector {
 
     /// Forgets earlier acts: each example stands by itself.
     pub(super) fn forget(&mut self) {
-        self.memory = Memory::default();
+        *self.memory = Memory::default();
     }
 
     /// Evaluates one act.

@@ -35,6 +35,10 @@ pub(super) struct Examples {
 /// One act and what is around it: an exec, unless `target` or `connect` is given.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "keys of an act, each by itself"
+)]
 pub(super) struct Example {
     /// What it stands for.
     pub(super) note: String,

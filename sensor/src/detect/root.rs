@@ -199,7 +199,7 @@ fn is_possible(directory: &[u8]) -> bool {
 
 fn is_cache(component: &[u8]) -> bool {
     let known = |it: &&str| component.eq_ignore_ascii_case(it.as_bytes());
-    CACHES.iter().any(|it| known(&it))
+    CACHES.iter().any(known)
 }
 
 /// Without its last component.
@@ -209,7 +209,7 @@ fn directory(path: &[u8]) -> &[u8] {
 }
 
 fn depth(directory: &[u8]) -> usize {
-    directory.iter().filter(|&&byte| byte == b'/').count()
+    directory.split_str("/").count().saturating_sub(1)
 }
 
 fn is_within(path: &[u8], directory: &[u8]) -> bool {
@@ -230,7 +230,7 @@ fn common(one: &[u8], other: &[u8]) -> Option<usize> {
         .max()?;
     let both = one.get(..shared)?;
     let top = |it: &&str| it.as_bytes() == both;
-    (depth(both) > 1 && !TOPS.iter().any(|it| top(&it))).then_some(shared)
+    (depth(both) > 1 && !TOPS.iter().any(top)).then_some(shared)
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ impl Dropped {
             if let Some(service) = &subject.service
                 && filetype::kinds(basename(path)) & kind::PAGE != 0
             {
-                let class = super::hash(&class_of(basename(path)));
+                let class = super::hash(class_of(basename(path)));
                 self.pages.insert((service.id, class), (), now);
             }
         }

@@ -57,7 +57,12 @@ const ROWS: &[(&str, &str, &str)] = &[
         "By the server and what is below it. What others put there is seen only in directories \
          that the configuration names (watch.directories).",
     ),
-    ("F09", "a compiled script of PHP changed", ""),
+    (
+        "F09",
+        "a compiled script of PHP changed",
+        "A new one that a page makes: not every rung tells whether O_EXCL was asked for, which PHP \
+         does.",
+    ),
     (
         "F10",
         "a foothold outside the web root",

@@ -128,8 +128,6 @@ pub(super) struct Target {
     pub(super) created: bool,
     /// Opened for reading too.
     pub(super) update: bool,
-    /// Only a new file would do.
-    pub(super) exclusive: bool,
     pub(super) mode: Option<u32>,
     pub(super) owner: u32,
     pub(super) size: u64,

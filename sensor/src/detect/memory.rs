@@ -168,10 +168,9 @@ impl Memory {
         self.connected.age(&service, subject.stamp.time_ns)
     }
 
-    /// How long ago the service read a script that a service had dropped, ns.
+    /// How long ago a process of this lineage read a script that a service had dropped, ns.
     pub(super) fn drop_use_age(&self, subject: &Subject) -> Option<u64> {
-        let service = subject.service.as_ref()?.id;
-        self.dropped.used_age(service, subject.stamp.time_ns)
+        self.dropped.used_age(subject)
     }
 
     /// The file is what a Java service compiled of a page it had dropped.

@@ -85,7 +85,7 @@ const BENIGN: &str = r#"
 - {note: B12 a firewall's settings, target: {path: /var/www/html/.user.ini, update: true}, low: [handler_file_rewritten]}
 - {note: B13 Twig, target: {path: /var/www/app/var/cache/prod/twig/ab/ab12.php, created: true}, low: [script_created_in_cache_directory]}
 - {note: B13 Laravel again, target: {path: /var/www/app/storage/framework/views/3f786850e387550fdab836ed7e6dc881de23001b.php}}
-- {note: B13 OPcache, target: {path: /var/cache/opcache/f00/var/www/html/index.php.bin, created: true, exclusive: true}}
+- {note: B13 OPcache, target: {path: /var/cache/opcache/f00/var/www/html/index.php.bin, created: true}}
 - {note: B15 dpkg installs a page, service: none, lineage: [systemd, apt], image: /usr/bin/dpkg, target: {action: rename, path: /var/www/html/index.php, old: /var/www/html/index.php.dpkg-new, watched: true}}
 - {note: B15 a2enmod by a maintainer script, service: none, lineage: [apt, dpkg, sh], image: /usr/bin/perl, target: {action: symlink, path: /etc/apache2/mods-enabled/php8.2.load, old: ../mods-available/php8.2.load, watched: true}}
 - {note: B15 phpenmod, service: none, lineage: [apt, dpkg, sh], image: /usr/bin/ln, target: {action: symlink, path: /etc/php/8.2/fpm/conf.d/20-curl.ini, old: /etc/php/8.2/mods-available/curl.ini, watched: true}}

@@ -16,8 +16,8 @@ use crate::{
 /// Scripts kept.
 const BOUND: usize = 4_096;
 
-/// Services kept that have run one.
-const SERVICES: usize = 1_024;
+/// Processes kept that have read one.
+const READERS: usize = 4_096;
 
 /// How long a script counts as dropped, ns.
 const DAY_NS: u64 = 86_400_000_000_000;
@@ -28,7 +28,7 @@ pub(super) struct Dropped {
     scripts: Aged<Key>,
     /// Pages of Java servers, by the hash of what their class will be called.
     pages: Aged<(ProcessId, u64)>,
-    /// When a service last read one.
+    /// When a process of a service last read one.
     used: Aged<ProcessId>,
 }
 
@@ -37,7 +37,7 @@ impl Default for Dropped {
         Self {
             scripts: Aged::new(BOUND),
             pages: Aged::new(BOUND),
-            used: Aged::new(SERVICES),
+            used: Aged::new(READERS),
         }
     }
 }
@@ -83,13 +83,19 @@ impl Dropped {
         let now = subject.stamp.time_ns;
         let dropped = self.scripts.age(&key(file.mount_ns, &file.path), now);
         if (itself || service.role == Role::Cgi) && dropped.is_some_and(|age| age <= DAY_NS) {
-            self.used.insert(service.id, (), now);
+            self.used.insert(subject.process, (), now);
         }
     }
 
-    /// How long ago the service has read such a script, ns.
-    pub(super) fn used_age(&self, service: ProcessId, now: u64) -> Option<u64> {
-        self.used.age(&service, now)
+    /// How long ago the process, or one above it, has read such a script, ns.
+    pub(super) fn used_age(&self, subject: &Subject) -> Option<u64> {
+        if self.used.is_empty() {
+            return None;
+        }
+        let now = subject.stamp.time_ns;
+        let ancestors = subject.lineage.ancestors.iter();
+        let ages = ancestors.filter_map(|it| self.used.age(&it.id, now));
+        ages.min()
     }
 
     /// The class or source of this name is that of a page the service has dropped.

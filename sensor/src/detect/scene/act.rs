@@ -82,10 +82,9 @@ fn file(target: &Target) -> Result<File, String> {
         .find(|action| category::name(*action) == word)
         .ok_or_else(|| format!("action `{word}`"))?;
     let path = bytes(&target.path);
-    let exclusive = if target.exclusive { 0o200 } else { 0 };
     let argument = match (action, target.update) {
-        (FileAction::Write, true) => 2 | exclusive,
-        (FileAction::Write, false) => 1 | exclusive,
+        (FileAction::Write, true) => 2,
+        (FileAction::Write, false) => 1,
         (FileAction::Chmod, _) => target.mode.unwrap_or(0o755),
         _ => 0,
     };

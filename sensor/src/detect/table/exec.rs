@@ -50,9 +50,9 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
     )
     .only(Process),
     Field::new(
-        "Service.DropUse",
+        "Lineage.DropUse",
         Number,
-        "Seconds since the service read a script that a service had put into a web root or a deploy directory in the last day",
+        "Seconds since a process of this lineage read a script that a service had put into a web root or a deploy directory in the last day",
         |v| large(v.memory.drop_use_age(v.subject)? / NS),
     )
     .only(Process),

@@ -26,9 +26,6 @@ const NS: u64 = 1_000_000_000;
 /// `O_ACCMODE` and its values.
 const ACCESS: u32 = 3;
 
-/// `O_EXCL`.
-const EXCLUSIVE: u32 = 0o200;
-
 /// Words of `Target.Class`.
 const CLASSES: &[(u32, &str)] = &[
     (class::SCRIPT, "script"),
@@ -242,12 +239,6 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         Bool,
         "A Java server compiles it from a page that was put there through it in the last day",
         |v| flag(v.memory.is_dropped_page(v.subject, v.target_name()?)?),
-    ),
-    field(
-        "Target.Exclusive",
-        Bool,
-        "It was opened so that only a new file would do (O_EXCL)",
-        |v| flag(v.file()?.action == FileAction::Write && v.file()?.argument & EXCLUSIVE != 0),
     ),
     field(
         "Target.OwnScript",

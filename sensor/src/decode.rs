@@ -6,17 +6,17 @@
 //! is a shell function.
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use std::{mem::offset_of, sync::Arc};
+use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
-use sensor_common::record::{self, FdRaw, RecordKind, fault, flag};
+use sensor_common::record::{self, FdRaw, RecordKind, flag};
 use thiserror::Error;
 
 use crate::event::{
-    Args, Cgroup, Credentials, Event, Exec, Exit, ExitStatus, Faults, Fd, FileId, Fork, Image,
-    Membership, Namespaces, ProcessId, Program, Source, Stamp, Written,
+    Args, Event, Exit, ExitStatus, Fd, Fork, Membership, ProcessId, Stamp, Written,
 };
 
+mod exec;
 mod file;
 mod socket;
 
@@ -119,7 +119,29 @@ macro_rules! get_id {
     };
 }
 
-use {get, get_id};
+/// Reads the members of a record that describe an inode.
+macro_rules! get_inode {
+    ($bytes:expr, $record:ty, $generation:expr) => {
+        Inode {
+            file: FileId {
+                dev: get!($bytes, u32, $record, dev),
+                ino: get!($bytes, u64, $record, ino),
+            },
+            generation: $generation,
+            size: get!($bytes, u64, $record, size),
+            nlink: get!($bytes, u32, $record, nlink),
+            mode: get!($bytes, u32, $record, mode),
+            owner: get!($bytes, u32, $record, owner),
+            group: get!($bytes, u32, $record, group),
+            ctime_ns: change_time(
+                get!($bytes, i64, $record, ctime_s),
+                get!($bytes, u32, $record, ctime_ns),
+            ),
+        }
+    };
+}
+
+use {get, get_id, get_inode};
 
 /// Decodes one record.
 ///
@@ -131,7 +153,7 @@ pub fn decode(bytes: &[u8]) -> Result<Event, DecodeError> {
     let bytes = bytes.get(..len).ok_or(DecodeError::Short)?;
     match RecordKind::try_from(kind).map_err(DecodeError::Kind)? {
         RecordKind::Fork => fork(bytes).map(Event::Fork),
-        RecordKind::Exec => exec(bytes).map(Event::Exec),
+        RecordKind::Exec => exec::exec(bytes).map(Event::Exec),
         RecordKind::Exit => exit(bytes).map(Event::Exit),
         RecordKind::File => file::file(bytes).map(|file| Event::File(Arc::new(file))),
         RecordKind::Socket => socket::socket(bytes).map(|socket| Event::Socket(Arc::new(socket))),
@@ -182,80 +204,6 @@ fn exit(bytes: &[u8]) -> Result<Exit, DecodeError> {
     })
 }
 
-fn exec(bytes: &[u8]) -> Result<Exec, DecodeError> {
-    let stamp = stamp(bytes)?;
-    let flags = get!(bytes, u32, record::Header, flags);
-    let faults = get!(bytes, u32, record::Header, faults);
-    let mut payload = Payload::new(bytes, size_of::<record::Exec>())?;
-    let head = payload.take(get!(bytes, u32, record::Exec, spans.args_head))?;
-    let tail = payload.take(get!(bytes, u32, record::Exec, spans.args_tail))?;
-    let filename = payload.string(get!(bytes, u32, record::Exec, spans.filename))?;
-    let interp = payload.string(get!(bytes, u32, record::Exec, spans.interp))?;
-    let exe = payload.take(get!(bytes, u32, record::Exec, spans.exe))?;
-    let cwd = payload.take(get!(bytes, u32, record::Exec, spans.cwd))?;
-    let cgroup = payload.take(get!(bytes, u32, record::Exec, spans.cgroup))?;
-    let env_head = payload.take(get!(bytes, u32, record::Exec, spans.env_head))?;
-    let env_tail = payload.take(get!(bytes, u32, record::Exec, spans.env_tail))?;
-    let argc = get!(bytes, u32, record::Exec, argc);
-    let total = get!(bytes, u64, record::Exec, args_total);
-    let env_total = get!(bytes, u64, record::Exec, env_total);
-    let program = Program {
-        time_ns: stamp.time_ns,
-        source: Source::Exec,
-        image: image(bytes, flags, path(exe, faults & fault::EXE_CUT != 0, flags))?,
-        filename,
-        interp,
-        args: args(head, tail, argc, total),
-        cwd: path(cwd, faults & fault::CWD_CUT != 0, 0),
-        cred: credentials(bytes)?,
-        ns: Namespaces {
-            mount: get!(bytes, u32, record::Exec, mount_ns),
-            pid: get!(bytes, u32, record::Exec, pid_ns),
-            inner_pid: get!(bytes, u32, record::Exec, ns_pid),
-        },
-        cgroup: Cgroup {
-            id: get!(bytes, u64, record::Exec, cgroup_id),
-            path: path(cgroup, false, 0),
-        },
-        stdio: stdio(bytes)?,
-        env: environment(env_head, env_tail, env_total),
-        written: written(
-            get_id!(bytes, record::Exec, written.root),
-            get!(bytes, u64, record::Exec, written.age_ns),
-        ),
-        faults: Faults(faults),
-    };
-    Ok(Exec {
-        stamp,
-        process: get_id!(bytes, record::Header, process),
-        membership: membership(bytes)?,
-        recognised: flags & flag::RECOGNISED != 0,
-        candidate: flags & flag::CANDIDATE != 0,
-        parent: get_id!(bytes, record::Exec, parent),
-        program: Arc::new(program),
-    })
-}
-
-fn image(bytes: &[u8], flags: u32, path: BString) -> Result<Image, DecodeError> {
-    let seconds = get!(bytes, i64, record::Exec, ctime_s);
-    let nanoseconds = get!(bytes, u32, record::Exec, ctime_ns);
-    Ok(Image {
-        path,
-        file: FileId {
-            dev: get!(bytes, u32, record::Exec, dev),
-            ino: get!(bytes, u64, record::Exec, ino),
-        },
-        size: get!(bytes, u64, record::Exec, size),
-        nlink: get!(bytes, u32, record::Exec, nlink),
-        mode: get!(bytes, u32, record::Exec, mode),
-        owner: get!(bytes, u32, record::Exec, owner),
-        group: get!(bytes, u32, record::Exec, group),
-        ctime_ns: change_time(seconds, nanoseconds),
-        upper: (flags & flag::OVERLAY != 0).then_some(flags & flag::OVERLAY_UPPER != 0),
-        unlinked: flags & flag::UNLINKED != 0,
-    })
-}
-
 /// Change time in ns; `None` where the kernel side could not tell.
 fn change_time(seconds: i64, nanoseconds: u32) -> Option<i64> {
     let whole = seconds.checked_mul(1_000_000_000)?;
@@ -266,29 +214,6 @@ fn change_time(seconds: i64, nanoseconds: u32) -> Option<i64> {
 /// Who wrote a file; a root of zeroes is nobody.
 fn written(root: ProcessId, age_ns: u64) -> Option<Written> {
     (root != ProcessId::default()).then_some(Written { root, age_ns })
-}
-
-fn credentials(bytes: &[u8]) -> Result<Credentials, DecodeError> {
-    let set = |id: u32| (id != UNSET).then_some(id);
-    Ok(Credentials {
-        uid: get!(bytes, u32, record::Exec, uid),
-        gid: get!(bytes, u32, record::Exec, gid),
-        euid: get!(bytes, u32, record::Exec, euid),
-        egid: get!(bytes, u32, record::Exec, egid),
-        login_uid: set(get!(bytes, u32, record::Exec, login_uid)),
-        session_id: set(get!(bytes, u32, record::Exec, session_id)),
-    })
-}
-
-fn stdio(bytes: &[u8]) -> Result<[Fd; 3], DecodeError> {
-    let mut fds = [Fd::Unknown; 3];
-    let raw = bytes
-        .get(offset_of!(record::Exec, stdio)..)
-        .ok_or(DecodeError::Short)?;
-    for (fd, raw) in fds.iter_mut().zip(raw.chunks_exact(size_of::<FdRaw>())) {
-        *fd = descriptor(get!(raw, u32, FdRaw, mode), get!(raw, u32, FdRaw, rdev));
-    }
-    Ok(fds)
 }
 
 /// What a descriptor is, by the type bits of its inode and its device number.

@@ -163,6 +163,10 @@ pub enum Act {
     File(Arc<File>),
     /// It did something to a socket.
     Socket(Arc<Socket>),
+    /// It still runs, a while after what spawned its branch has ended.
+    Outlive,
+    /// Nobody's: this many records are missing.
+    Lose(u64),
 }
 
 /// An act under a service (in host scope and in watched directories: anybody's), with

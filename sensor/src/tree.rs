@@ -13,7 +13,9 @@ mod evict;
 mod exec;
 mod grow;
 mod image;
+mod loss;
 mod node;
+mod orphan;
 mod part;
 mod seed;
 mod table;
@@ -123,6 +125,8 @@ pub struct Shed {
     pub live: u64,
     /// Services not followed because the table was full.
     pub services: u64,
+    /// Ends that left live children and are not looked at again.
+    pub orphans: u64,
 }
 
 /// See the module.
@@ -143,9 +147,12 @@ pub struct Tree {
     listening: BTreeSet<ProcessId>,
     /// Next processes to go when the table is full and nothing has exited; newest first.
     victims: Vec<ProcessId>,
+    /// Ends after which to look at what was left behind, by that time.
+    orphans: BTreeSet<(u64, ProcessId)>,
     shed: Shed,
     /// Records lost since the start.
     lost: u64,
+    unsaid: loss::Unsaid,
 }
 
 impl Tree {
@@ -163,8 +170,10 @@ impl Tree {
             apaches: BTreeMap::new(),
             listening: BTreeSet::new(),
             victims: Vec::new(),
+            orphans: BTreeSet::new(),
             shed: Shed::default(),
             lost: 0,
+            unsaid: loss::Unsaid::default(),
         }
     }
 
@@ -177,7 +186,7 @@ impl Tree {
             Event::Exit(exit) => self.exit(exit),
             Event::File(file) => self.file(file, &mut effects),
             Event::Socket(socket) => self.socket(socket, &mut effects),
-            Event::Lost(lost) => self.lost = self.lost.saturating_add(lost.count),
+            Event::Lost(lost) => self.lose(lost, &mut effects),
         }
         self.enforce();
         effects
@@ -214,7 +223,9 @@ impl Tree {
     /// A process that was said to be a service had ended before the kernel knew it for
     /// one, and will say nothing of its end.
     pub fn gone(&mut self, id: ProcessId, time_ns: u64) {
-        self.table.end(id, time_ns, None);
+        if self.table.end(id, time_ns, None) {
+            self.orphan(id, time_ns);
+        }
     }
 
     /// Takes a new list of servers; it counts from the next exec on.

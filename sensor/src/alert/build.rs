@@ -32,7 +32,7 @@ pub(super) fn alert(finding: &Finding<'_>, host: &Host, sequence: u64) -> Alert 
     let Finding { subject, rule, .. } = *finding;
     let facts = Facts(host);
     let (file, socket) = match &subject.act {
-        Act::Exec => (None, None),
+        Act::Exec | Act::Outlive | Act::Lose(_) => (None, None),
         Act::File(file) => (Some(&**file), None),
         Act::Socket(socket) => (None, Some(&**socket)),
     };
@@ -143,7 +143,9 @@ impl Facts<'_> {
     fn process(&self, subject: &Subject) -> Process {
         let exec = subject;
         let (uid, euid) = match &subject.act {
-            Act::Exec => (exec.program.cred.uid, exec.program.cred.euid),
+            Act::Exec | Act::Outlive | Act::Lose(_) => {
+                (exec.program.cred.uid, exec.program.cred.euid)
+            }
             Act::File(file) => (file.uid, file.euid),
             Act::Socket(socket) => (socket.uid, socket.uid),
         };

@@ -29,6 +29,8 @@ pub(super) fn alert(host: &Host, finding: &Finding<'_>) -> String {
         Act::Exec => {}
         Act::File(_) => hash.text("file"),
         Act::Socket(_) => hash.text("socket"),
+        Act::Outlive => hash.text("outlive"),
+        Act::Lose(_) => hash.text("lose"),
     }
     hash.hex(16)
 }

@@ -18,6 +18,13 @@ pub(super) fn message(subject: &Subject, host: &Host) -> String {
         Act::Exec => return exec(subject, host),
         Act::File(file) => (act::file(file), file.euid),
         Act::Socket(socket) => (act::socket(socket), socket.uid),
+        Act::Lose(records) => {
+            return format!(
+                "the sensor lost {records} records while services ran: lineages may lack \
+                 processes, and acts may have gone unseen"
+            );
+        }
+        Act::Outlive => (act::OUTLIVES.to_owned(), subject.program.cred.euid),
     };
     let mut sentence = format!("{} {deed} as ", act::who(subject));
     sentence.push_str(&user(host, euid));

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{Alert, Finding, Host, Level, RuleInfo};
 use crate::{
     event::{
-        Args, Cgroup, Credentials, ExitStatus, Faults, Fd, File, FileAction, FileId, Image, Inode,
+        Args, Cgroup, Credentials, ExitStatus, Fd, File, FileAction, FileId, Image, Inode,
         Namespaces, PathSource, ProcessId, Program, Rung, Socket, SocketAction, Source, Stamp,
         Written,
     },
@@ -175,12 +175,9 @@ pub(crate) fn file_sample() -> Sample {
     sample.subject.parent = None;
     sample.subject.process = worker.id;
     sample.subject.program = worker.program.clone().unwrap();
+    let path = "/var/www/html/uploads/x.PHP".into();
     sample.subject.act = Act::File(Arc::new(File {
         stamp: sample.subject.stamp,
-        process: worker.id,
-        membership: None,
-        action: FileAction::Rename,
-        path: "/var/www/html/uploads/x.PHP".into(),
         source: PathSource::Joined,
         other: Some("/tmp/phpAbCdEf".into()),
         inode: Some(Inode {
@@ -191,22 +188,16 @@ pub(crate) fn file_sample() -> Sample {
             ctime_ns: Some(1),
             ..Inode::default()
         }),
-        created: false,
-        argument: 0,
         class: 1,
-        in_watched_directory: false,
-        attempt: false,
-        io_uring: false,
         written: Some(Written {
             root: sample.subject.lineage.ancestors[0].id,
             age_ns: 2_500_000_000,
         }),
-        actor: None,
         uid: 33,
         euid: 33,
         mount_ns: 4_026_531_841,
         rung: Rung::Syscall,
-        faults: Faults(0),
+        ..File::bare(worker.id, FileAction::Rename, path)
     }));
     sample
 }
@@ -214,23 +205,15 @@ pub(crate) fn file_sample() -> Sample {
 /// The shell below the worker of [`sample`] connects.
 pub(crate) fn socket_sample() -> Sample {
     let mut sample = sample();
+    let local = "10.0.0.2:0".parse().unwrap();
     sample.subject.act = Act::Socket(Arc::new(Socket {
         stamp: sample.subject.stamp,
-        process: sample.subject.process,
-        membership: None,
-        action: SocketAction::Connect,
-        protocol: 6,
-        local: "10.0.0.2:0".parse().unwrap(),
         remote: Some("203.0.113.7:4444".parse().unwrap()),
         fd: Some(3),
-        result: 0,
-        net_ns: 1,
         uid: 33,
-        promoted: false,
-        candidate: false,
         attempt: true,
-        io_uring: false,
         rung: Rung::Lsm,
+        ..Socket::bare(sample.subject.process, SocketAction::Connect, local)
     }));
     sample
 }

@@ -5,7 +5,8 @@ use bstr::BString;
 use sensor_common::record::{self, FileAction, PathSource, Rung, fault, flag};
 
 use super::{
-    CUT, DecodeError, Payload, change_time, get, get_id, membership, path, split, stamp, written,
+    CUT, DecodeError, Payload, change_time, get, get_id, get_inode, membership, path, split, stamp,
+    written,
 };
 use crate::event::{Actor, Faults, File, FileId, Inode, ProcessId};
 
@@ -75,22 +76,8 @@ pub(super) fn file(bytes: &[u8]) -> Result<File, DecodeError> {
 }
 
 fn inode(bytes: &[u8]) -> Result<Inode, DecodeError> {
-    Ok(Inode {
-        file: FileId {
-            dev: get!(bytes, u32, record::File, dev),
-            ino: get!(bytes, u64, record::File, ino),
-        },
-        generation: get!(bytes, u32, record::File, generation),
-        size: get!(bytes, u64, record::File, size),
-        nlink: get!(bytes, u32, record::File, nlink),
-        mode: get!(bytes, u32, record::File, mode),
-        owner: get!(bytes, u32, record::File, owner),
-        group: get!(bytes, u32, record::File, group),
-        ctime_ns: change_time(
-            get!(bytes, i64, record::File, ctime_s),
-            get!(bytes, u32, record::File, ctime_ns),
-        ),
-    })
+    let generation = get!(bytes, u32, record::File, generation);
+    Ok(get_inode!(bytes, record::File, generation))
 }
 
 /// A path as a record gives it.

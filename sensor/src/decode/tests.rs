@@ -1,8 +1,11 @@
 //! Records built byte by byte, and bytes that are none.
 
+use std::mem::offset_of;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::event::Exec;
 
 /// Writes integers at the members of a record.
 struct Builder(Vec<u8>);

@@ -9,7 +9,7 @@ use crate::{event::FileAction, lineage::Act};
 /// Field by which a rule asks for reads and changes of mode.
 pub(super) const ACTION: &str = "Target.Action";
 
-/// Sigma categories that are evaluated.
+/// Sigma categories that are evaluated; the last two are our own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Category {
     /// Execs.
@@ -18,11 +18,21 @@ pub enum Category {
     File,
     /// Connects.
     Network,
+    /// What outlives the request that started it.
+    Survival,
+    /// What the sensor itself could not see.
+    Sensor,
 }
 
 impl Category {
     /// Every category.
-    pub const ALL: &'static [Self] = &[Self::Process, Self::File, Self::Network];
+    pub const ALL: &'static [Self] = &[
+        Self::Process,
+        Self::File,
+        Self::Network,
+        Self::Survival,
+        Self::Sensor,
+    ];
 
     /// Word used in rules.
     #[must_use]
@@ -31,6 +41,8 @@ impl Category {
             Self::Process => "process_creation",
             Self::File => "file_event",
             Self::Network => "network_connection",
+            Self::Survival => "process_survival",
+            Self::Sensor => "sensor_status",
         }
     }
 
@@ -49,6 +61,10 @@ pub(super) enum Stream {
     File(FileAction),
     /// A connect.
     Connect,
+    /// A process that goes on.
+    Outlive,
+    /// Records are missing.
+    Lose,
 }
 
 impl Stream {
@@ -63,6 +79,8 @@ impl Stream {
         Self::File(FileAction::Symlink),
         Self::File(FileAction::Chmod),
         Self::Connect,
+        Self::Outlive,
+        Self::Lose,
     ];
 
     /// The stream an act comes in.
@@ -71,6 +89,8 @@ impl Stream {
             Act::Exec => Self::Exec,
             Act::File(file) => Self::File(file.action),
             Act::Socket(_) => Self::Connect,
+            Act::Outlive => Self::Outlive,
+            Act::Lose(_) => Self::Lose,
         }
     }
 
@@ -80,6 +100,8 @@ impl Stream {
             Self::Exec => Category::Process,
             Self::File(_) => Category::File,
             Self::Connect => Category::Network,
+            Self::Outlive => Category::Survival,
+            Self::Lose => Category::Sensor,
         }
     }
 
@@ -87,7 +109,7 @@ impl Stream {
     pub(super) const fn action(self) -> Option<&'static str> {
         match self {
             Self::File(action) => Some(name(action)),
-            Self::Exec | Self::Connect => None,
+            Self::Exec | Self::Connect | Self::Outlive | Self::Lose => None,
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::{filetype, interpreter, place, preload, program, view::View};
 use crate::{
-    event::{File, FileAction, Socket, Written},
+    event::{File, FileAction, Inode, Socket, Written},
     lineage::{Act, Part, Subject},
 };
 
@@ -39,6 +39,9 @@ const ENTRANCES: &[&str] = &[
     "agetty",
 ];
 
+/// Programs that run jobs of users.
+const SCHEDULERS: &[&str] = &["cron", "crond", "anacron", "atd", "fcron"];
+
 /// A process this old, ns, was not forked to exec at once.
 const SETTLED_NS: u64 = 1_000_000_000;
 
@@ -60,7 +63,7 @@ impl<'s> View<'s> {
     /// Real uid at the act.
     pub(super) fn uid(&self) -> u32 {
         match &self.subject.act {
-            Act::Exec => self.program().cred.uid,
+            Act::Exec | Act::Outlive | Act::Lose(_) => self.program().cred.uid,
             Act::File(file) => file.uid,
             Act::Socket(socket) => socket.uid,
         }
@@ -92,9 +95,17 @@ impl<'s> View<'s> {
     }
 
     pub(super) fn places(&self) -> u32 {
-        *self
-            .places
-            .get_or_init(|| self.target().map_or(0, place::places))
+        *self.places.get_or_init(|| {
+            let (Some(file), Some(path)) = (self.file(), self.target()) else {
+                return 0;
+            };
+            let told = place::places(path);
+            // A root that a name tells has its caches told by narrower names.
+            if told & (place::bit::WEB_ROOT | place::bit::UPLOAD) != 0 {
+                return told;
+            }
+            told | self.memory.roots.places(file.mount_ns, path)
+        })
     }
 
     /// Places of the script an exec runs, or of its executable when it runs none.
@@ -144,6 +155,31 @@ impl<'s> View<'s> {
             || ancestors.iter().any(|it| it.id == written.root)
     }
 
+    /// The user as whom the process that answers requests runs owns the file acted on.
+    pub(super) fn is_owned_by_service(&self) -> Option<bool> {
+        let inode = self.file()?.inode.as_ref()?;
+        self.service()?;
+        let ancestors = self.subject.lineage.ancestors.iter().rev();
+        let mut serving = ancestors.filter(|it| it.part != Part::Descendant);
+        let serving = serving.next()?;
+        Some(serving.uid != 0 && serving.uid == inode.owner)
+    }
+
+    /// How long ago the service's root began, ns.
+    pub(super) fn service_age_ns(&self) -> Option<u64> {
+        let began = self.service()?.id.start_ns;
+        Some(self.subject.stamp.time_ns.saturating_sub(began))
+    }
+
+    /// How long ago a service touched the table of cron by which this job runs, ns.
+    pub(super) fn service_cron_ns(&self) -> Option<u64> {
+        if self.service().is_some() || !self.has_ancestor(SCHEDULERS) {
+            return None;
+        }
+        let time_ns = self.subject.stamp.time_ns;
+        self.memory.spool_age(self.uid(), time_ns)
+    }
+
     /// Part that the process itself has in its service.
     pub(super) fn part(&self) -> Option<Part> {
         self.service()?;
@@ -181,6 +217,12 @@ impl<'s> View<'s> {
 
 fn is_one_of(name: &[u8], list: &[&str]) -> bool {
     list.iter().any(|known| known.as_bytes() == name)
+}
+
+/// Only root can have written the file. Images of containers let the group of root write.
+pub(super) const fn is_protected(inode: &Inode) -> bool {
+    let by_group = inode.mode & 0o020 != 0 && inode.group != 0;
+    inode.owner == 0 && inode.mode & 0o002 == 0 && !by_group
 }
 
 /// Its creator had ended, and another process was its parent, when it exec'ed.

@@ -125,7 +125,8 @@ impl Waiting {
 /// The detector.
 #[derive(Debug)]
 pub struct Detector {
-    memory: Memory,
+    /// Boxed: futures that hold a detector are moved.
+    memory: Box<Memory>,
     rules: RuleSet,
     tuning: Tuning,
     users: Users,
@@ -138,7 +139,7 @@ impl Detector {
     #[must_use]
     pub fn new(rules: RuleSet, users: Users) -> Self {
         Self {
-            memory: Memory::default(),
+            memory: Box::default(),
             rules,
             tuning: Tuning::default(),
             users,
@@ -173,24 +174,19 @@ impl Detector {
 
     /// Forgets earlier acts: each example stands by itself.
     pub(super) fn forget(&mut self) {
-        self.memory = Memory::default();
+        *self.memory = Memory::default();
     }
 
     /// Evaluates one act.
     pub fn evaluate(&mut self, mut subject: Arc<Subject>, now_ns: u64) -> Verdicts {
-        // Before it is remembered: a rename changes where things are.
-        let moves_scripts = match &subject.act {
-            Act::File(file) => self.memory.moves_scripts(file),
-            Act::Exec | Act::Socket(_) => false,
-        };
-        self.memory.note(&subject);
+        let noted = self.memory.note(&subject);
         let stream = Stream::of(&subject.act);
         let role = subject.service.as_ref().map(|service| service.role);
         if !self.rules.has(stream, role) {
             return Verdicts::default();
         }
         let mut evidence = Evidence {
-            moves_scripts,
+            noted,
             ..Evidence::default()
         };
         if stream == Stream::Exec && role.is_some() {
@@ -202,7 +198,7 @@ impl Detector {
         let wanted = waits && (hash_all || likeness == Some(Likeness::Size));
 
         let mut verdicts = Verdicts::default();
-        let view = View::new(&subject, &self.users, evidence);
+        let view = View::new(&subject, (&self.users, &self.memory), evidence);
         let mut found = self.rules.matches(&view, Stage::Ready);
         if waits && !wanted {
             found.extend(self.rules.matches(&view, Stage::Waiting));
@@ -335,7 +331,7 @@ impl Detector {
             sha256,
             ..waiting.evidence
         };
-        let view = View::new(&waiting.subject, &self.users, evidence);
+        let view = View::new(&waiting.subject, (&self.users, &self.memory), evidence);
         let found = self.rules.matches(&view, Stage::Waiting);
         let incomplete: &[_] = if sha256.is_none() { &["hash"] } else { &[] };
         self.weigh(&view, &waiting.subject, found, incomplete)

@@ -35,6 +35,10 @@ pub(super) struct Examples {
 /// One act and what is around it: an exec, unless `target` or `connect` is given.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "keys of an act, each by itself"
+)]
 pub(super) struct Example {
     /// What it stands for.
     pub(super) note: String,
@@ -64,6 +68,8 @@ pub(super) struct Example {
     /// The beginning of `cwd` is missing.
     pub(super) cwd_cut: bool,
     pub(super) uid: u32,
+    /// The same as `uid` by default.
+    pub(super) euid: Option<u32>,
     pub(super) env: BTreeMap<String, String>,
     /// Words of [`Fd::name`] for 0, 1, 2.
     pub(super) stdio: Vec<String>,
@@ -80,6 +86,10 @@ pub(super) struct Example {
     pub(super) target: Option<Target>,
     /// A connect.
     pub(super) connect: Option<Connect>,
+    /// It still runs, long after what spawned its branch.
+    pub(super) outlives: bool,
+    /// This many records are missing.
+    pub(super) loses: u64,
     /// Seconds before the example itself.
     pub(super) ago: u64,
     /// Rules that keep it as a context; for tests of the whole set.
@@ -182,6 +192,8 @@ pub(super) enum Link {
         /// It was forked and never exec'ed itself.
         #[serde(default)]
         forked: bool,
+        #[serde(default)]
+        uid: u32,
     },
 }
 

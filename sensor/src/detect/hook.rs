@@ -22,11 +22,16 @@ const WRITES: &[&str] = &["open", "rename", "link", "symlink", "chmod"];
 
 /// Fields whose value comes from other hooks than those of the act itself.
 const REMEMBERED: &[(&str, &[&str])] = &[
+    ("Destination.NewPort", &["connect"]),
     ("Exec.PreloadWritten", WRITES),
     ("Exec.WrittenAge", WRITES),
     ("Exec.WrittenByService", WRITES),
     ("Exec.WrittenBySame", WRITES),
+    ("Lineage.DropUse", WRITES),
+    ("Lineage.ServiceCron", WRITES),
     ("Service.JndiConnect", &["connect"]),
+    ("Target.DroppedPage", WRITES),
+    ("Target.Place", &["open"]),
     ("Target.WrittenAge", WRITES),
     ("Target.WrittenByService", WRITES),
     ("Target.WrittenBySame", WRITES),
@@ -149,7 +154,7 @@ fn possible(sigma: &SigmaRule, stream: Stream) -> bool {
 /// Name of the hook an act comes from.
 const fn hook(stream: Stream) -> &'static str {
     match stream {
-        Stream::Exec => EXEC,
+        Stream::Exec | Stream::Outlive | Stream::Lose => EXEC,
         Stream::File(FileAction::Write | FileAction::Read) => "open",
         Stream::File(FileAction::Rename | FileAction::Exchange) => "rename",
         Stream::File(FileAction::Link) => "link",

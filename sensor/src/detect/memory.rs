@@ -1,21 +1,22 @@
 //! What services did a while ago, as far as later acts are judged by it: files they wrote,
-//! directories they filled with scripts, directory servers they connected to.
+//! scripts they dropped and directories that hold some, directory servers and ports they connected to, directories
+//! they run scripts from, tools they started, tables of cron they touched.
 //!
 //! Bounded tables; the oldest entries go first. Time is that of the records. The two
 //! rings have no common order, so an exec may be judged before a write that happened just
 //! before it is known: the kernel's own memory of inodes covers that.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    hash::{DefaultHasher, Hash as _, Hasher as _},
-};
+mod aged;
+mod dropped;
+mod held;
+mod recon;
 
-use super::{
-    filetype::{self, kind},
-    interpreter,
-    place::{self, bit, folded},
-    preload, program,
-};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+
+#[cfg(test)]
+pub(super) use self::recon::TOOLS;
+use self::{aged::Aged, dropped::Dropped, held::Held, recon::Recon};
+use super::{interpreter, place, preload, program, root::Roots};
 use crate::{
     event::{File, FileAction, ProcessId, Program, Socket, Written},
     lineage::{Act, Part, ServiceKind, Subject},
@@ -24,14 +25,17 @@ use crate::{
 /// Paths remembered: as many as the kernel remembers inodes, halved.
 pub(super) const PATHS: usize = 32_768;
 
-/// Directories remembered that hold a script, those above it included.
-pub(super) const DIRECTORIES: usize = 8_192;
-
-/// Directories above a script that are remembered.
-const ABOVE: usize = 8;
-
 /// Services whose connects are remembered.
 const CONNECTS: usize = 1_024;
+
+/// Ports remembered, of all services.
+const PORTS: usize = 8_192;
+
+/// Users remembered whose tables of cron a service has touched.
+const SPOOLS: usize = 1_024;
+
+/// Beginnings of the tables of cron and at.
+const SPOOL: &[&[u8]] = &[b"/var/spool/cron", b"/var/spool/at", b"/etc/cron"];
 
 /// Ports of LDAP, of LDAP tools that attackers run, of RMI registries.
 const JNDI: &[u16] = &[389, 636, 1_389, 1_099];
@@ -39,94 +43,80 @@ const JNDI: &[u16] = &[389, 636, 1_389, 1_099];
 /// A path in a mount namespace, hashed: its length must cost nothing.
 type Key = (u64, u64);
 
+/// What is known of an act from those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Noted {
+    /// Different reconnaissance tools of the last minute, when this one is new among them.
+    pub(super) recon: Option<u32>,
+    /// The service has not connected to this port before.
+    pub(super) new_port: bool,
+    /// A directory is moved below which a service has made a script, outside of every web root.
+    pub(super) moves_scripts: bool,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Memory {
-    written: Recent,
-    directories: Recent,
-    connected: HashMap<ProcessId, u64>,
-}
-
-/// Who wrote something last, and when.
-#[derive(Debug)]
-struct Recent {
-    limit: usize,
-    entries: HashMap<Key, (ProcessId, u64)>,
-    order: VecDeque<(Key, u64)>,
-}
-
-impl Recent {
-    fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            entries: HashMap::new(),
-            order: VecDeque::new(),
-        }
-    }
-
-    fn insert(&mut self, key: Key, root: ProcessId, now: u64) {
-        self.entries.insert(key, (root, now));
-        self.order.push_back((key, now));
-        while self.entries.len() > self.limit || self.order.len() > 2 * self.limit {
-            let Some((key, then)) = self.order.pop_front() else {
-                break;
-            };
-            // Written again since: its later entry counts.
-            if self.get(key).is_some_and(|(_, last)| last == then) {
-                self.entries.remove(&key);
-            }
-        }
-    }
-
-    fn get(&self, key: Key) -> Option<(ProcessId, u64)> {
-        self.entries.get(&key).copied()
-    }
+    written: Aged<Key, ProcessId>,
+    held: Held,
+    connected: Aged<ProcessId>,
+    ports: Aged<(ProcessId, u16)>,
+    /// By uid.
+    spools: Aged<u32>,
+    recon: Recon,
+    dropped: Dropped,
+    pub(super) roots: Roots,
 }
 
 impl Default for Memory {
     fn default() -> Self {
         Self {
-            written: Recent::new(PATHS),
-            directories: Recent::new(DIRECTORIES),
-            connected: HashMap::new(),
+            written: Aged::new(PATHS),
+            held: Held::default(),
+            connected: Aged::new(CONNECTS),
+            ports: Aged::new(PORTS),
+            spools: Aged::new(SPOOLS),
+            recon: Recon::default(),
+            dropped: Dropped::default(),
+            roots: Roots::default(),
         }
     }
 }
 
 impl Memory {
-    /// Remembers an act.
-    pub(super) fn note(&mut self, subject: &Subject) {
+    /// Remembers an act, and tells what it is in the light of those before.
+    pub(super) fn note(&mut self, subject: &Subject) -> Noted {
+        let mut noted = Noted::default();
         let Some(service) = &subject.service else {
-            return;
+            return noted;
         };
         match &subject.act {
+            Act::Exec => noted.recon = self.recon.note(subject),
+            Act::File(file) if file.action == FileAction::Read => {
+                self.roots.note(subject, file);
+                self.dropped.note_read(subject, file);
+            }
             Act::File(file) => {
                 let root = file.membership.map_or(service.id, |member| member.root);
+                // Before it is remembered: a rename changes where things are.
+                noted.moves_scripts = self.held.is_moved_by(file, subject.stamp.time_ns);
+                self.held.note(file, subject.stamp.time_ns);
                 self.note_file(file, root, subject.stamp.time_ns);
+                self.note_spool(file, subject.stamp.time_ns);
+                self.dropped.note_change(subject, file, &self.roots);
             }
-            Act::Socket(socket) if service.kind == ServiceKind::Java => {
-                let own = subject.lineage.ancestors.last();
-                if own.is_some_and(|own| own.part != Part::Descendant) && is_jndi(socket) {
-                    self.note_connect(service.id, subject.stamp.time_ns);
-                }
-            }
-            Act::Exec | Act::Socket(_) => {}
+            Act::Socket(socket) => noted.new_port = self.note_connect(subject, socket),
+            Act::Outlive | Act::Lose(_) => {}
         }
+        noted
     }
 
     fn note_file(&mut self, file: &File, root: ProcessId, now: u64) {
-        if file.action == FileAction::Read {
-            return;
-        }
-        self.note_directories(file, root, now);
         if let Some(other) = &file.other {
+            let other = key(file.mount_ns, other);
             match file.action {
-                FileAction::Rename => {
-                    self.written.entries.remove(&key(file.mount_ns, other));
-                }
-                FileAction::Exchange => {
-                    self.written.insert(key(file.mount_ns, other), root, now);
-                }
+                FileAction::Rename => self.written.remove(&other),
+                FileAction::Exchange => self.written.insert(other, root, now),
                 _ => {}
             }
         }
@@ -134,57 +124,33 @@ impl Memory {
             .insert(key(file.mount_ns, &file.path), root, now);
     }
 
-    /// Remembers where a script lies that was judged by no rule because browsers did not
-    /// reach it: they will when its directory is moved.
-    fn note_directories(&mut self, file: &File, root: ProcessId, now: u64) {
-        let made = match file.action {
-            FileAction::Write => file.creates(),
-            FileAction::Rename | FileAction::Exchange | FileAction::Link | FileAction::Symlink => {
-                true
-            }
-            FileAction::Read | FileAction::Chmod => false,
-        };
-        if !made {
+    /// A table of cron or at: whose it is, its owner or who writes it tells.
+    fn note_spool(&mut self, file: &File, now: u64) {
+        if !SPOOL.iter().any(|it| file.path.starts_with(it)) {
             return;
         }
-        let path = folded(&file.path);
-        let is_script =
-            filetype::kinds(program::basename(&path)) & (kind::SCRIPT | kind::PAGE) != 0;
-        if (is_script || self.moves_scripts(file)) && place::places(&path) & bit::WEB_ROOT == 0 {
-            // A directory that was moved holds what it held.
-            let whole = (!is_script).then_some(&*path);
-            for directory in whole.into_iter().chain(above(&path)) {
-                self.directories
-                    .insert(key(file.mount_ns, directory), root, now);
-            }
+        let owner = file.inode.as_ref().map(|inode| inode.owner);
+        for uid in owner.into_iter().chain([file.uid]) {
+            self.spools.insert(uid, (), now);
         }
     }
 
-    /// The act moves a directory below which a service has made a script outside of every
-    /// web root.
-    pub(super) fn moves_scripts(&self, file: &File) -> bool {
-        let held = |path: &[u8]| self.directories.get(key(file.mount_ns, path)).is_some();
-        let Some(other) = &file.other else {
+    fn note_connect(&mut self, subject: &Subject, socket: &Socket) -> bool {
+        let (Some(service), Some(remote)) = (&subject.service, socket.remote) else {
             return false;
         };
-        match file.action {
-            FileAction::Rename => held(other),
-            FileAction::Exchange => held(other) || held(&file.path),
-            _ => false,
+        let own = subject.lineage.ancestors.last();
+        let now = subject.stamp.time_ns;
+        if own.is_none_or(|own| own.part == Part::Descendant) {
+            return false;
         }
-    }
-
-    fn note_connect(&mut self, service: ProcessId, now: u64) {
-        self.connected.insert(service, now);
-        if self.connected.len() > CONNECTS {
-            let oldest = self
-                .connected
-                .iter()
-                .min_by_key(|(id, time)| (**time, **id));
-            if let Some(oldest) = oldest.map(|(id, _)| *id) {
-                self.connected.remove(&oldest);
-            }
+        if service.kind == ServiceKind::Java && is_jndi(socket) {
+            self.connected.insert(service.id, (), now);
         }
+        let port = (service.id, remote.port());
+        let new_port = self.ports.age(&port, now).is_none();
+        self.ports.insert(port, (), now);
+        new_port
     }
 
     /// Who wrote the script `program` runs, by the path it was named by.
@@ -200,15 +166,30 @@ impl Memory {
     }
 
     fn at(&self, mount_ns: u32, path: &[u8], now: u64) -> Option<Written> {
-        let (root, then) = self.written.get(key(mount_ns, path))?;
-        let age_ns = now.saturating_sub(then);
+        let (root, age_ns) = self.written.get(&key(mount_ns, path), now)?;
         Some(Written { root, age_ns })
     }
 
     /// How long ago a Java service connected to a directory server, ns.
     pub(super) fn jndi_age(&self, subject: &Subject) -> Option<u64> {
-        let then = self.connected.get(&subject.service.as_ref()?.id)?;
-        Some(subject.stamp.time_ns.saturating_sub(*then))
+        let service = subject.service.as_ref()?.id;
+        self.connected.age(&service, subject.stamp.time_ns)
+    }
+
+    /// How long ago a process of this lineage read a script that a service had dropped, ns.
+    pub(super) fn drop_use_age(&self, subject: &Subject) -> Option<u64> {
+        self.dropped.used_age(subject)
+    }
+
+    /// The file is what a Java service compiled of a page it had dropped.
+    pub(super) fn is_dropped_page(&self, subject: &Subject, name: &[u8]) -> Option<bool> {
+        let service = subject.service.as_ref()?.id;
+        Some(self.dropped.is_page(service, name, subject.stamp.time_ns))
+    }
+
+    /// How long ago a service touched the table of cron of this user, ns.
+    pub(super) fn spool_age(&self, uid: u32, now: u64) -> Option<u64> {
+        self.spools.age(&uid, now)
     }
 }
 
@@ -218,21 +199,16 @@ fn is_jndi(socket: &Socket) -> bool {
         .is_some_and(|remote| JNDI.contains(&remote.port()) && !remote.ip().is_loopback())
 }
 
-/// The directories a path lies in, the nearest first; the root directory is none.
-fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let ends = path.iter().enumerate().skip(1).rev();
-    let ends = ends.filter(|(_, byte)| **byte == b'/').take(ABOVE);
-    ends.filter_map(|(end, _)| path.get(..end))
+fn key(mount_ns: u32, path: &[u8]) -> Key {
+    let path = place::folded(path);
+    let salted = |salt: u8| hash((salt, mount_ns, &*path));
+    (salted(0), salted(1))
 }
 
-fn key(mount_ns: u32, path: &[u8]) -> Key {
-    let path = folded(path);
-    let hash = |salt: u8| {
-        let mut hasher = DefaultHasher::new();
-        (salt, mount_ns, &*path).hash(&mut hasher);
-        hasher.finish()
-    };
-    (hash(0), hash(1))
+fn hash(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -240,42 +216,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_paths_go_and_what_is_written_again_stays() {
+    fn paths_are_known_by_what_they_lead_to() {
         let mut memory = Memory::default();
         let root = ProcessId::new(7, 7);
-        let path = |index: usize| format!("/srv/{index}");
-        for index in 0..PATHS {
-            memory
-                .written
-                .insert(key(1, path(index).as_bytes()), root, index as u64);
-        }
-        memory.written.insert(key(1, b"/srv/0"), root, PATHS as u64);
-        memory
-            .written
-            .insert(key(1, b"/srv/new"), root, PATHS as u64 + 1);
-        let age = |path: &[u8]| memory.at(1, path, PATHS as u64 + 1).map(|it| it.age_ns);
-        assert_eq!(age(b"/srv/0"), Some(1));
-        assert_eq!(age(b"/srv/x/../new"), Some(0));
-        assert_eq!(age(b"/srv/1"), None);
-        assert!(memory.at(2, b"/srv/new", 0).is_none());
-    }
-
-    #[test]
-    fn directories_above_a_script_are_bounded() {
-        let above = |path: &'static str| -> Vec<&[u8]> { above(path.as_bytes()).collect() };
-        assert_eq!(above("/tmp/x/a.php"), [&b"/tmp/x"[..], b"/tmp"]);
-        assert_eq!(above("/a.php"), [b""; 0]);
-        assert_eq!(above("/1/2/3/4/5/6/7/8/9/a.php").len(), ABOVE);
-        assert_eq!(above("[...]/a.php"), [b"[...]"]);
-    }
-
-    #[test]
-    fn connects_are_bounded() {
-        let mut memory = Memory::default();
-        for index in 0..2_000 {
-            memory.note_connect(ProcessId::new(index, 1), index.into());
-        }
-        assert_eq!(memory.connected.len(), CONNECTS);
-        assert!(memory.connected.contains_key(&ProcessId::new(1_999, 1)));
+        memory.written.insert(key(1, b"/srv/new"), root, 5);
+        assert_eq!(
+            memory.at(1, b"/srv/x/../new", 9).map(|it| it.age_ns),
+            Some(4)
+        );
+        assert!(memory.at(2, b"/srv/new", 9).is_none());
     }
 }

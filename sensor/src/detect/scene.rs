@@ -159,14 +159,15 @@ impl Example {
         };
         let mut ancestors: Vec<Ancestor> = Vec::new();
         for each in links {
-            let (image, argv, before, forked) = match each {
-                Link::Image(image) => (image, &[][..], &[][..], false),
+            let (image, argv, before, forked, uid) = match each {
+                Link::Image(image) => (image, &[][..], &[][..], false, 0),
                 Link::Full {
                     image,
                     argv,
                     before,
                     forked,
-                } => (image, argv.as_slice(), before.as_slice(), *forked),
+                    uid,
+                } => (image, argv.as_slice(), before.as_slice(), *forked, *uid),
             };
             let program = link(image, argv);
             let mut chain: Vec<_> = before.iter().map(|image| link(image, &[])).collect();
@@ -179,7 +180,11 @@ impl Example {
             if part != Part::Worker && !forked {
                 chain.push(program.clone());
             }
-            ancestors.push(ancestor(process(ancestors.len()), program, chain, part));
+            let id = process(ancestors.len());
+            ancestors.push(Ancestor {
+                uid,
+                ..ancestor(id, program, chain, part)
+            });
         }
         ancestors
     }
@@ -206,7 +211,7 @@ impl Example {
             cwd: self.cwd.as_deref().unwrap_or("/").into(),
             cred: Credentials {
                 uid: self.uid,
-                euid: self.uid,
+                euid: self.euid.unwrap_or(self.uid),
                 ..Credentials::default()
             },
             env: self

@@ -14,6 +14,7 @@ use crate::lineage::Subject;
 
 mod act;
 mod dialect;
+mod sequence;
 mod waiting;
 
 fn shipped() -> Detector {
@@ -145,9 +146,10 @@ fn every_shipped_rule_is_complete() {
     assert_eq!(
         catalogue,
         [
-            "C03", "D01", "D02", "D03", "E01", "E02", "E03", "E05", "E06", "E07", "E09", "E10",
-            "E11", "E12", "E13", "E14", "E16", "E17", "F01", "F02", "F03", "F04", "F05", "F06",
-            "F07", "F11", "N01", "N02"
+            "C01", "C02", "C03", "C04", "D01", "D02", "D03", "E01", "E02", "E03", "E04", "E05",
+            "E06", "E07", "E09", "E10", "E11", "E12", "E13", "E14", "E15", "E16", "E17", "F01",
+            "F02", "F03", "F04", "F05", "F06", "F07", "F08", "F09", "F10", "F11", "H01", "J01",
+            "N01", "N02", "N03", "N04"
         ]
     );
     assert_eq!(detector.rules().skipped(), []);

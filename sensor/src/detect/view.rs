@@ -9,7 +9,11 @@ use bstr::ByteSlice;
 use rsigma_eval::{Event, EventValue};
 use serde_json::Value;
 
-use super::{command, field, masquerade, program};
+use super::{
+    command, field, masquerade,
+    memory::{Memory, Noted},
+    program,
+};
 use crate::{
     event::{Program, Written},
     lineage::{Part, Service, Subject},
@@ -31,6 +35,8 @@ pub(super) struct Evidence {
     pub(super) moves_scripts: bool,
     /// Who wrote a library that a variable of the exec names.
     pub(super) preload: Option<Written>,
+    /// What it is in the light of earlier acts.
+    pub(super) noted: Noted,
 }
 
 /// One subject, ready to be matched.
@@ -38,6 +44,7 @@ pub(super) struct View<'s> {
     pub(super) subject: &'s Subject,
     pub(super) users: &'s Users,
     pub(super) evidence: Evidence,
+    pub(super) memory: &'s Memory,
     command_line: OnceCell<String>,
     parent_command_line: OnceCell<Option<String>>,
     shell_command: OnceCell<Option<String>>,
@@ -48,11 +55,16 @@ pub(super) struct View<'s> {
 }
 
 impl<'s> View<'s> {
-    pub(super) fn new(subject: &'s Subject, users: &'s Users, evidence: Evidence) -> Self {
+    pub(super) fn new(
+        subject: &'s Subject,
+        (users, memory): (&'s Users, &'s Memory),
+        evidence: Evidence,
+    ) -> Self {
         Self {
             subject,
             users,
             evidence,
+            memory,
             command_line: OnceCell::new(),
             parent_command_line: OnceCell::new(),
             shell_command: OnceCell::new(),

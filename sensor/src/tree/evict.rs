@@ -26,8 +26,11 @@ impl Tree {
     /// Removes what exited longer ago than the grace period and has no descendant
     /// left, and services of which nothing lives, at most `Limits::expire_batch` of both.
     /// Services that ended with it or since the last call come back as retired: the
-    /// kernel side can forget them.
+    /// kernel side can forget them. What has outlived what spawned it is reported first.
     pub fn expire(&mut self, now_ns: u64) -> Effects {
+        let mut effects = Effects::default();
+        self.report_outliving(now_ns, &mut effects);
+        self.say_losses(now_ns, &mut effects);
         let left = self.end_services(self.limits.expire_batch);
         for _ in 0..left {
             match self.table.oldest_dead() {
@@ -37,10 +40,7 @@ impl Tree {
                 _ => break,
             }
         }
-        let mut effects = Effects {
-            retired: self.table.take_ended(),
-            ..Effects::default()
-        };
+        effects.retired = self.table.take_ended();
         self.tick_apaches(now_ns, &mut effects);
         effects
     }

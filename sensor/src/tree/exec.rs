@@ -233,6 +233,9 @@ impl Tree {
             }
             next.push(branch);
         }
+        let has_left = node.branches().zip(&next).any(|(before, after)| {
+            before.part != Part::Descendant && after.part == Part::Descendant
+        });
         self.record(id, program);
         for branch in &next {
             if branch.part == Part::Master
@@ -246,6 +249,9 @@ impl Tree {
             for (branch, next) in node.branches_mut().zip(next) {
                 *branch = next;
             }
+        }
+        if has_left {
+            self.orphaned_before(id, program.time_ns);
         }
         own
     }

@@ -287,6 +287,7 @@ impl Tree {
         if !self.table.end(id, exit.stamp.time_ns, Some(exit.status)) {
             return;
         }
+        self.orphan(id, exit.stamp.time_ns);
         if exit.status == ExitStatus::Code(0) {
             self.succeed(id, exit.stamp.time_ns);
         }
@@ -417,6 +418,7 @@ fn left(from: &Branch, id: ProcessId) -> Branch {
         _ => Branch {
             part: Part::Descendant,
             spawn_root: id,
+            left_ns: id.start_ns,
             depth: 1,
             ..branch
         },

@@ -23,6 +23,8 @@ pub(super) struct Branch {
     pub(super) origin: Part,
     /// Once [`Part::Descendant`]: the first process that left; else default.
     pub(super) spawn_root: ProcessId,
+    /// Once [`Part::Descendant`]: when that one left, ns.
+    pub(super) left_ns: u64,
     /// Programs exec'ed since the branch left, transparent helpers left out.
     pub(super) depth: u32,
     /// Once [`Part::Descendant`]: forked by the daemon that runs CGI programs.
@@ -37,6 +39,7 @@ impl Branch {
             part,
             origin: part,
             spawn_root: ProcessId::default(),
+            left_ns: 0,
             depth: 0,
             cgi: false,
         }
@@ -176,6 +179,8 @@ pub(super) struct Node {
     pub(super) phantom: bool,
     /// Nodes of the table created by this one.
     pub(super) children: u32,
+    /// Of these, the live ones.
+    pub(super) live_children: u32,
     pub(super) heirs: Heirs,
     /// While it counts among the heirs of its creator.
     pub(super) claim: Option<Claim>,
@@ -207,6 +212,7 @@ impl Node {
             end: None,
             phantom: false,
             children: 0,
+            live_children: 0,
             heirs: Heirs::default(),
             claim: None,
             home: None,

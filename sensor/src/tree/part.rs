@@ -60,6 +60,7 @@ impl Tree {
                 part: Part::Descendant,
                 origin: self.origin(node, branch, program),
                 spawn_root: id,
+                left_ns: program.time_ns,
                 depth: count,
                 cgi: self.is_cgi_program(node, branch),
                 ..*branch

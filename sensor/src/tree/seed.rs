@@ -279,7 +279,7 @@ impl Tree {
     fn reconcile(&mut self, snapshot: &Snapshot, rows: &[&Scanned]) {
         let listed: HashSet<ProcessId> = rows.iter().map(|row| row.process).collect();
         let before = snapshot.time_ns.saturating_sub(STALE_NS);
-        let gone: Vec<_> = self
+        let mut gone: Vec<_> = self
             .table
             .nodes()
             .filter(|(id, node)| {
@@ -288,8 +288,12 @@ impl Tree {
             })
             .map(|(id, _)| id)
             .collect();
+        // Younger first: whose children are gone as well leaves no orphan.
+        gone.sort_unstable_by(|a, b| b.cmp(a));
         for id in gone {
-            self.table.end(id, snapshot.time_ns, None);
+            if self.table.end(id, snapshot.time_ns, None) {
+                self.orphan(id, snapshot.time_ns);
+            }
         }
     }
 }

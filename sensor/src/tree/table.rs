@@ -1,7 +1,8 @@
 //! The nodes and services of the tree, and every count that ties them together.
 //!
 //! Invariants kept here and nowhere else: a birth edge leads to an older process, so
-//! the tree has no cycle; `children` is the number of nodes with that creator; a
+//! the tree has no cycle; `children` is the number of nodes with that creator, and
+//! `live_children` that of the live ones; a
 //! service's `members` and `live` are the numbers of its nodes; the dead leaves are
 //! exactly the nodes that may be removed. A service root outlives its members.
 
@@ -134,6 +135,7 @@ impl Table {
             return;
         };
         parent.children += 1;
+        parent.live_children += 1;
         node.claim = Some(parent.heirs.add(id));
         node.creator = Some(creator);
         node.depth = parent.depth.saturating_add(1);
@@ -164,9 +166,11 @@ impl Table {
         };
         parent.children += 1;
         self.drop_heir(id);
-        let Some(parent) = self.nodes.get(&creator) else {
+        let live = self.nodes.get(&id).is_some_and(|node| node.is_live());
+        let Some(parent) = self.nodes.get_mut(&creator) else {
             return false;
         };
+        parent.live_children += u32::from(live);
         let depth = parent.depth.saturating_add(elided).saturating_add(1);
         self.refresh(creator);
         let old = self.nodes.get_mut(&id).and_then(|node| {
@@ -174,7 +178,7 @@ impl Table {
             node.depth = depth;
             node.creator.replace(creator)
         });
-        self.release(old, 0);
+        self.release(old, 0, live);
         true
     }
 
@@ -204,11 +208,12 @@ impl Table {
         Some(creator)
     }
 
-    /// `creator` has one child less in the table.
-    fn release(&mut self, creator: Option<ProcessId>, time_ns: u64) {
+    /// `creator` has one child less in the table, a live one or not.
+    fn release(&mut self, creator: Option<ProcessId>, time_ns: u64, live: bool) {
         let Some(creator) = creator else { return };
         if let Some(node) = self.nodes.get_mut(&creator) {
             node.children = node.children.saturating_sub(1);
+            node.live_children = node.live_children.saturating_sub(u32::from(live));
             node.quiet_since = node.quiet_since.max(time_ns);
             self.refresh(creator);
         }
@@ -337,6 +342,7 @@ impl Table {
         } else {
             self.live.saturating_sub(1)
         };
+        let creator = node.creator;
         for branch in node.branches() {
             if let Some(entry) = self.services.get_mut(&branch.service) {
                 entry.live = if is_live {
@@ -348,6 +354,13 @@ impl Table {
                     self.idle.insert(branch.service);
                 }
             }
+        }
+        if let Some(parent) = creator.and_then(|creator| self.nodes.get_mut(&creator)) {
+            parent.live_children = if is_live {
+                parent.live_children + 1
+            } else {
+                parent.live_children.saturating_sub(1)
+            };
         }
     }
 
@@ -437,7 +450,7 @@ impl Table {
             self.leave(service, u32::from(live));
         }
         let time_ns = node.end.map_or(0, |end| end.time_ns).max(node.quiet_since);
-        self.release(node.creator, time_ns);
+        self.release(node.creator, time_ns, live);
     }
 
     /// Part of a process in a service.

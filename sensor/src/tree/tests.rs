@@ -5,7 +5,9 @@ mod apache;
 mod bounds;
 mod candidate;
 mod follow;
+mod loss;
 mod master;
+mod orphan;
 mod property;
 mod scan;
 
@@ -243,23 +245,12 @@ impl World {
 
 /// A socket that begins to listen.
 fn listening(stamp: Stamp, process: ProcessId, membership: Option<Membership>) -> Socket {
+    let local = ([127, 0, 0, 1], 8_000).into();
     Socket {
         stamp,
-        process,
         membership,
-        action: SocketAction::Listen,
-        protocol: 6,
-        local: ([127, 0, 0, 1], 8_000).into(),
-        remote: None,
-        fd: None,
-        result: 0,
-        net_ns: 1,
-        uid: 0,
-        promoted: false,
-        candidate: false,
-        attempt: false,
-        io_uring: false,
         rung: Rung::TpBtf,
+        ..Socket::bare(process, SocketAction::Listen, local)
     }
 }
 

@@ -23,8 +23,9 @@ fn alerts() {
     text += "\n`[]` marks a list. A field that is not always there is marked *optional*, within \
              the object it belongs to.\n";
     text += &table(["Field", "Form", "What it says"], rows);
-    text += "\n## Fields for rules\n\nWhat a Sigma rule of category `process_creation`, `file_event` \
-             or `network_connection` can name. Fields of one category only say which; all others \
+    text += "\n## Fields for rules\n\nWhat a Sigma rule of category `process_creation`, `file_event`, \
+             `network_connection`, or of our own `process_survival` (what outlives the request \
+             that started it) and `sensor_status` (records lost), can name. Fields of one category only say which; all others \
              speak of the process that acts, and `File` in their names is its executable, `Target` \
              the file acted on. A field without a value is absent: only `null` and `exists: false` \
              match it. Values of `rule.matched` in alerts are these.\n";

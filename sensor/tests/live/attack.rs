@@ -1,6 +1,10 @@
 //! Attacks through php-fpm and nginx, each on each rung: who is named, with which argv,
 //! in which place, known how.
 
+mod outlive;
+mod root;
+mod sequence;
+
 use std::{
     ffi::OsStr,
     fs,

@@ -23,13 +23,15 @@ pub(super) fn action(act: &Act) -> &'static str {
         Act::File(file) if file.creates() => "create",
         Act::File(file) => action_name(file.action),
         Act::Socket(_) => "connect",
+        Act::Outlive => "outlive",
+        Act::Lose(_) => "lose",
     }
 }
 
 /// `event.category`.
 pub(super) const fn category(act: &Act) -> &'static [&'static str] {
     match act {
-        Act::Exec => &["process"],
+        Act::Exec | Act::Outlive | Act::Lose(_) => &["process"],
         Act::File(_) => &["file"],
         Act::Socket(_) => &["network"],
     }
@@ -40,7 +42,7 @@ pub(super) fn degraded(act: &Act) -> Vec<String> {
     const ATTEMPT: &str = "the kernel was asked for this; whether it was done is not known";
     const JOINED: &str = "paths are as typed: symbolic links and .. are not resolved";
     let (attempt, joined) = match act {
-        Act::Exec => (false, false),
+        Act::Exec | Act::Outlive | Act::Lose(_) => (false, false),
         Act::File(file) => (file.attempt, file.source == PathSource::Joined),
         Act::Socket(socket) => (socket.attempt, false),
     };

@@ -42,6 +42,9 @@ pub(super) fn who(subject: &Subject) -> String {
     who
 }
 
+/// What a process does that goes on.
+pub(super) const OUTLIVES: &str = "still runs, a minute after what spawned it has ended,";
+
 pub(super) fn file(file: &File) -> String {
     let path = name(&file.path);
     let other = file.other.as_ref().map_or_else(String::new, |it| name(it));

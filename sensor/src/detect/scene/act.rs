@@ -45,6 +45,8 @@ pub(super) fn act(example: &Example, time_ns: u64) -> Result<Act, String> {
         depth: 1,
     });
     match (&example.target, &example.connect) {
+        (None, None) if example.outlives => Ok(Act::Outlive),
+        (None, None) if example.loses > 0 => Ok(Act::Lose(example.loses)),
         (None, None) => Ok(Act::Exec),
         (Some(target), None) => {
             let file = File {
@@ -92,12 +94,7 @@ fn file(target: &Target) -> Result<File, String> {
         PathSource::Object
     };
     Ok(File {
-        stamp: Stamp::default(),
-        process: ProcessId::default(),
-        membership: None,
-        action,
         class: class(&path),
-        path,
         source,
         other: target.old.as_deref().map(bytes),
         inode: Some(Inode {
@@ -114,9 +111,6 @@ fn file(target: &Target) -> Result<File, String> {
         attempt: target.attempt,
         io_uring: target.uring,
         written: written(target.written, target.age),
-        actor: None,
-        uid: 0,
-        euid: 0,
         mount_ns: MOUNT_NS,
         rung: if target.joined {
             Rung::Syscall
@@ -124,6 +118,7 @@ fn file(target: &Target) -> Result<File, String> {
             Rung::Fentry
         },
         faults: Faults(if target.cut { fault::EXE_CUT } else { 0 }),
+        ..File::bare(ProcessId::default(), action, path)
     })
 }
 
@@ -152,22 +147,12 @@ fn socket(connect: &Connect) -> Result<Socket, String> {
         Some("udp") => 17,
         Some(word) => return Err(format!("protocol `{word}`")),
     };
+    let unbound = SocketAddr::from(([0, 0, 0, 0], 0));
     Ok(Socket {
-        stamp: Stamp::default(),
-        process: ProcessId::default(),
-        membership: None,
-        action: SocketAction::Connect,
         protocol,
-        local: SocketAddr::from(([0, 0, 0, 0], 0)),
         remote: Some(SocketAddr::new(ip, connect.port)),
         fd: connect.fd,
-        result: 0,
         net_ns: 1,
-        uid: 0,
-        promoted: false,
-        candidate: false,
-        attempt: false,
-        io_uring: false,
-        rung: Rung::Fentry,
+        ..Socket::bare(ProcessId::default(), SocketAction::Connect, unbound)
     })
 }

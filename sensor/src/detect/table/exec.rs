@@ -6,7 +6,7 @@ use rsigma_eval::EventValue;
 
 use super::{
     super::{
-        category::Category::Process,
+        category::Category::{Process, Sensor},
         deed,
         field::{
             Field,
@@ -14,8 +14,9 @@ use super::{
         },
         interpreter, place, preload,
     },
-    flag, large, word, words,
+    flag, large, number, word, words,
 };
+use crate::lineage::Act;
 
 const NS: u64 = 1_000_000_000;
 
@@ -36,12 +37,49 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         |v| word(v.part()?.name()),
     ),
     Field::new(
+        "Service.Age",
+        Number,
+        "Seconds since the root of the service began",
+        |v| large(v.service_age_ns()? / NS),
+    ),
+    Field::new(
         "Service.JndiConnect",
         Number,
         "Seconds since the Java service connected to a directory server: port 389, 636, 1389 or 1099, not loopback",
         |v| large(v.evidence.jndi_age_ns? / NS),
     )
     .only(Process),
+    Field::new(
+        "Lineage.DropUse",
+        Number,
+        "Seconds since a process of this lineage read a script that a service had put into a web root or a deploy directory in the last day",
+        |v| large(v.memory.drop_use_age(v.subject)? / NS),
+    )
+    .only(Process),
+    Field::new(
+        "Service.ReconTools",
+        Number,
+        "Different reconnaissance tools below the service within the last minute, when this exec adds one to them",
+        |v| number(v.evidence.noted.recon?),
+    )
+    .only(Process),
+    Field::new(
+        "Lineage.ServiceCron",
+        Number,
+        "Seconds since a service touched the cron or at table of the user whose job this is; outside services, so in host scope only",
+        |v| large(v.service_cron_ns()? / NS),
+    )
+    .only(Process),
+    Field::new(
+        "Sensor.Lost",
+        Number,
+        "Records that are missing since this was last said",
+        |v| match v.subject.act {
+            Act::Lose(records) => large(records),
+            _ => None,
+        },
+    )
+    .only(Sensor),
     Field::new(
         "Lineage.PackageManager",
         Bool,
@@ -73,6 +111,23 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         Bool,
         "A process of the service itself became this program, no child of its",
         |v| flag(deed::is_in_place(v.subject)),
+    )
+    .only(Process),
+    Field::new(
+        "Exec.GainsRoot",
+        Bool,
+        "The effective user becomes root by this exec, the real one is not (setuid)",
+        |v| {
+            let cred = &v.program().cred;
+            flag(cred.euid == 0 && cred.uid != 0)
+        },
+    )
+    .only(Process),
+    Field::new(
+        "Shell.Interactive",
+        Bool,
+        "A shell that somebody types into: -i, no command and no script but a pipe or a socket to read them from, or a terminal that its service does not have",
+        |v| flag(v.is_interactive_shell()),
     )
     .only(Process),
     Field::new(

@@ -8,6 +8,7 @@ use sensor_common::{record::fault, watch::class};
 use super::{
     super::{
         category::{self, Category::File as FileEvent},
+        deed,
         field::{
             Field, Get, Kind,
             Kind::{Bool, List, Number, Text},
@@ -190,6 +191,18 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         number(inode(v)?.owner)
     }),
     field(
+        "Target.OwnedByService",
+        Bool,
+        "The user as whom the service answers requests owns the file; root owns none so",
+        |v| flag(v.is_owned_by_service()?),
+    ),
+    field(
+        "Target.Protected",
+        Bool,
+        "Only root can have written the file: root owns it, no other group and nobody else may write it",
+        |v| flag(deed::is_protected(inode(v)?)),
+    ),
+    field(
         "Target.Size",
         Number,
         "Bytes of the file before the act",
@@ -225,7 +238,13 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         "Target.HoldsScripts",
         Bool,
         "It moves a directory below which a service has made a script, outside of every web root",
-        |v| flag(v.file().map(|_| v.evidence.moves_scripts)?),
+        |v| flag(v.file().map(|_| v.evidence.noted.moves_scripts)?),
+    ),
+    field(
+        "Target.DroppedPage",
+        Bool,
+        "A Java server compiles it from a page that was put there through it in the last day",
+        |v| flag(v.memory.is_dropped_page(v.subject, v.target_name()?)?),
     ),
     field(
         "Target.OwnScript",

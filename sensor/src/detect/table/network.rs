@@ -101,6 +101,12 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         |v| flag(is_private(remote(v)?.ip())),
     ),
     field(
+        "Destination.NewPort",
+        Bool,
+        "The service itself has not connected to this port before, as far as the sensor remembers",
+        |v| flag(v.evidence.noted.new_port),
+    ),
+    field(
         "Connect.Stdio",
         Bool,
         "The socket is descriptor 0, 1 or 2 of the process",

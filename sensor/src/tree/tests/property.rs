@@ -175,10 +175,7 @@ fn feed(tree: &mut Tree, input: &Input) -> String {
     let effects = match input {
         Input::Event(event) => tree.apply(event),
         Input::Scan(snapshot) => tree.seed(snapshot),
-        Input::Expire(now) => {
-            drop(tree.expire(*now));
-            Effects::default()
-        }
+        Input::Expire(now) => tree.expire(*now),
     };
     for subject in &effects.subjects {
         if let Some(service) = &subject.service {
@@ -205,6 +202,11 @@ fn check(tree: &Tree) {
             .filter(|(_, other)| other.creator == Some(id))
             .count();
         assert_eq!(node.children as usize, children);
+        let live_children = table
+            .nodes()
+            .filter(|(_, other)| other.creator == Some(id) && other.is_live())
+            .count();
+        assert_eq!(node.live_children as usize, live_children);
         if let Some(creator) = node.creator {
             assert!(
                 creator < id && table.contains(creator),

@@ -94,6 +94,12 @@ fn a_flood_is_counted_and_hides_nothing_after_it(case: Case) {
     );
     fs::write(&go, "").expect("let the shell end");
 
+    let said = sensor.alert("events_lost", |_| true);
+    assert!(
+        said.json["evidence"]["lost_events"].as_u64() > Some(0),
+        "{said}"
+    );
+
     // The kernel's marks never depended on the ring: the next attack is seen, with its
     // lineage, and the alert says that something is missing.
     let visit = site.shell("after.php", "id; : after");

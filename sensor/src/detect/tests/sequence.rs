@@ -44,3 +44,24 @@ fn a_burst_is_told_once_and_again_when_there_is_another() {
     }
     assert_eq!(bursts, [480, 298]);
 }
+
+#[test]
+fn a_drop_is_joined_with_what_its_reader_starts() {
+    let mut detector = shipped();
+    for earlier in [
+        "{ago: 60, target: {path: /var/www/html/x.php, created: true}}",
+        "{ago: 1, target: {action: read, path: /var/www/html/x.php}}",
+    ] {
+        detector.evaluate(Arc::new(subject(earlier)), 0);
+    }
+    let own = subject("{image: /usr/bin/dash, argv: [sh, -c, id]}");
+    let mut other = own.clone();
+    for ancestor in other.lineage.ancestors.iter_mut().skip(1) {
+        ancestor.id.tgid += 50;
+    }
+    let mut fires = |subject: Subject| {
+        let verdicts = detector.evaluate(Arc::new(subject), 0);
+        names(&verdicts.matches).contains(&"dropped_script_used")
+    };
+    assert_eq!((fires(own), fires(other)), (true, false));
+}

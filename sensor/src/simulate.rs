@@ -36,6 +36,18 @@ use crate::{
 
 /// Begins the name of a simulation's directory.
 const DIRECTORY: &str = "lineage-sensor-simulate.";
+/// What is below it.
+const DIRECTORIES: [&str; 9] = [
+    "server",
+    "bin",
+    "shell",
+    "home/.ssh",
+    "htdocs/uploads",
+    "htdocs/var/cache",
+    "plugins",
+    "webapps/ROOT",
+    "work/Catalina/localhost/ROOT/org/apache/jsp",
+];
 /// Longest wait for an alert: rules may wait 2 s for a fact.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// Between two questions to the sensor.
@@ -211,19 +223,20 @@ impl Made {
             stage: Stage { root },
             directory,
         };
-        for directory in [
-            "server",
-            "bin",
-            "shell",
-            "htdocs/uploads",
-            "htdocs/var/cache",
-            "webapps/ROOT",
-        ] {
+        for directory in DIRECTORIES {
             fs::create_dir_all(made.stage.file(directory))?;
         }
-        for file in ["htdocs/index.php", "htdocs/old.php", "htdocs/.htaccess"] {
+        for file in [
+            "htdocs/index.php",
+            "htdocs/old.php",
+            "htdocs/.htaccess",
+            "open.pl",
+        ] {
             fs::write(made.stage.file(file), "")?;
         }
+        // Nobody else can enter the directory.
+        let everybody = fs::Permissions::from_mode(0o666);
+        fs::set_permissions(made.stage.file("open.pl"), everybody)?;
         Ok(made)
     }
 

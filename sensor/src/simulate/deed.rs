@@ -6,7 +6,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, OpenOptions},
     io::{self, Read as _, Write as _},
-    net::{SocketAddr, UdpSocket},
+    net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket},
     os::unix::{fs::symlink, process::CommandExt as _},
     path::{Path, PathBuf},
     process::Command,
@@ -38,6 +38,8 @@ pub(super) enum Deed {
     Symlink(PathBuf, PathBuf),
     /// Connects a UDP socket: no packet leaves the machine.
     Connect(SocketAddr),
+    /// Connects a TCP socket to this machine; whether anybody listens does not matter.
+    Knock(u16),
 }
 
 /// How a file is opened for writing.
@@ -92,6 +94,10 @@ fn one(deed: &Deed) -> io::Result<()> {
                 ([0_u16; 8], 0).into()
             };
             UdpSocket::bind(any)?.connect(address)
+        }
+        Deed::Knock(port) => {
+            drop(TcpStream::connect((Ipv4Addr::LOCALHOST, *port)));
+            Ok(())
         }
     }
 }

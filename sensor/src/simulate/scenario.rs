@@ -25,6 +25,20 @@ pub(super) struct Stage {
 
 /// A rule that is not simulated, and why.
 pub(super) const NOT_SIMULATED: &[(&str, &str)] = &[
+    ("cron_job_of_service_user", "would need a job of cron"),
+    (
+        "descendant_outlives_request",
+        "would take more than a minute",
+    ),
+    ("events_lost", "would have to blind the sensor"),
+    (
+        "privilege_change_below_service",
+        "would run as another user",
+    ),
+    (
+        "service_connects_to_new_port",
+        "would take more than two minutes",
+    ),
     (
         "server_module_changed",
         "would write into a directory of a server's configuration",
@@ -122,7 +136,50 @@ impl Stage {
             "process_memory_written" => {
                 java(vec![Deed::Write("/proc/self/mem".into(), How::Update)])
             }
-            _ => return self.of_files(rule),
+            "interactive_shell_under_service" => php(vec![self.run("bash", &["bash", "-i"])]),
+            "arguments_cut" => {
+                let long = "x".repeat(8_192);
+                php(vec![self.run("dash", &["sh", "-c", &long])])
+            }
+            "recon_burst_under_service" => php(["id", "uname", "ls"]
+                .map(|tool| self.run(tool, &[tool]))
+                .into()),
+            "dropped_script_used" => php(vec![
+                self.write("phpAbCdEf", How::Create),
+                Deed::Rename(self.file("phpAbCdEf"), self.file("htdocs/uploads/x.php")),
+                Deed::Read(self.file("htdocs/uploads/x.php")),
+                self.run("dash", &["sh", "-c", ":"]),
+            ]),
+            "cgi_ran_script_of_own_user" => Self::worker(
+                "fcgiwrap",
+                vec![self.exec("perl", &["perl", &self.name("open.pl")], |exec| {
+                    exec.deeds = vec![Deed::Read(self.file("open.pl"))];
+                })],
+            ),
+            _ => return self.of_java(rule).or_else(|| self.of_files(rule)),
+        })
+    }
+
+    /// Chains of Java servers about files.
+    fn of_java(&self, rule: &str) -> Option<Scenario> {
+        let java = |deeds| Self::single("java", &["org.apache.catalina.startup.Bootstrap"], deeds);
+        Some(match rule {
+            "dropped_page_compiled" => java(vec![
+                self.write("webapps/ROOT/x.jsp", How::Create),
+                self.write(
+                    "work/Catalina/localhost/ROOT/org/apache/jsp/x_jsp.class",
+                    How::Create,
+                ),
+            ]),
+            "java_agent_attached" => java(vec![
+                self.write(".java_pid1.tmp", How::Create),
+                Deed::Rename(self.file(".java_pid1.tmp"), self.file(".java_pid1")),
+            ]),
+            "java_attach_by_member" => java(vec![self.exec("tool", &["tool"], |exec| {
+                exec.deeds = vec![self.write(".attach_pid1", How::Create)];
+            })]),
+            "plugin_dropped_by_server" => java(vec![self.write("plugins/x.jpi", How::Create)]),
+            _ => return None,
         })
     }
 
@@ -159,6 +216,13 @@ impl Stage {
                 self.write("x.so", How::Create),
                 Deed::Read(self.file("x.so")),
             ]),
+            "opcache_file_changed" => php(vec![self.exec("cp", &["cp", "x", "y"], |exec| {
+                exec.deeds = vec![self.write("htdocs/index.php.bin", How::Create)];
+            })]),
+            "persistence_file_written" => {
+                php(vec![self.write("home/.ssh/authorized_keys", How::Create)])
+            }
+            "local_broker_reached" => php(vec![Deed::Knock(10_255)]),
             "written_file_executed" => php(vec![
                 Deed::Exec(Box::new(Exec {
                     path: self.file("bin/cp"),

@@ -43,6 +43,9 @@ pub use self::{
     view::Users,
 };
 pub(crate) use self::{
-    category::name as action_name, filetype::extension as file_extension,
+    category::name as action_name,
+    filetype::extension as file_extension,
+    interpreter::{Run, is_interpreter, run, script},
+    program::{is_loader, is_multicall, is_shell, name as program_name, stem},
     table::network::protocol as protocol_name,
 };

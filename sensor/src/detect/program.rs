@@ -81,7 +81,7 @@ pub(super) fn basename(path: &[u8]) -> &[u8] {
 
 /// `name` without a version suffix, by the rule the kernel side uses; whole when it is
 /// nothing else or longer than any name that side reads.
-pub(super) fn stem(name: &[u8]) -> &[u8] {
+pub(crate) fn stem(name: &[u8]) -> &[u8] {
     if name.len() >= limit::NAME_READ {
         return name;
     }
@@ -92,7 +92,7 @@ pub(super) fn stem(name: &[u8]) -> &[u8] {
 }
 
 /// `true` when a file of this name is a shell.
-pub(super) fn is_shell(name: &[u8]) -> bool {
+pub(crate) fn is_shell(name: &[u8]) -> bool {
     let known = |name: &[u8]| {
         SHELLS
             .binary_search_by(|shell| shell.as_bytes().cmp(name))
@@ -102,12 +102,12 @@ pub(super) fn is_shell(name: &[u8]) -> bool {
 }
 
 /// `true` when a file of this name is many programs in one.
-pub(super) fn is_multicall(name: &[u8]) -> bool {
+pub(crate) fn is_multicall(name: &[u8]) -> bool {
     MULTICALL.iter().any(|known| known.as_bytes() == stem(name))
 }
 
 /// `true` when a file of this name is a dynamic loader.
-pub(super) fn is_loader(name: &[u8]) -> bool {
+pub(crate) fn is_loader(name: &[u8]) -> bool {
     [&b"ld-"[..], b"ld.so", b"ld64.so", b"libc.so", b"libc.musl"]
         .iter()
         .any(|p| name.starts_with(p))
@@ -208,7 +208,7 @@ pub(super) fn is_installed(image: &Image) -> bool {
 ///
 /// Any file may be called busybox, so one that is not installed is never looked through,
 /// nor is one of which only the loader's argument tells.
-pub(super) fn name(program: &Program) -> &BStr {
+pub(crate) fn name(program: &Program) -> &BStr {
     let mut argv = Argv::of(program);
     let mut file: &[u8] = program.image.name();
     if is_loader(file) {

@@ -1,0 +1,17 @@
+//! Profiles: what a service may spawn, and what that silences.
+//!
+//! A profile is a list of chains of programs with argument templates, learnt from what a
+//! service did and reviewed by people. The judge compares an exec with it before the
+//! rules see it; afterwards a match of a rule that may be learnt is silenced when the
+//! profile knows the chain. No lock, file or clock here, except in `lock::file`, which
+//! commands and start-up use.
+
+mod class;
+mod command;
+mod refusal;
+mod step;
+mod template;
+mod token;
+mod tool;
+
+pub use self::{refusal::Refusal, step::Step};

@@ -6,7 +6,10 @@
 pub mod command;
 mod help;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
@@ -88,6 +91,9 @@ pub struct RunArgs {
     /// Load the Sigma rules in DIR too, besides the built-in and configured ones (repeatable)
     #[arg(long, value_name = "DIR")]
     pub rules: Vec<PathBuf>,
+    /// The profile of what services may spawn, in place of the configured one
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
     /// Follow the process trees of services, or every process of the host
     #[arg(long)]
     pub scope: Option<Scope>,
@@ -123,6 +129,7 @@ impl RunArgs {
         if let Some(scope) = self.scope {
             effective.override_by("--scope", "scope", |config| config.scope = scope);
         }
+        set_profile(&mut effective, self.profile.as_deref())?;
         add_rules(&mut effective, &self.rules)?;
         Ok(effective)
     }
@@ -157,6 +164,9 @@ pub struct ReplayArgs {
     /// Load the Sigma rules in DIR too, besides the built-in and configured ones (repeatable)
     #[arg(long, value_name = "DIR")]
     pub rules: Vec<PathBuf>,
+    /// The profile of what services may spawn, in place of the configured one
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
     /// Configuration file: takes the place of what was recorded of the configuration
     #[command(flatten)]
     pub config: ConfigArgs,
@@ -174,6 +184,7 @@ impl ReplayArgs {
                 config.output.format = format;
             });
         }
+        set_profile(&mut effective, self.profile.as_deref())?;
         add_rules(&mut effective, &self.rules)?;
         Ok(effective)
     }
@@ -197,6 +208,23 @@ fn speed(text: &str) -> Result<Speed, String> {
     times
         .map(Speed::Times)
         .ok_or_else(|| "expected `max` or a number from 0.001 to 1000000".to_owned())
+}
+
+/// Puts `--profile`, made absolute, in the place of the configured file.
+fn set_profile(effective: &mut Effective, profile: Option<&Path>) -> Result<(), Failure> {
+    let Some(profile) = profile else {
+        return Ok(());
+    };
+    let path = std::path::absolute(profile).map_err(|error| {
+        Failure::new(
+            Exit::Usage,
+            format_args!("--profile {}: {error}", profile.display()),
+        )
+    })?;
+    effective.override_by("--profile", "profiles.file", |config| {
+        config.profiles.file = path;
+    });
+    Ok(())
 }
 
 /// Adds `--rules` directories to the configured ones, made absolute.

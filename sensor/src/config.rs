@@ -12,6 +12,7 @@ pub mod error;
 pub mod file;
 pub mod form;
 pub mod key;
+pub mod profiles;
 mod yaml;
 
 use std::{
@@ -22,7 +23,9 @@ use std::{
 use clap::ValueEnum;
 use serde::Serialize;
 
-pub use self::{declare::Declared, effective::Effective, error::ConfigError, form::Bounded};
+pub use self::{
+    declare::Declared, effective::Effective, error::ConfigError, form::Bounded, profiles::Profiles,
+};
 
 /// Read when no `--config` is given; may be missing.
 pub const DEFAULT_FILE: &str = "/etc/lineage-sensor/config.yaml";
@@ -38,6 +41,8 @@ pub struct Config {
     pub output: Output,
     /// Detection rules.
     pub rules: Rules,
+    /// What services may spawn.
+    pub profiles: Profiles,
     /// Metrics and health.
     pub http: Http,
     /// The unix socket that `tree` asks.

@@ -37,7 +37,7 @@ pub use self::{
     field::{ENV, ENV_ABOUT, Field, Kind, all as fields},
     hook::Hooks,
     masquerade::KnownShell,
-    rule::{Level, Need, Rule},
+    rule::{Learnable, Level, Need, Rule},
     ruleset::{LoadError, RuleSet, Skipped},
     source::Problem,
     view::Users,
@@ -46,6 +46,7 @@ pub(crate) use self::{
     category::name as action_name,
     filetype::extension as file_extension,
     interpreter::{Run, is_interpreter, run, script},
+    preload::{is_function, is_telling as loads},
     program::{is_loader, is_multicall, is_shell, name as program_name, stem},
     table::network::protocol as protocol_name,
 };

@@ -15,6 +15,7 @@ use crate::{
     detect::{Detector, Fact, Match, Request, Rule, Verdicts},
     event::{Event, Membership, ProcessId, Program, Snapshot},
     lineage::Service,
+    profile::{Judge, Lock, Policy, Settled},
     tree::{Effects, Stats, Tree},
 };
 
@@ -63,6 +64,8 @@ pub enum Output {
     Survey,
     /// A process belongs to a service and the kernel did not mark it.
     Adopted(ProcessId, Membership),
+    /// A rule matched, and a profile silenced it: `subject.profile` says why.
+    Silenced(Box<Match>),
     /// A fact is wanted.
     Request(Request),
 }
@@ -71,6 +74,7 @@ pub enum Output {
 pub struct Engine {
     tree: Tree,
     detector: Detector,
+    judge: Judge,
     rules: HashMap<String, RuleInfo>,
     host: Host,
     degraded: Vec<String>,
@@ -86,15 +90,37 @@ impl Engine {
     pub fn new(tree: Tree, detector: Detector, host: Host) -> Self {
         let rules = detector.rules().list().iter();
         let rules = rules.map(|rule| (rule.name.clone(), info(rule))).collect();
+        let judge = Judge::new(
+            Policy::default(),
+            &Lock::default(),
+            host.realtime_minus_boottime_ns,
+        );
         Self {
             tree,
             detector,
+            judge,
             rules,
             host,
             degraded: Vec::new(),
             sequence: 0,
             now_ns: 0,
         }
+    }
+
+    /// The same with other profiles than the built-in base.
+    #[must_use]
+    pub fn with_profiles(self, policy: Policy, lock: &Lock) -> Self {
+        let offset = self.host.realtime_minus_boottime_ns;
+        Self {
+            judge: Judge::new(policy, lock, offset),
+            ..self
+        }
+    }
+
+    /// The profiles in force, and what has been learnt.
+    #[must_use]
+    pub const fn profiles(&self) -> &Judge {
+        &self.judge
     }
 
     /// Takes one input and appends what follows from it to `out`.
@@ -117,14 +143,14 @@ impl Engine {
             Input::Gone(process) => self.tree.gone(process, self.now_ns),
             Input::Fact(fact) => {
                 let matches = self.detector.fact(fact, self.now_ns);
-                self.alert(&matches, out);
+                self.late(matches, out);
             }
             Input::Tick(now_ns) => {
                 self.now_ns = self.now_ns.max(now_ns);
                 let effects = self.tree.expire(self.now_ns);
                 self.judge(effects, out);
                 let matches = self.detector.tick(self.now_ns);
-                self.alert(&matches, out);
+                self.late(matches, out);
             }
             Input::Degraded(degraded) => self.degraded = degraded,
             Input::Query(query) => self.answer(query),
@@ -154,12 +180,27 @@ impl Engine {
         out.extend(effects.survey.then_some(Output::Survey));
         let adopted = effects.adopted.into_iter();
         out.extend(adopted.map(|(process, membership)| Output::Adopted(process, membership)));
-        for subject in effects.subjects {
+        for mut subject in effects.subjects {
+            subject.profile = self.judge.stand(&subject).map(Arc::new);
+            let subject = Arc::new(subject);
             let Verdicts { matches, requests } =
-                self.detector.evaluate(Arc::new(subject), self.now_ns);
-            self.alert(&matches, out);
+                self.detector.evaluate(Arc::clone(&subject), self.now_ns);
+            let settled = self.judge.settle(&subject, matches);
+            self.deliver(settled, out);
             out.extend(requests.into_iter().map(Output::Request));
         }
+    }
+
+    /// Matches that had to wait for a fact.
+    fn late(&mut self, matches: Vec<Match>, out: &mut Vec<Output>) {
+        let settled = self.judge.settle_late(matches);
+        self.deliver(settled, out);
+    }
+
+    fn deliver(&mut self, settled: Settled, out: &mut Vec<Output>) {
+        self.alert(&settled.alerts, out);
+        let silenced = settled.silenced.into_iter().map(Box::new);
+        out.extend(silenced.map(Output::Silenced));
     }
 
     fn alert(&mut self, matches: &[Match], out: &mut Vec<Output>) {

@@ -6,12 +6,31 @@
 //! profile knows the chain. No lock, file or clock here, except in `lock::file`, which
 //! commands and start-up use.
 
+mod chain;
 mod class;
 mod command;
+mod date;
+mod judge;
+mod key;
+mod learn;
+pub mod lock;
 mod refusal;
+mod shipped;
 mod step;
+mod table;
 mod template;
 mod token;
 mod tool;
 
-pub use self::{refusal::Refusal, step::Step};
+pub use self::{
+    chain::Chain,
+    date::Day,
+    judge::{Choice, Judge, Policy, Settled, hash, verdict},
+    key::{Key, Place},
+    learn::Learner,
+    lock::{Lock, Seen},
+    refusal::Refusal,
+    shipped::{Product, check, products},
+    step::Step,
+    tool::Review,
+};

@@ -155,6 +155,7 @@ pub(crate) fn sample() -> Sample {
         own_image: false,
         spawn_root: process,
         lost_events: 0,
+        profile: None,
     };
     Sample {
         subject,

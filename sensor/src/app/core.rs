@@ -6,6 +6,7 @@ use crate::{
     detect::{Detector, RuleSet},
     engine::Engine,
     lineage::{Role, ServiceKind},
+    profile::Lock,
     service::{Catalogue, Declaration},
     tree::{self, Tree},
 };
@@ -13,7 +14,7 @@ use crate::{
 /// An engine that has seen nothing yet. Of the configuration it uses what
 /// [`Config::core_yaml`] writes and nothing else: a recording holds no more.
 #[must_use]
-pub fn engine(config: &Config, rules: RuleSet, host: Host) -> Engine {
+pub fn engine(config: &Config, rules: RuleSet, lock: &Lock, host: Host) -> Engine {
     let limits = tree::Limits {
         processes: usize::try_from(config.limits.processes.get()).unwrap_or(usize::MAX),
         grace_ns: config
@@ -28,7 +29,8 @@ pub fn engine(config: &Config, rules: RuleSet, host: Host) -> Engine {
         Scope::Host => tree::Scope::Host,
     };
     let detector = Detector::new(rules, host.users.clone());
-    Engine::new(Tree::new(limits, scope, catalogue(config)), detector, host)
+    let tree = Tree::new(limits, scope, catalogue(config));
+    Engine::new(tree, detector, host).with_profiles(config.profiles.policy(), lock)
 }
 
 /// The list of servers, with those that the configuration adds.

@@ -6,7 +6,10 @@ use std::{path::PathBuf, sync::Arc};
 use tracing::warn;
 
 use crate::{
-    cli::{FileRung, RecordArgs, RunArgs, Rung as Wanted, command::effective_rules},
+    cli::{
+        FileRung, RecordArgs, RunArgs, Rung as Wanted,
+        command::{effective_lock, effective_rules},
+    },
     config::{Effective, KernelLog, Scope},
     detect::Fact,
     engine::{Input, Output},
@@ -72,6 +75,7 @@ impl Started {
         for warning in rules.warnings() {
             warn!("{warning}");
         }
+        let lock = effective_lock(effective)?;
         let catalogue = catalogue(config);
         let shells = enrich::installed_shells();
         let mut probe =
@@ -103,10 +107,10 @@ impl Started {
         // Late, so that a refusal leaves no file behind.
         let host = host::gather();
         let tape = record
-            .map(|to| super::record::open(to, config, &rules, &host))
+            .map(|to| super::record::open(to, config, &rules, &lock, &host))
             .transpose()?;
         let mut core = Core {
-            engine: engine(config, rules, host),
+            engine: engine(config, rules, &lock, host),
             tape,
         };
         let mut out = Vec::new();

@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 
 use super::{ConfigArgs, ConfigCommand, DoctorArgs, RulesCommand, TreeArgs};
 use crate::{
-    config::{DEFAULT_FILE, Effective},
+    config::{DEFAULT_FILE, Effective, profiles::DEFAULT_LOCK},
     control::{self, render},
     detect::{self, Rule, RuleSet},
     doctor,
     exit::{Exit, Failure},
     printable::escape,
     probe::{KERNEL_BTF, Options},
+    profile::{Lock, lock},
     service,
 };
 
@@ -143,6 +144,24 @@ pub fn effective_rules(effective: &Effective) -> Result<RuleSet, Failure> {
         .map(|directory| directory.path)
         .collect();
     RuleSet::load(&directories).map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+/// The profile that `run` loads with this configuration; empty when only the default
+/// file is named and there is none.
+///
+/// # Errors
+/// [`Exit::Usage`] when the file is missing, may not be believed or is no profile.
+pub fn effective_lock(effective: &Effective) -> Result<Lock, Failure> {
+    let path = &effective.config.profiles.file;
+    let lock = lock::read(path).map_err(|error| Failure::new(Exit::Usage, error))?;
+    match lock {
+        Some(lock) => Ok(lock),
+        None if path == Path::new(DEFAULT_LOCK) => Ok(Lock::default()),
+        None => Err(Failure::new(
+            Exit::Usage,
+            format_args!("profiles.file {}: no such file", path.display()),
+        )),
+    }
 }
 
 /// Each line made safe for a terminal: rules are text from outside.

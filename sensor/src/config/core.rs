@@ -8,7 +8,15 @@ use sha2::{Digest as _, Sha256};
 use super::{Config, ConfigError, effective::render, key::KEYS, yaml};
 
 /// Keys, and sections ending with a dot, that reach the core.
-const CORE: &[&str] = &["scope", "services.", "limits."];
+const CORE: &[&str] = &[
+    "scope",
+    "services.",
+    "limits.",
+    "profiles.mode",
+    "profiles.products",
+    "profiles.expire_days",
+    "profiles.services",
+];
 
 /// Named in errors about a text that came with a recording.
 const RECORDED: &str = "configuration in the recording";

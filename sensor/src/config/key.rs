@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use super::{
     Bounded, Color, Config, Declared, Format, KernelLog, Level, LogFormat, LogLevel, Scope,
     form::{Form, Raw, Shape},
+    profiles::{Mode, Products, ServiceMode},
 };
 
 /// Begins the name of every variable that sets a key.
@@ -45,6 +46,11 @@ pub static KEYS: &[Key] = &[
     key!("output.level", Level, output.level),
     key!("output.color", Color, output.color),
     key!("rules.directories", Vec<PathBuf>, rules.directories),
+    key!("profiles.mode", Mode, profiles.mode),
+    key!("profiles.file", PathBuf, profiles.file),
+    key!("profiles.products", Products, profiles.products),
+    key!("profiles.expire_days", Bounded<0, 3_650>, profiles.expire_days),
+    key!("profiles.services", Vec<ServiceMode>, profiles.services),
     key!("http.enabled", bool, http.enabled),
     key!("http.listen", SocketAddr, http.listen),
     key!("control.socket", PathBuf, control.socket),
@@ -72,6 +78,11 @@ static INNER: &[&str] = &[
     "services.declare.image",
     "services.declare.role",
     "services.declare.kind",
+    "profiles.services.kind",
+    "profiles.services.unit",
+    "profiles.services.name",
+    "profiles.services.uid",
+    "profiles.services.mode",
 ];
 
 /// `true` for a name that an element of the list `path` may have.

@@ -382,7 +382,7 @@ impl<'de> Visitor<'de> for Row<'_, '_> {
     }
 }
 
-/// A text or a list of texts.
+/// A text, a whole number or a list of texts.
 struct Cell;
 
 impl<'de> DeserializeSeed<'de> for Cell {
@@ -398,6 +398,10 @@ impl<'de> Visitor<'de> for Cell {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("text or a list of texts")
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Raw, E> {
+        Ok(Raw::Whole(value))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Raw, E> {

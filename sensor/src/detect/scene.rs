@@ -96,6 +96,7 @@ impl Example {
             own_image: false,
             spawn_root,
             lost_events: 0,
+            profile: None,
         }
     }
 

@@ -140,7 +140,7 @@ const WRAPPERS: &[&str] = &[
 
 /// What a reviewer should look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Review {
+pub enum Review {
     /// Tells about the machine.
     Recon,
     /// Talks to others.
@@ -152,7 +152,7 @@ pub(super) enum Review {
 impl Review {
     /// Word used in lists.
     #[must_use]
-    pub(super) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Recon => "recon",
             Self::Network => "network",

@@ -5,12 +5,14 @@
 
 pub mod command;
 mod help;
+mod profile;
 
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
+pub use self::profile::{CheckArgs, LearnArgs, ProfileCommand, ShowArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
 use crate::{
@@ -53,6 +55,9 @@ pub enum Command {
     /// Check and list detection rules
     #[command(subcommand, after_help = help::RULES)]
     Rules(RulesCommand),
+    /// Learn, show, compare and check what services may spawn
+    #[command(subcommand, long_about = help::PROFILE_LONG, after_help = help::PROFILE)]
+    Profile(ProfileCommand),
     /// Check and show the configuration
     #[command(subcommand, after_help = help::CONFIG)]
     Config(ConfigCommand),

@@ -34,6 +34,8 @@ pub struct Query {
 pub enum QueryKind {
     /// The live process trees of the services.
     Tree,
+    /// What services were seen to spawn.
+    Profile,
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::{
     detect::{Detector, Fact, Match, Request, Rule, Verdicts},
     event::{Event, Membership, ProcessId, Program, Snapshot},
     lineage::Service,
-    profile::{Judge, Lock, Policy, Settled},
+    profile::{Judge, Lock, Policy, Settled, verdict},
     tree::{Effects, Stats, Tree},
 };
 
@@ -123,6 +123,11 @@ impl Engine {
         &self.judge
     }
 
+    /// The same, to be told more before the first input.
+    pub const fn profiles_mut(&mut self) -> &mut Judge {
+        &mut self.judge
+    }
+
     /// Takes one input and appends what follows from it to `out`.
     pub fn step(&mut self, input: Input, out: &mut Vec<Output>) {
         match input {
@@ -212,6 +217,7 @@ impl Engine {
                 subject: &found.subject,
                 rule,
                 fields: &found.fields,
+                would_silence: verdict(found).is_some(),
                 incomplete: &found.incomplete,
                 degraded: &self.degraded,
             };
@@ -224,6 +230,7 @@ impl Engine {
     fn answer(&self, query: Query) {
         let value = match query.kind {
             QueryKind::Tree => json!({ "services": self.tree.view() }),
+            QueryKind::Profile => self.judge.view(),
         };
         // The asker may have gone.
         drop::<Result<(), Value>>(query.reply.send(value));

@@ -38,6 +38,7 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Config(args) => (command::config_command(args)?, Exit::Ok),
         Command::Tree(args) => (command::tree_command(args)?, Exit::Ok),
         Command::Rules(args) => command::rules_command(args)?,
+        Command::Profile(args) => app::profile(args)?,
     };
     exit::print(&text)?;
     Ok(exit)

@@ -19,13 +19,15 @@ mod shipped;
 mod step;
 mod table;
 mod template;
+#[cfg(test)]
+mod tests;
 mod token;
 mod tool;
 
 pub use self::{
     chain::Chain,
     date::Day,
-    judge::{Choice, Judge, Policy, Settled, hash, verdict},
+    judge::{Choice, Judge, Lack, Policy, Settled, hash, verdict},
     key::{Key, Place},
     learn::Learner,
     lock::{Lock, Seen},

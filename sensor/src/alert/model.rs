@@ -51,6 +51,9 @@ pub struct Alert {
     pub container: Option<Container>,
     /// The machine.
     pub host: HostName,
+    /// How the exec stands to the profile of its service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
     /// What this alert lacks, and why.
     pub evidence: Evidence,
     /// Time of the act, `CLOCK_BOOTTIME` ns: for latency, not part of the JSON.
@@ -346,6 +349,19 @@ pub struct Exit {
     /// Or the signal that killed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<u8>,
+}
+
+/// `profile.*`: absent where no profile is in force, or none was asked.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Profile {
+    /// `shadow` or `alert`.
+    pub mode: &'static str,
+    /// `known`, `unknown`, `expired` or `refused`.
+    pub judgement: &'static str,
+    /// Why, in words.
+    pub reason: String,
+    /// In mode `alert` this alert would be silenced.
+    pub would_silence: bool,
 }
 
 /// `container.*`.

@@ -35,6 +35,7 @@ impl Sample {
             subject,
             rule,
             fields,
+            would_silence: false,
             incomplete: &[],
             degraded,
         }

@@ -68,6 +68,11 @@ impl Replay {
         &self.engine
     }
 
+    /// The engine, to be told more before the first input.
+    pub const fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
     /// Takes one input; the alerts it causes.
     pub fn step(&mut self, input: Input) -> impl Iterator<Item = Arc<Alert>> + '_ {
         self.engine.step(input, &mut self.out);

@@ -2,7 +2,11 @@
 //!
 //! Each returns what standard output shall say.
 
-use std::{fs, io::ErrorKind, path::Path};
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Value, json};
 
@@ -144,6 +148,16 @@ pub fn effective_rules(effective: &Effective) -> Result<RuleSet, Failure> {
         .map(|directory| directory.path)
         .collect();
     RuleSet::load(&directories).map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+/// The configuration with rules of a command line on top.
+///
+/// # Errors
+/// [`Exit::Usage`] when the configuration is refused.
+pub fn with_rules(config: &ConfigArgs, rules: &[PathBuf]) -> Result<Effective, Failure> {
+    let mut effective = config.load()?;
+    super::add_rules(&mut effective, rules)?;
+    Ok(effective)
 }
 
 /// The profile that `run` loads with this configuration; empty when only the default

@@ -253,7 +253,8 @@ async fn answer(stream: &mut UnixStream, queries: &mpsc::Sender<Query>) -> Resul
         serde_json::from_slice(&line).map_err(|error| format!("bad request: {error}"))?;
     let kind = match request.query.as_str() {
         "tree" => QueryKind::Tree,
-        _ => return Err("unknown query; known: tree".into()),
+        "profile" => QueryKind::Profile,
+        _ => return Err("unknown query; known: tree, profile".into()),
     };
     let (reply, answer) = oneshot::channel();
     let gone = "the sensor is shutting down";

@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -97,7 +98,26 @@ pub struct Judge {
     realtime_minus_boottime_ns: i64,
     silenced: u64,
     would_silence: u64,
+    /// Kept for `profile check` only.
+    lacks: Option<BTreeMap<(Key, String, String), u64>>,
+    by_kind: bool,
 }
+
+/// A chain that the profile lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lack {
+    /// Service.
+    pub key: Key,
+    /// Chain, as an entry would show it; the executable when there can be none.
+    pub chain: String,
+    /// Why it is not known.
+    pub why: String,
+    /// How often it ran.
+    pub count: u64,
+}
+
+/// Chains that are kept for `profile check`.
+const LACKS_MAX: usize = 4_096;
 
 /// What became of the matches of one act.
 #[derive(Debug, Default)]
@@ -129,6 +149,8 @@ impl Judge {
             realtime_minus_boottime_ns,
             silenced: 0,
             would_silence: 0,
+            lacks: None,
+            by_kind: false,
         }
     }
 
@@ -136,6 +158,50 @@ impl Judge {
     #[must_use]
     pub const fn learner(&self) -> &Learner {
         &self.learner
+    }
+
+    /// From now on notes what the profile lacks; with `by_kind`, compared with the entries
+    /// of every service of the same kind.
+    pub fn keep_lacks(&mut self, by_kind: bool) {
+        self.lacks = Some(BTreeMap::new());
+        self.by_kind = by_kind;
+    }
+
+    /// What the profile lacks, as far as that was noted.
+    pub fn lacks(&self) -> impl Iterator<Item = Lack> {
+        let all = self.lacks.iter().flatten();
+        all.map(|((key, chain, why), count)| Lack {
+            key: key.clone(),
+            chain: chain.clone(),
+            why: why.clone(),
+            count: *count,
+        })
+    }
+
+    /// What has been learnt, for whoever asks the running sensor.
+    #[must_use]
+    pub fn view(&self) -> Value {
+        let refused = self.learner.refused();
+        let refused: Vec<_> = refused
+            .map(|(key, exe, why, count)| format!("{key}: {exe}, {count} times: {why}"))
+            .collect();
+        json!({
+            "lock": self.learner.lock().to_yaml(),
+            "refused": refused,
+            "overflow": self.learner.overflow(),
+            "silenced": self.silenced,
+            "would_silence": self.would_silence,
+        })
+    }
+
+    fn lack(&mut self, key: &Key, chain: impl FnOnce() -> String, why: &str) {
+        let Some(lacks) = &mut self.lacks else {
+            return;
+        };
+        let lack = (key.clone(), chain(), why.to_owned());
+        if lacks.len() < LACKS_MAX || lacks.contains_key(&lack) {
+            *lacks.entry(lack).or_default() += 1;
+        }
     }
 
     /// Matches silenced, and those that would have been.
@@ -190,32 +256,20 @@ impl Judge {
     }
 
     fn ask(&mut self, key: &Key, trail: &Trail<'_>, today: Day) -> Judgement {
-        let Some(table) = self.lock.get_mut(key) else {
-            return Judgement::Unknown("the profile has nothing of this service".to_owned());
-        };
-        let Some(number) = table.beginning(trail) else {
-            let difference = table.difference(trail);
-            return Judgement::Unknown(difference.unwrap_or_default());
-        };
-        let exact = table
-            .get(number)
-            .is_some_and(|(chain, _)| chain.is_exact(trail.len()));
         let expires = self.policy.expire_days;
-        let Some(entry) = table.get_mut(number) else {
-            return Judgement::Unknown(String::new());
-        };
-        match entry.last {
-            Some(last) if expires > 0 && today.since(last) > expires => {
-                return Judgement::Expired(last.to_string());
+        let by_kind = self.by_kind;
+        let same = |other: &Key| other == key || by_kind && other.kind == key.kind;
+        let mut difference = None;
+        let mut any = false;
+        for (_, table) in self.lock.iter_mut().filter(|(other, _)| same(other)) {
+            any = true;
+            match table.beginning(trail) {
+                Some(number) => return known(table, number, trail, today, expires),
+                None => difference = difference.or_else(|| table.difference(trail)),
             }
-            Some(last) => entry.last = Some(last.max(today)),
-            None => {}
         }
-        Judgement::Known(Known {
-            profile: LOCK.into(),
-            chain: Arc::clone(&entry.shown),
-            exact,
-        })
+        let none = || "the profile has nothing of this service".to_owned();
+        Judgement::Unknown(difference.filter(|_| any).unwrap_or_else(none))
     }
 
     /// Parts what is to be alerted from what the profile silences, and learns from it.
@@ -279,11 +333,27 @@ impl Judge {
         let day = self.day(subject);
         let exe = || subject.program.image.path.to_string();
         if let Judgement::Refused(_, why) = &standing.judgement {
+            self.lack(&key, exe, why);
             return self.learner.refuse(&key, &exe(), why);
+        }
+        let known = match &standing.judgement {
+            Judgement::Known(known) => Some(&*known.profile),
+            _ => None,
+        };
+        if known.is_some_and(|profile| profile != LOCK) {
+            return;
         }
         let Ok(trail) = Trail::of(subject) else {
             return;
         };
+        if known.is_none() {
+            let chain = || {
+                trail
+                    .chain()
+                    .map_or_else(|_| exe(), |chain| chain.to_string())
+            };
+            self.lack(&key, chain, &standing.judgement.reason());
+        }
         match forbidden {
             Some(found) => {
                 let why = format!("rule {} is never learnt", found.rule.name);
@@ -313,6 +383,34 @@ pub fn hash(lock: &Lock) -> String {
     hash.update(shipped::hash());
     hash.update(lock.to_yaml());
     format!("{:x}", hash.finalize())
+}
+
+/// What the entry `number` says of a trail that it begins with.
+fn known(
+    table: &mut Table<Entry>,
+    number: usize,
+    trail: &Trail<'_>,
+    today: Day,
+    expires: u32,
+) -> Judgement {
+    let exact = table
+        .get(number)
+        .is_some_and(|(chain, _)| chain.is_exact(trail.len()));
+    let Some(entry) = table.get_mut(number) else {
+        return Judgement::Unknown(String::new());
+    };
+    match entry.last {
+        Some(last) if expires > 0 && today.since(last) > expires => {
+            return Judgement::Expired(last.to_string());
+        }
+        Some(last) => entry.last = Some(last.max(today)),
+        None => {}
+    }
+    Judgement::Known(Known {
+        profile: LOCK.into(),
+        chain: Arc::clone(&entry.shown),
+        exact,
+    })
 }
 
 fn scene(subject: &Subject, kind: &'static str) -> Scene {

@@ -15,11 +15,11 @@ use super::{
 };
 
 /// Services kept.
-pub const SERVICES_MAX: usize = 256;
+pub(super) const SERVICES_MAX: usize = 256;
 /// Chains kept of one service.
-pub const CHAINS_MAX: usize = 2_048;
+pub(super) const CHAINS_MAX: usize = 2_048;
 /// Chains kept of all services.
-pub const TOTAL_MAX: usize = 16_384;
+pub(super) const TOTAL_MAX: usize = 16_384;
 /// Reasons kept, of one service, for what is not learnt.
 const REASONS_MAX: usize = 256;
 /// Chains that differ in arguments only before they become one.

@@ -135,6 +135,28 @@ impl Lock {
         self.services.retain(|_, chains| !chains.is_empty());
     }
 
+    /// Takes out what another entry of the same service stands for: the beginning of a
+    /// longer chain, or one with fewer placeholders. What was seen is counted there.
+    pub fn prune(&mut self) {
+        for chains in self.services.values_mut() {
+            let all: Vec<Chain> = chains.keys().cloned().collect();
+            for chain in &all {
+                let mut wider = all
+                    .iter()
+                    .filter(|other| *other != chain && chains.contains_key(*other));
+                let Some(wider) = wider.find(|other| other.covers(chain)).cloned() else {
+                    continue;
+                };
+                let same = wider.steps().len() == chain.steps().len();
+                let seen = chains.remove(chain).flatten();
+                // Execs of a shell are not execs of what it runs.
+                if same && let (Some(own), Some(Some(into))) = (seen, chains.get_mut(&wider)) {
+                    *into = into.merge(own);
+                }
+            }
+        }
+    }
+
     /// Number of chains.
     #[must_use]
     pub fn len(&self) -> usize {

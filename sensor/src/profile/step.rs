@@ -12,6 +12,7 @@ use super::{
     Refusal,
     command::Command,
     template::{Freedom, Template},
+    token::tokens,
     tool::{self, Review},
 };
 use crate::{
@@ -71,9 +72,8 @@ impl<'p> Ran<'p> {
                 if dashes {
                     args.remove(at);
                 }
-                if args.get(at).is_none() {
-                    return Err(Refusal::Input);
-                }
+                let text = args.get(at).ok_or(Refusal::Input)?;
+                tokens(text.as_bytes())?;
                 command = Some(at);
                 literal = at;
             }

@@ -71,8 +71,9 @@ enum Place {
     Program,
     /// Behind it, when arguments may be generalised so far.
     Argument(Freedom),
-    /// Behind a redirection; what comes after is for the program again.
-    File(Freedom),
+    /// Behind a redirection; what comes after is for the program again. What is read
+    /// from may be generalised like an argument, what is written to may not.
+    File { reads: bool, freedom: Freedom },
 }
 
 /// Follows a command word by word.
@@ -93,19 +94,25 @@ impl Walk {
                 Freedom::None
             }
             Place::Argument(freedom) => freedom,
-            Place::File(freedom) => {
+            Place::File { reads, freedom } => {
                 self.0 = Place::Argument(freedom);
-                Freedom::None
+                if reads { freedom } else { Freedom::None }
             }
         }
     }
 
     fn op(&mut self, op: Op) {
+        let reads = op.sign == "<";
         self.0 = match (op.redirects(), self.0) {
             // A redirection before the program leaves its place open; to take what
             // follows for an argument of nothing would be generous, so it stays literal.
-            (true, Place::Program) => Place::File(Freedom::None),
-            (true, Place::Argument(freedom) | Place::File(freedom)) => Place::File(freedom),
+            (true, Place::Program) => Place::File {
+                reads,
+                freedom: Freedom::None,
+            },
+            (true, Place::Argument(freedom) | Place::File { freedom, .. }) => {
+                Place::File { reads, freedom }
+            }
             (false, _) => Place::Program,
         };
     }
@@ -283,8 +290,11 @@ impl Command {
 
 impl Walk {
     fn sign(&mut self, sign: &str) {
-        let redirects = sign.contains(['<', '>']);
-        let sign = if redirects { ">" } else { ";" };
+        let sign = match sign {
+            "<" | "0<" => "<",
+            _ if sign.contains(['<', '>']) => ">",
+            _ => ";",
+        };
         self.op(Op { fd: None, sign });
     }
 }
@@ -378,6 +388,8 @@ mod tests {
             ("echo \"a $$\"", "echo \"a $$\""),
             ("12 13", "12 {number}"),
             (">1 12 13", "> 1 12 13"),
+            ("x < /tmp/a12 > /tmp/b12", "x < {path:/tmp} > /tmp/b12"),
+            ("python3 < /tmp/a12", "python3 < /tmp/a12"),
         ] {
             assert_eq!(seen(text), expected, "{text}");
             let back = Command::parse(expected).unwrap();

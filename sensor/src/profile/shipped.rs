@@ -26,7 +26,21 @@ macro_rules! shipped {
 }
 
 /// Name and text of each; the first is always on.
-const SHIPPED: &[(&str, &str)] = shipped!["base",];
+const SHIPPED: &[(&str, &str)] = shipped![
+    "base",
+    "cacti",
+    "cpanel",
+    "drupal",
+    "gitlab",
+    "jenkins",
+    "mediawiki",
+    "nagios",
+    "nextcloud",
+    "plesk",
+    "teamcity",
+    "wordpress",
+    "zabbix",
+];
 
 /// Programs that `/bin/sh` is, by path as the kernel resolves it.
 const SHELLS: &[&str] = &[

@@ -26,6 +26,7 @@ mod tool;
 
 pub use self::{
     chain::Chain,
+    class::PLACEHOLDERS,
     date::Day,
     judge::{Choice, Judge, Lack, Policy, Settled, hash, verdict},
     key::{Key, Place},

@@ -19,7 +19,7 @@ use sensor::{
         key::{KEYS, PREFIX},
     },
     decode::{DecodeError, ENVIRONMENT},
-    detect::{self, Rule, RuleSet},
+    detect::{self, Learnable, Rule, RuleSet},
     lineage::{Part, ServiceKind},
     metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
     probe::{Hook, Rung, shortcoming},
@@ -28,6 +28,9 @@ use sensor::{
 };
 use sensor_common::counter::Counter;
 use serde_json::Value;
+
+#[path = "docs/profiles.rs"]
+mod profiles;
 
 /// Appends formatted text; writing to a `String` cannot fail.
 macro_rules! put {
@@ -188,6 +191,17 @@ fn rule_section(rule: &Rule) -> String {
             "\nWaits up to {} s for: {}.\n",
             detect::MAX_WAIT_NS / 1_000_000_000,
             needs.join(", ")
+        );
+    }
+    let learnable = match rule.learnable {
+        Learnable::Never => None,
+        Learnable::Exact => Some("known without a placeholder"),
+        Learnable::Chain => Some("known"),
+    };
+    if let Some(known) = learnable {
+        put!(
+            text,
+            "\nA [profile](profiles.md) silences it for chains that are {known}.\n"
         );
     }
     put!(text, "\n**When it fires.** {}\n", rule.triage.trim());

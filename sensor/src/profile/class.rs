@@ -8,6 +8,22 @@ use std::fmt;
 /// Longest text one placeholder stands for, bytes.
 pub(super) const VALUE_MAX: usize = 1_024;
 
+/// Placeholders as a file has them, and what each stands for.
+pub const PLACEHOLDERS: &[(&str, &str)] = &[
+    ("{number}", "1 to 20 decimal digits"),
+    ("{hex}", "8 to 128 hexadecimal digits, dashes between"),
+    (
+        "{word}",
+        "up to 64 letters, digits, `_`, `.` and `-`, neither dash nor dot first",
+    ),
+    ("{address}", "a mail address"),
+    (
+        "{path:/dir}",
+        "a path below the directory, without `..`; blanks and letters of any language count as part of names",
+    ),
+    ("{path:/dir:.ext}", "the same with this suffix"),
+];
+
 /// Directories for temporary files: names in them are made up.
 const TEMPORARY: &[&str] = &["/tmp", "/var/tmp"];
 

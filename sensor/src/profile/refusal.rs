@@ -44,6 +44,28 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Every reason.
+    pub const ALL: &'static [Self] = &[
+        Self::Long,
+        Self::Control,
+        Self::Substitution,
+        Self::Expansion,
+        Self::Unclosed,
+        Self::Comment,
+        Self::Document,
+        Self::Encoding,
+        Self::Input,
+        Self::Option,
+        Self::Loader,
+        Self::Truncated,
+        Self::Unlinked,
+        Self::Namespace,
+        Self::Environment,
+        Self::Written,
+        Self::Incomplete,
+        Self::Deep,
+    ];
+
     /// Word used in alerts and history.
     #[must_use]
     pub const fn name(self) -> &'static str {

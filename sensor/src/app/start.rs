@@ -75,7 +75,7 @@ impl Started {
         for warning in rules.warnings() {
             warn!("{warning}");
         }
-        let lock = effective_lock(effective)?;
+        let profile = effective_lock(effective)?;
         let catalogue = catalogue(config);
         let shells = enrich::installed_shells();
         let mut probe =
@@ -107,10 +107,10 @@ impl Started {
         // Late, so that a refusal leaves no file behind.
         let host = host::gather();
         let tape = record
-            .map(|to| super::record::open(to, config, &rules, &lock, &host))
+            .map(|to| super::record::open(to, config, &rules, &profile, &host))
             .transpose()?;
         let mut core = Core {
-            engine: engine(config, rules, &lock, host),
+            engine: engine(config, rules, &profile, host),
             tape,
         };
         let mut out = Vec::new();

@@ -136,7 +136,7 @@ impl ServiceMode {
         for (name, raw) in fields {
             match (name.as_str(), raw) {
                 ("kind", Raw::Text(value)) => {
-                    row.kind = Some(profile::Key::kind(value)?.to_owned())
+                    row.kind = Some(profile::Key::kind(value)?.to_owned());
                 }
                 ("unit", Raw::Text(value)) => row.unit = Some(text(value)?),
                 ("name", Raw::Text(value)) => row.name = Some(text(value)?),

@@ -160,7 +160,7 @@ impl Chain {
     /// Route of the first `count` steps, as [`Trail::route`] has it.
     pub(super) fn route(&self, count: usize) -> String {
         let exes = self.0.iter().take(count);
-        exes.map(|step| format!("{}\n", step.exe())).collect()
+        exes.flat_map(|step| [step.exe(), "\n"]).collect()
     }
 
     /// The trail is the beginning of this, or all of it.

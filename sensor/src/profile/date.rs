@@ -38,11 +38,11 @@ impl FromStr for Day {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}`: expected a day like 2026-11-22");
-        let date: civil::Date = text.parse().map_err(|_: jiff::Error| wrong())?;
+        let date: civil::Date = text.parse().map_err(|_none: jiff::Error| wrong())?;
         if text.len() != 10 {
             return Err(wrong());
         }
-        let span = date.since(EPOCH).map_err(|_: jiff::Error| wrong())?;
+        let span = date.since(EPOCH).map_err(|_none: jiff::Error| wrong())?;
         Ok(Self(span.get_days()))
     }
 }

@@ -213,7 +213,7 @@ impl Service {
             };
             let is_wide = !known.is_exact(known.steps().len());
             joined = wider;
-            seen = note.seen.add(seen);
+            seen = note.seen.plus(seen);
             members.push((number, is_wide));
         }
         let enough = members.len() >= VARIANTS || members.iter().any(|(_, is_wide)| *is_wide);

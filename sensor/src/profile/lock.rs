@@ -79,7 +79,7 @@ impl Seen {
 
     /// Two chains that were one all along: every observation counts.
     #[must_use]
-    pub fn add(self, other: Self) -> Self {
+    pub fn plus(self, other: Self) -> Self {
         Self {
             count: self.count.saturating_add(other.count),
             days: self.days.max(other.days),
@@ -197,6 +197,7 @@ pub(in crate::profile) mod tests {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as entries have it")]
     fn seen(count: u64, days: u32, first: &str, last: &str) -> Option<Seen> {
         let [first, last] = [first, last].map(|day| day.parse().unwrap());
         Some(Seen {
@@ -336,9 +337,7 @@ pub(in crate::profile) mod tests {
             ),
         ] {
             assert!(text.contains(from), "{from}");
-            let error = Lock::parse(&text.replacen(from, to, 1))
-                .unwrap_err()
-                .to_string();
+            let error = Lock::parse(&text.replacen(from, to, 1)).unwrap_err();
             assert!(error.contains(expected), "{to}: {error}");
         }
     }

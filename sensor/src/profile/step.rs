@@ -418,11 +418,11 @@ pub(super) mod tests {
         let program = program(exe, argv);
         match Ran::new(&program).and_then(|ran| Step::of(&ran)) {
             Ok(step) => {
-                let args: Vec<_> = step.args().collect();
-                let back = Step::parse(exe, &args).unwrap();
-                assert_eq!(back.args().collect::<Vec<_>>(), args);
-                assert!(back.matches(&Ran::new(&program).unwrap()), "{args:?}");
-                args.join("|")
+                let written: Vec<_> = step.args().collect();
+                let back = Step::parse(exe, &written).unwrap();
+                assert_eq!(back.args().collect::<Vec<_>>(), written);
+                assert!(back.matches(&Ran::new(&program).unwrap()), "{written:?}");
+                written.join("|")
             }
             Err(refusal) => format!("{refusal:?}"),
         }

@@ -327,10 +327,11 @@ fn network_tools_need_every_argument() {
     );
 }
 
+type Change = fn(&mut Program);
+
 #[test]
 fn surroundings_that_change_what_runs_are_refused() {
     let lock = learnt(&[&[TOOL]]);
-    type Change = fn(&mut Program);
     let changes: &[(Change, &str)] = &[
         (
             |it| it.env = vec![("LD_PRELOAD".into(), "/tmp/x.so".into())],
@@ -352,7 +353,7 @@ fn surroundings_that_change_what_runs_are_refused() {
                 it.written = Some(Written {
                     root: ProcessId::new(1, 1),
                     age_ns: 1,
-                })
+                });
             },
             "written",
         ),
@@ -364,10 +365,10 @@ fn surroundings_that_change_what_runs_are_refused() {
             .stand(&changed(subject(&[TOOL]), change))
             .unwrap();
         assert_eq!(standing.mode, Mode::Alert);
-        let Judgement::Refused(word, _) = standing.judgement else {
+        let Judgement::Refused(why, _) = standing.judgement else {
             panic!("{expected}: {standing:?}");
         };
-        assert_eq!(word, *expected);
+        assert_eq!(why, *expected);
     }
     let mut world = World::new(Mode::Alert, &lock);
     let mut lost = subject(&[TOOL]);

@@ -23,8 +23,8 @@ pub(super) const STEPS_MAX: usize = 16;
 #[derive(Debug)]
 pub(super) struct Trail<'s> {
     ran: Vec<Ran<'s>>,
-    /// Paths of the executables: what finds the entries worth comparing.
-    pub(super) route: String,
+    /// What finds the entries worth comparing.
+    pub(super) route: Vec<u8>,
 }
 
 impl<'s> Trail<'s> {
@@ -47,7 +47,7 @@ impl<'s> Trail<'s> {
         }
         let mut trail = Self {
             ran: Vec::new(),
-            route: String::new(),
+            route: Vec::new(),
         };
         let below = lineage
             .ancestors
@@ -66,7 +66,7 @@ impl<'s> Trail<'s> {
     pub(super) fn of_programs(programs: &'s [Program]) -> Result<Self, Refusal> {
         let mut trail = Self {
             ran: Vec::new(),
-            route: String::new(),
+            route: Vec::new(),
         };
         for program in programs {
             trail.push(program)?;
@@ -79,8 +79,7 @@ impl<'s> Trail<'s> {
             return Err(Refusal::Deep);
         }
         let ran = Ran::new(program)?;
-        self.route.push_str(ran.exe());
-        self.route.push('\n');
+        ran.route(&mut self.route);
         self.ran.push(ran);
         Ok(())
     }
@@ -158,9 +157,13 @@ impl Chain {
     }
 
     /// Route of the first `count` steps, as [`Trail::route`] has it.
-    pub(super) fn route(&self, count: usize) -> String {
-        let exes = self.0.iter().take(count);
-        exes.flat_map(|step| [step.exe(), "\n"]).collect()
+    pub(super) fn route(&self, count: usize) -> Vec<u8> {
+        let mut route = Vec::new();
+        self.0
+            .iter()
+            .take(count)
+            .for_each(|step| step.route(&mut route));
+        route
     }
 
     /// The trail is the beginning of this, or all of it.

@@ -258,6 +258,8 @@ impl Judge {
     fn ask(&mut self, key: &Key, trail: &Trail<'_>, today: Day) -> Judgement {
         let expires = self.policy.expire_days;
         let by_kind = self.by_kind;
+        // Nobody reads why while it is learnt, and to find out takes its time.
+        let why = self.lacks.is_some() || self.policy.mode(key) != Mode::Learn;
         let same = |other: &Key| other == key || by_kind && other.kind == key.kind;
         let mut difference = None;
         let mut any = false;
@@ -265,7 +267,8 @@ impl Judge {
             any = true;
             match table.beginning(trail) {
                 Some(number) => return known(table, number, trail, today, expires),
-                None => difference = difference.or_else(|| table.difference(trail)),
+                None if why => difference = difference.or_else(|| table.difference(trail)),
+                None => {}
             }
         }
         let none = || "the profile has nothing of this service".to_owned();

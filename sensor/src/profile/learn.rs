@@ -32,6 +32,8 @@ struct Note {
     tainted: bool,
     /// It has become part of another one.
     joined: bool,
+    /// What it shares with those it could be joined with.
+    shape: String,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -184,6 +186,7 @@ impl Service {
             seen: Seen::once(day),
             tainted,
             joined: false,
+            shape: chain.shape(),
         };
         self.table.push(chain, note);
         true
@@ -202,7 +205,7 @@ impl Service {
             !note.tainted
                 && !note.joined
                 && known.steps().len() == chain.steps().len()
-                && known.shape() == shape
+                && note.shape == shape
         });
         let mut joined = chain.clone();
         let mut seen = Seen::once(day);

@@ -12,7 +12,7 @@ use super::{
     Refusal,
     command::Command,
     template::{Freedom, Template},
-    token::tokens,
+    token::{Token, tokens},
     tool::{self, Review},
 };
 use crate::{
@@ -28,8 +28,8 @@ pub(super) const ARGS_MAX: usize = 128;
 pub(super) struct Ran<'p> {
     exe: &'p str,
     args: Vec<Cow<'p, str>>,
-    /// Which of `args` is the command of a shell.
-    command: Option<usize>,
+    /// Which of `args` is the command of a shell, and what it consists of.
+    command: Option<(usize, Vec<Token>)>,
     freedom: Freedom,
     /// Arguments up to this one are literal: the script.
     literal: usize,
@@ -73,8 +73,7 @@ impl<'p> Ran<'p> {
                     args.remove(at);
                 }
                 let text = args.get(at).ok_or(Refusal::Input)?;
-                tokens(text.as_bytes())?;
-                command = Some(at);
+                command = Some((at, tokens(text.as_bytes())?));
                 literal = at;
             }
             Some(Run::Script(path)) => literal = absolute(program, path, &mut args)?,
@@ -95,6 +94,26 @@ impl<'p> Ran<'p> {
     #[must_use]
     pub(super) const fn exe(&self) -> &'p str {
         self.exe
+    }
+
+    /// Appends what finds the entries worth comparing: executable, programs of a command.
+    pub(super) fn route(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.exe.as_bytes());
+        for program in self.tokens().into_iter().flat_map(Command::programs_of) {
+            out.push(0);
+            out.extend_from_slice(program);
+        }
+        out.push(b'\n');
+    }
+
+    fn tokens(&self) -> Option<&[Token]> {
+        self.command.as_ref().map(|(_, tokens)| tokens.as_slice())
+    }
+
+    /// The tokens of argument `index`, when it is the command of a shell.
+    fn command(&self, index: usize) -> Option<&[Token]> {
+        self.tokens()
+            .filter(|_| self.command.as_ref().is_some_and(|(at, _)| *at == index))
     }
 
     fn freedom(&self, index: usize) -> Freedom {
@@ -179,8 +198,8 @@ impl Step {
     /// When the command of a shell cannot be taken apart.
     pub(super) fn of(ran: &Ran<'_>) -> Result<Self, Refusal> {
         let arg = |(index, text): (usize, &Cow<'_, str>)| {
-            if ran.command == Some(index) {
-                return Command::of(text.as_bytes()).map(Arg::Command);
+            if let Some(tokens) = ran.command(index) {
+                return Command::of(tokens).map(Arg::Command);
             }
             Ok(Arg::Text(Template::of(text, ran.freedom(index))))
         };
@@ -254,21 +273,16 @@ impl Step {
     /// `ran` is what this stands for.
     #[must_use]
     pub(super) fn matches(&self, ran: &Ran<'_>) -> bool {
-        self.exe == ran.exe
-            && self.args.len() == ran.args.len()
-            && self
-                .args
-                .iter()
-                .zip(&ran.args)
-                .enumerate()
-                .all(|(index, (arg, text))| match arg {
-                    Arg::Text(template) => {
-                        ran.command != Some(index) && template.matches(text.as_bytes())
-                    }
-                    Arg::Command(command) => {
-                        ran.command == Some(index) && command.matches(text.as_bytes()) == Ok(true)
-                    }
-                })
+        let arg = |(index, (arg, text)): (usize, (&Arg, &Cow<'_, str>))| match (
+            arg,
+            ran.command(index),
+        ) {
+            (Arg::Text(template), None) => template.matches(text.as_bytes()),
+            (Arg::Command(command), Some(tokens)) => command.matches(tokens),
+            _ => false,
+        };
+        let pairs = self.args.iter().zip(&ran.args);
+        self.exe == ran.exe && self.args.len() == ran.args.len() && pairs.enumerate().all(arg)
     }
 
     /// A step of which both are part.
@@ -298,6 +312,20 @@ impl Step {
         tool::freedom(name(&self.exe, &first.collect::<Vec<_>>()))
     }
 
+    /// What [`Ran::route`] is for whatever matches this.
+    pub(super) fn route(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.exe.as_bytes());
+        for arg in &self.args {
+            if let Arg::Command(command) = arg {
+                for program in command.programs() {
+                    out.push(0);
+                    out.extend_from_slice(program.as_bytes());
+                }
+            }
+        }
+        out.push(b'\n');
+    }
+
     /// What steps that can be joined share: executable, options, operators.
     pub(super) fn shape(&self, out: &mut String) {
         out.push_str(&self.exe);
@@ -325,8 +353,8 @@ impl Step {
             let number = index + 1;
             match arg {
                 Arg::Command(command) => {
-                    let difference = command.difference(text.as_bytes());
-                    if let Some(difference) = difference {
+                    let tokens = ran.command(index).unwrap_or_default();
+                    if let Some(difference) = command.difference(tokens) {
                         return Some(difference);
                     }
                 }

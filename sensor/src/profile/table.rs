@@ -1,5 +1,5 @@
-//! Chains by route: those worth comparing with a trail are found by its executables, so
-//! that the number of chains of a service does not matter.
+//! Chains by route: those worth comparing with a trail are found by its executables and
+//! the programs in its commands, so that the number of chains of a service does not matter.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::chain::{Chain, Trail};
 pub(super) struct Table<T> {
     entries: Vec<(Chain, T)>,
     /// Numbers of the entries that begin with a route.
-    routes: BTreeMap<String, Vec<usize>>,
+    routes: BTreeMap<Vec<u8>, Vec<usize>>,
 }
 
 impl<T> Default for Table<T> {
@@ -92,4 +92,4 @@ impl<T> Table<T> {
 }
 
 /// Entries looked at to say where a chain differs.
-const COMPARED: usize = 256;
+const COMPARED: usize = 128;

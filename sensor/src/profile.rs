@@ -12,8 +12,10 @@ mod command;
 mod date;
 mod judge;
 mod key;
+mod lack;
 mod learn;
 pub mod lock;
+mod policy;
 mod refusal;
 mod shipped;
 mod step;
@@ -28,10 +30,12 @@ pub use self::{
     chain::Chain,
     class::PLACEHOLDERS,
     date::Day,
-    judge::{Choice, Judge, Lack, Policy, Settled, hash, verdict},
+    judge::{Judge, Settled, hash, verdict},
     key::{Key, Place},
+    lack::Lack,
     learn::Learner,
     lock::{Lock, Seen},
+    policy::{Choice, Policy},
     refusal::Refusal,
     shipped::{Product, check, products},
     step::Step,

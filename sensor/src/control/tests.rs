@@ -109,7 +109,10 @@ fn bad_requests_are_refused_in_words() {
     let long = agent.client(|path| raw(path, &[b' '; REQUEST_MAX + 1]));
     assert!(long.contains("at most 4096 bytes"), "{long}");
     let refused = agent.client(|path| ask(path, &json!({"query": "x"})).unwrap_err().to_string());
-    assert_eq!(refused, "the sensor refused: unknown query; known: tree");
+    assert_eq!(
+        refused,
+        "the sensor refused: unknown query; known: tree, profile"
+    );
 }
 
 #[test]

@@ -11,74 +11,22 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Day,
     chain::Trail,
-    key::{Key, Place},
+    key::Key,
+    lack::{Lack, Lacks},
     learn::{self, Learner},
     lock::Lock,
+    policy::Policy,
     shipped::{self, Scene, Shipped},
     table::Table,
 };
 use crate::{
     detect::{Learnable, Level, Match},
     lineage::{Act, Judgement, Known, Mode, Part, Standing, Subject},
+    redact,
 };
 
 /// Name of the user's profile in alerts.
 const LOCK: &str = "lineage.lock";
-
-/// Which services a mode is for; all that is given must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Choice {
-    /// Kind of server.
-    pub kind: Option<String>,
-    /// systemd unit.
-    pub unit: Option<String>,
-    /// Name by which it is declared.
-    pub name: Option<String>,
-    /// uid of its workers.
-    pub uid: Option<u32>,
-}
-
-impl Choice {
-    fn holds(&self, key: &Key) -> bool {
-        let unit = matches!(&key.place, Place::Unit(unit) if Some(unit) == self.unit.as_ref());
-        let name = matches!(&key.place, Place::Name(name) if Some(name) == self.name.as_ref());
-        self.kind.as_deref().is_none_or(|kind| kind == key.kind)
-            && (self.unit.is_none() || unit)
-            && (self.name.is_none() || name)
-            && self.uid.is_none_or(|uid| uid == key.uid)
-    }
-}
-
-/// What the configuration says about profiles.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policy {
-    /// Mode of services for which nothing else is said.
-    pub mode: Mode,
-    /// Modes of some; the first that holds counts.
-    pub services: Vec<(Choice, Mode)>,
-    /// Built-in profiles besides the base.
-    pub products: Vec<String>,
-    /// Days after which an entry that was not used counts no more; 0 for never.
-    pub expire_days: u32,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            mode: Mode::Learn,
-            services: Vec::new(),
-            products: Vec::new(),
-            expire_days: 90,
-        }
-    }
-}
-
-impl Policy {
-    fn mode(&self, key: &Key) -> Mode {
-        let own = self.services.iter().find(|(choice, _)| choice.holds(key));
-        own.map_or(self.mode, |(_, mode)| *mode)
-    }
-}
 
 /// An entry of the user's profile.
 #[derive(Clone, Debug)]
@@ -99,25 +47,8 @@ pub struct Judge {
     silenced: u64,
     would_silence: u64,
     /// Kept for `profile check` only.
-    lacks: Option<BTreeMap<(Key, String, String), u64>>,
-    by_kind: bool,
+    lacks: Option<Lacks>,
 }
-
-/// A chain that the profile lacks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lack {
-    /// Service.
-    pub key: Key,
-    /// Chain, as an entry would show it; the executable when there can be none.
-    pub chain: String,
-    /// Why it is not known.
-    pub why: String,
-    /// How often it ran.
-    pub count: u64,
-}
-
-/// Chains that are kept for `profile check`.
-const LACKS_MAX: usize = 4_096;
 
 /// What became of the matches of one act.
 #[derive(Debug, Default)]
@@ -150,7 +81,6 @@ impl Judge {
             silenced: 0,
             would_silence: 0,
             lacks: None,
-            by_kind: false,
         }
     }
 
@@ -163,19 +93,12 @@ impl Judge {
     /// From now on notes what the profile lacks; with `by_kind`, compared with the entries
     /// of every service of the same kind.
     pub fn keep_lacks(&mut self, by_kind: bool) {
-        self.lacks = Some(BTreeMap::new());
-        self.by_kind = by_kind;
+        self.lacks = Some(Lacks::new(by_kind));
     }
 
     /// What the profile lacks, as far as that was noted.
     pub fn lacks(&self) -> impl Iterator<Item = Lack> {
-        let all = self.lacks.iter().flatten();
-        all.map(|((key, chain, why), count)| Lack {
-            key: key.clone(),
-            chain: chain.clone(),
-            why: why.clone(),
-            count: *count,
-        })
+        self.lacks.iter().flat_map(Lacks::all)
     }
 
     /// What has been learnt, for whoever asks the running sensor.
@@ -192,16 +115,6 @@ impl Judge {
             "silenced": self.silenced,
             "would_silence": self.would_silence,
         })
-    }
-
-    fn lack(&mut self, key: &Key, chain: impl FnOnce() -> String, why: &str) {
-        let Some(lacks) = &mut self.lacks else {
-            return;
-        };
-        let lack = (key.clone(), chain(), why.to_owned());
-        if lacks.len() < LACKS_MAX || lacks.contains_key(&lack) {
-            *lacks.entry(lack).or_default() += 1;
-        }
     }
 
     /// Matches silenced, and those that would have been.
@@ -257,7 +170,7 @@ impl Judge {
 
     fn ask(&mut self, key: &Key, trail: &Trail<'_>, today: Day) -> Judgement {
         let expires = self.policy.expire_days;
-        let by_kind = self.by_kind;
+        let by_kind = self.lacks.as_ref().is_some_and(Lacks::is_by_kind);
         // Nobody reads why while it is learnt, and to find out takes its time.
         let why = self.lacks.is_some() || self.policy.mode(key) != Mode::Learn;
         let same = |other: &Key| other == key || by_kind && other.kind == key.kind;
@@ -336,7 +249,9 @@ impl Judge {
         let day = self.day(subject);
         let exe = || subject.program.image.path.to_string();
         if let Judgement::Refused(_, why) = &standing.judgement {
-            self.lack(&key, exe, why);
+            if let Some(lacks) = &mut self.lacks {
+                lacks.note(&key, exe(), why);
+            }
             return self.learner.refuse(&key, &exe(), why);
         }
         let known = match &standing.judgement {
@@ -349,19 +264,19 @@ impl Judge {
         let Ok(trail) = Trail::of(subject) else {
             return;
         };
-        if known.is_none() {
-            let chain = || {
-                trail
-                    .chain()
-                    .map_or_else(|_| exe(), |chain| chain.to_string())
-            };
-            self.lack(&key, chain, &standing.judgement.reason());
+        if let (None, Some(lacks)) = (known, &mut self.lacks) {
+            let chain = trail.chain().map(|chain| chain.to_string());
+            let shown = chain.unwrap_or_else(|_none| exe());
+            lacks.note(&key, shown, &standing.judgement.reason());
         }
         match forbidden {
             Some(found) => {
                 let why = format!("rule {} is never learnt", found.rule.name);
                 self.learner.refuse(&key, &exe(), &why);
                 self.learner.taint(&key, &trail, day);
+            }
+            None if !self.learner.has(&key, &trail) && is_secret(subject) => {
+                self.learner.refuse(&key, &exe(), SECRET);
             }
             None => self.learner.note(&key, &trail, day),
         }
@@ -426,6 +341,16 @@ fn scene(subject: &Subject, kind: &'static str) -> Scene {
         origin: subject.origin,
         age_ns: subject.stamp.time_ns.saturating_sub(began),
     }
+}
+
+/// Why a chain with a secret is not written down. An entry by hand can have it.
+const SECRET: &str = "an argument holds a secret";
+
+fn is_secret(subject: &Subject) -> bool {
+    let ancestors = subject.lineage.ancestors.iter();
+    let below = ancestors.filter(|ancestor| ancestor.part == Part::Descendant);
+    let mut programs = below.flat_map(|ancestor| &ancestor.chain);
+    programs.any(|program| redact::is_secret(&program.args))
 }
 
 /// What it matched must not be learnt. Low levels are context, not suspicion.

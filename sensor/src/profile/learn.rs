@@ -60,6 +60,13 @@ impl Learner {
             .is_some_and(|service| service.table.beginning(trail).is_some())
     }
 
+    /// The chain itself was noted before.
+    pub(super) fn has(&self, key: &Key, trail: &Trail<'_>) -> bool {
+        self.services
+            .get(key)
+            .is_some_and(|service| service.table.exactly(trail).is_some())
+    }
+
     /// Something was kept out for this reason before.
     pub(super) fn has_refused(&self, key: &Key, exe: &str, why: &str) -> bool {
         let reason = (exe.to_owned(), why.to_owned());

@@ -492,6 +492,37 @@ fn learning_is_bounded_and_says_so() {
 }
 
 #[test]
+fn secrets_are_not_written_down() {
+    let mut world = World::new(Mode::Learn, &Lock::default());
+    let dump: &[&str] = &["/usr/bin/mysqldump", "mysqldump", "-phunter2", "shop"];
+    world.see(subject(&[dump]));
+    world.see(subject(&[&[
+        "/usr/bin/dash",
+        "sh",
+        "-c",
+        "tool --password=hunter2",
+    ]]));
+    world.see(subject(&[&[
+        "/usr/bin/tool",
+        "tool",
+        "--password=[REDACTED]",
+    ]]));
+    assert_eq!(world.chains(), Vec::<String>::new());
+    let refused: Vec<_> = world
+        .judge
+        .learner()
+        .refused()
+        .map(|it| (it.2.to_owned(), it.3))
+        .collect();
+    assert_eq!(refused.len(), 3);
+    assert!(
+        refused
+            .iter()
+            .all(|it| *it == ("an argument holds a secret".to_owned(), 1))
+    );
+}
+
+#[test]
 fn mail_of_php_is_silent_by_itself_and_only_as_it_is() {
     let mail: &[&str] = &["/usr/bin/dash", "sh", "-c", "/usr/sbin/sendmail -t -i"];
     for mode in [Mode::Off, Mode::Learn, Mode::Alert] {

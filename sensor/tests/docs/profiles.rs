@@ -61,7 +61,7 @@ const LEARNING: &str = "
 A chain seen once is learnt as it was, but for numbers, sizes, digests and files in `/tmp` and
 `/var/tmp`. The fourth that differs in arguments only makes one entry with placeholders of all.
 Whatever a rule of level medium or above matched that may never be learnt is left out, with all that ran
-below it; standard error says so. An entry that was not used for `profiles.expire_days` days counts
+below it, and so are arguments with secrets (write such an entry by hand); standard error says so. An entry that was not used for `profiles.expire_days` days counts
 no more, by the time of events.
 ";
 

@@ -38,7 +38,7 @@ pub struct Key {
     pub kind: &'static str,
     /// Which one.
     pub place: Place,
-    /// Real uid of the process that spawned.
+    /// Real uid as which the first program of the chain was executed.
     pub uid: u32,
 }
 
@@ -49,11 +49,11 @@ impl Key {
         let service = subject.service.as_deref()?;
         let lineage = &subject.lineage.ancestors;
         let root = lineage.first()?;
-        let server = lineage
-            .iter()
-            .take_while(|ancestor| ancestor.part != Part::Descendant)
-            .last()
-            .unwrap_or(root);
+        // As whom it was spawned. A worker takes its user after its fork, which shows only
+        // in what it executes.
+        let mut below = lineage.iter().skip_while(|it| it.part != Part::Descendant);
+        let spawned = below.find_map(|it| it.chain.first());
+        let uid = spawned.map_or(root.uid, |program| program.cred.uid);
         let place = if let Some(name) = &service.name {
             Place::Name(name.to_string())
         } else if service.unit.is_empty() {
@@ -66,7 +66,7 @@ impl Key {
         Some(Self {
             kind: service.kind.name(),
             place,
-            uid: server.uid,
+            uid,
         })
     }
 

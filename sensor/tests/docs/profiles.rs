@@ -15,7 +15,7 @@ version: 1
 services:
   - kind: php-fpm                  # kind of server
     unit: php8.2-fpm.service       # or exe: path of the server, or name: of services.declare
-    uid: 33                        # real uid of the workers
+    uid: 33                        # real uid as which the first program ran
     chains:
       - steps:                     # the programs one after another, from the service down
           - exe: /usr/bin/dash     # the file the kernel runs

@@ -191,7 +191,7 @@ proptest! {
     /// What two commands join to matches both.
     #[test]
     fn a_join_matches_both(a in "[a-c]( [a-z0-9/]{1,6}){0,3}", b in "[a-c]( [a-z0-9/]{1,6}){0,3}") {
-        let [first, second] = [&a, &b].map(|text| of(&text).unwrap());
+        let [first, second] = [&a, &b].map(|text| of(text).unwrap());
         if let Some(joined) = first.join(&second) {
             prop_assert_eq!(matches(&joined, &a), Ok(true));
             prop_assert_eq!(matches(&joined, &b), Ok(true));

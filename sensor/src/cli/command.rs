@@ -36,6 +36,7 @@ pub fn config_command(command: &ConfigCommand) -> Result<String, Failure> {
             }
             .load()?;
             effective.check_paths()?;
+            effective_lock(&effective)?;
             Ok(match effective.file {
                 Some(path) => format!("{}: valid\n", path.display()),
                 None => format!("no {DEFAULT_FILE}: defaults and environment are valid\n"),

@@ -492,6 +492,30 @@ fn learning_is_bounded_and_says_so() {
 }
 
 #[test]
+fn what_is_left_is_seen_for_the_first_time_once() {
+    let lock = learnt(&[&[TOOL]]);
+    let mut world = World::new(Mode::Alert, &lock);
+    let other: &[&str] = &["/usr/bin/other", "other"];
+    let refused: &[&str] = &["/usr/bin/dash", "sh", "-c", "tool $(id)"];
+    for lines in [other, refused] {
+        let (alerts, _) = world.see(subject(&[lines]));
+        assert!(
+            alerts.contains(&"first_seen_child".to_owned()),
+            "{alerts:?}"
+        );
+        let (alerts, _) = world.see(subject(&[lines]));
+        assert!(
+            !alerts.contains(&"first_seen_child".to_owned()),
+            "{alerts:?}"
+        );
+    }
+    for mode in [Mode::Learn, Mode::Shadow] {
+        let mut world = World::new(mode, &lock);
+        assert_eq!(world.see(subject(&[other])).0, Vec::<String>::new());
+    }
+}
+
+#[test]
 fn secrets_are_not_written_down() {
     let mut world = World::new(Mode::Learn, &Lock::default());
     let dump: &[&str] = &["/usr/bin/mysqldump", "mysqldump", "-phunter2", "shop"];

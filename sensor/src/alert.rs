@@ -23,8 +23,8 @@ pub(crate) mod sample;
 pub use finding::{Finding, Host, Level, RuleInfo, UnknownLevel};
 pub use model::{
     Alert, Container, Endpoint, Event, Evidence, Exit, File, HostName, Image, Inode, Matched,
-    Network, Parent, Process, Reference, Relative, Rule, Service, Stdio, Target, Technique, Threat,
-    User, WrittenBy,
+    Network, Parent, Process, Profile, Reference, Relative, Rule, Service, Stdio, Target,
+    Technique, Threat, User, WrittenBy,
 };
 
 /// JSON Schema (draft 2020-12) of an alert.

@@ -2,6 +2,7 @@
 //! drain. Nothing here decides anything about processes.
 
 mod core;
+mod profile;
 mod record;
 mod replay;
 mod serve;
@@ -14,6 +15,7 @@ use tokio::{runtime, sync::mpsc};
 
 pub use self::{
     core::engine,
+    profile::profile,
     replay::{Replay, ReplayError, replay},
 };
 use self::{

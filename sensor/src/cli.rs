@@ -6,11 +6,16 @@
 pub mod command;
 mod draft;
 mod help;
+mod profile;
 pub mod rules;
 mod score;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
+pub use self::profile::{CheckArgs, LearnArgs, ProfileCommand, ShowArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
 use crate::{
@@ -56,6 +61,9 @@ pub enum Command {
     /// Check, test, list and draft detection rules
     #[command(subcommand, after_help = help::RULES)]
     Rules(RulesCommand),
+    /// Learn, show, compare and check what services may spawn
+    #[command(subcommand, long_about = help::PROFILE_LONG, after_help = help::PROFILE)]
+    Profile(ProfileCommand),
     /// Check and show the configuration
     #[command(subcommand, after_help = help::CONFIG)]
     Config(ConfigCommand),
@@ -94,6 +102,9 @@ pub struct RunArgs {
     /// Load the Sigma rules in DIR too, besides the built-in and configured ones (repeatable)
     #[arg(long, value_name = "DIR")]
     pub rules: Vec<PathBuf>,
+    /// The profile of what services may spawn, in place of the configured one
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
     /// Follow the process trees of services, or every process of the host
     #[arg(long)]
     pub scope: Option<Scope>,
@@ -129,6 +140,7 @@ impl RunArgs {
         if let Some(scope) = self.scope {
             effective.override_by("--scope", "scope", |config| config.scope = scope);
         }
+        set_profile(&mut effective, self.profile.as_deref())?;
         add_rules(&mut effective, &self.rules)?;
         Ok(effective)
     }
@@ -163,6 +175,9 @@ pub struct ReplayArgs {
     /// Load the Sigma rules in DIR too, besides the built-in and configured ones (repeatable)
     #[arg(long, value_name = "DIR")]
     pub rules: Vec<PathBuf>,
+    /// The profile of what services may spawn, in place of the configured one
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
     /// Configuration file: takes the place of what was recorded of the configuration
     #[command(flatten)]
     pub config: ConfigArgs,
@@ -180,6 +195,7 @@ impl ReplayArgs {
                 config.output.format = format;
             });
         }
+        set_profile(&mut effective, self.profile.as_deref())?;
         add_rules(&mut effective, &self.rules)?;
         Ok(effective)
     }
@@ -203,6 +219,23 @@ fn speed(text: &str) -> Result<Speed, String> {
     times
         .map(Speed::Times)
         .ok_or_else(|| "expected `max` or a number from 0.001 to 1000000".to_owned())
+}
+
+/// Puts `--profile`, made absolute, in the place of the configured file.
+fn set_profile(effective: &mut Effective, profile: Option<&Path>) -> Result<(), Failure> {
+    let Some(profile) = profile else {
+        return Ok(());
+    };
+    let path = std::path::absolute(profile).map_err(|error| {
+        Failure::new(
+            Exit::Usage,
+            format_args!("--profile {}: {error}", profile.display()),
+        )
+    })?;
+    effective.override_by("--profile", "profiles.file", |config| {
+        config.profiles.file = path;
+    });
+    Ok(())
 }
 
 /// Adds `--rules` directories to the configured ones, made absolute.

@@ -12,6 +12,7 @@ pub mod error;
 pub mod file;
 pub mod form;
 pub mod key;
+pub mod profiles;
 mod tuning;
 mod yaml;
 
@@ -23,7 +24,7 @@ use std::{
 use clap::ValueEnum;
 use serde::Serialize;
 
-pub use self::{effective::Effective, error::ConfigError, form::Bounded};
+pub use self::{effective::Effective, error::ConfigError, form::Bounded, profiles::Profiles};
 use crate::{
     detect::{Adjustment, Exception},
     service::Declaration,
@@ -43,6 +44,8 @@ pub struct Config {
     pub output: Output,
     /// Detection rules.
     pub rules: Rules,
+    /// What services may spawn.
+    pub profiles: Profiles,
     /// Metrics and health.
     pub http: Http,
     /// The unix socket that `tree` asks.

@@ -36,6 +36,8 @@ pub enum QueryKind {
     Tree,
     /// The rules in force, and how often each has alerted.
     Rules,
+    /// What services were seen to spawn.
+    Profile,
 }
 
 #[cfg(test)]

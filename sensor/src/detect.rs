@@ -41,7 +41,7 @@ pub use self::{
     field::{ENV, ENV_ABOUT, Field, Kind, all as fields, has_field, nearest as nearest_field},
     hook::{Hooks, Shortage},
     masquerade::KnownShell,
-    rule::{Level, Need, Rule},
+    rule::{Learnable, Level, Need, Rule},
     ruleset::{LoadError, RuleSet, Skipped},
     source::Problem,
     trial::{Trial, Tried, trial},
@@ -49,6 +49,10 @@ pub use self::{
     view::Users,
 };
 pub(crate) use self::{
-    category::name as action_name, filetype::extension as file_extension,
+    category::name as action_name,
+    filetype::extension as file_extension,
+    interpreter::{Run, is_interpreter, run, script},
+    preload::{is_function, is_telling as loads},
+    program::{is_loader, is_multicall, is_shell, name as program_name, stem},
     table::network::protocol as protocol_name,
 };

@@ -18,6 +18,7 @@ use crate::{
     detect::{Detector, Excepted, Exception, Fact, Match, Request, Rule, Verdicts},
     event::{Event, Membership, ProcessId, Program, Snapshot},
     lineage::Service,
+    profile::{Judge, Lock, Policy, Settled, verdict},
     service::Apache,
     tree::{Effects, Stats, Tree},
 };
@@ -71,6 +72,8 @@ pub enum Output {
     Survey,
     /// A process belongs to a service and the kernel did not mark it.
     Adopted(ProcessId, Membership),
+    /// A rule matched, and a profile silenced it: `subject.profile` says why.
+    Silenced(Box<Match>),
     /// A fact is wanted.
     Request(Request),
     /// A rule matched and an exception excuses it.
@@ -84,14 +87,15 @@ pub enum Output {
 struct Count {
     /// Alerts raised, below the threshold of sinks too.
     alerts: u64,
-    /// Matches that an exception excused.
-    excepted: u64,
+    /// Matches that an exception or a profile excused.
+    excused: u64,
 }
 
 /// See the module.
 pub struct Engine {
     tree: Tree,
     detector: Detector,
+    judge: Judge,
     rules: HashMap<String, RuleInfo>,
     /// Alerts and excused matches of each rule so far.
     counts: BTreeMap<String, Count>,
@@ -110,16 +114,43 @@ impl Engine {
         let rules = detector.rules().list().iter();
         let rules: HashMap<_, _> = rules.map(|rule| (rule.name.clone(), info(rule))).collect();
         let counts = rules.keys().map(|name| (name.clone(), Count::default()));
+        let judge = Judge::new(
+            Policy::default(),
+            &Lock::default(),
+            host.realtime_minus_boottime_ns,
+        );
         Self {
             counts: counts.collect(),
             tree,
             detector,
+            judge,
             rules,
             host,
             degraded: Vec::new(),
             sequence: 0,
             now_ns: 0,
         }
+    }
+
+    /// The same with other profiles than the built-in base.
+    #[must_use]
+    pub fn with_profiles(self, policy: Policy, lock: &Lock) -> Self {
+        let offset = self.host.realtime_minus_boottime_ns;
+        Self {
+            judge: Judge::new(policy, lock, offset),
+            ..self
+        }
+    }
+
+    /// The profiles in force, and what has been learnt.
+    #[must_use]
+    pub const fn profiles(&self) -> &Judge {
+        &self.judge
+    }
+
+    /// The same, to be told more before the first input.
+    pub const fn profiles_mut(&mut self) -> &mut Judge {
+        &mut self.judge
     }
 
     /// Takes one input and appends what follows from it to `out`.
@@ -143,14 +174,14 @@ impl Engine {
             Input::Gone(process) => self.tree.gone(process, self.now_ns),
             Input::Fact(fact) => {
                 let verdicts = self.detector.fact(fact, self.now_ns);
-                self.tell(verdicts, out);
+                self.late(verdicts, out);
             }
             Input::Tick(now_ns) => {
                 self.now_ns = self.now_ns.max(now_ns);
                 let effects = self.tree.expire(self.now_ns);
                 self.judge(effects, out);
                 let verdicts = self.detector.tick(self.now_ns);
-                self.tell(verdicts, out);
+                self.late(verdicts, out);
                 let ended = self.detector.ended(self.now_ns);
                 out.extend(ended.into_iter().map(Output::Ended));
             }
@@ -183,22 +214,39 @@ impl Engine {
         out.extend(effects.survey.then_some(Output::Survey));
         let adopted = effects.adopted.into_iter();
         out.extend(adopted.map(|(process, membership)| Output::Adopted(process, membership)));
-        for subject in effects.subjects {
-            let verdicts = self.detector.evaluate(Arc::new(subject), self.now_ns);
-            self.tell(verdicts, out);
+        for mut subject in effects.subjects {
+            subject.profile = self.judge.stand(&subject).map(Arc::new);
+            let subject = Arc::new(subject);
+            let verdicts = self.detector.evaluate(Arc::clone(&subject), self.now_ns);
+            let Verdicts {
+                matches,
+                excepted,
+                requests,
+            } = verdicts;
+            let settled = self.judge.settle(&subject, matches);
+            self.deliver(settled, excepted, out);
+            out.extend(requests.into_iter().map(Output::Request));
         }
     }
 
-    fn tell(&mut self, verdicts: Verdicts, out: &mut Vec<Output>) {
-        self.alert(&verdicts.matches, out);
-        for excepted in &verdicts.excepted {
-            if let Some(count) = self.counts.get_mut(&excepted.rule.name) {
-                count.excepted += 1;
+    /// Matches that had to wait for a fact.
+    fn late(&mut self, verdicts: Verdicts, out: &mut Vec<Output>) {
+        let settled = self.judge.settle_late(verdicts.matches);
+        self.deliver(settled, verdicts.excepted, out);
+    }
+
+    fn deliver(&mut self, settled: Settled, excepted: Vec<Excepted>, out: &mut Vec<Output>) {
+        self.alert(&settled.alerts, out);
+        let silenced = settled.silenced.iter().map(|found| &found.rule);
+        for rule in silenced.chain(excepted.iter().map(|found| &found.rule)) {
+            if let Some(count) = self.counts.get_mut(&rule.name) {
+                count.excused += 1;
             }
         }
-        let excepted = verdicts.excepted.into_iter().map(Box::new);
+        let silenced = settled.silenced.into_iter().map(Box::new);
+        out.extend(silenced.map(Output::Silenced));
+        let excepted = excepted.into_iter().map(Box::new);
         out.extend(excepted.map(Output::Excepted));
-        out.extend(verdicts.requests.into_iter().map(Output::Request));
     }
 
     fn alert(&mut self, matches: &[Match], out: &mut Vec<Output>) {
@@ -210,6 +258,7 @@ impl Engine {
                 subject: &found.subject,
                 rule,
                 fields: &found.fields,
+                would_silence: verdict(found).is_some(),
                 incomplete: &found.incomplete,
                 degraded: &self.degraded,
             };
@@ -226,6 +275,7 @@ impl Engine {
         let value = match query.kind {
             QueryKind::Tree => json!({ "services": self.tree.view() }),
             QueryKind::Rules => json!({ "rules": self.counts }),
+            QueryKind::Profile => self.judge.view(),
         };
         // The asker may have gone.
         drop::<Result<(), Value>>(query.reply.send(value));

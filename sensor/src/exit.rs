@@ -16,6 +16,8 @@ use crate::printable::escape;
 pub enum Exit {
     /// Done.
     Ok = 0,
+    /// A comparison found a difference, like `diff`.
+    Found = 1,
     /// Bad usage or configuration (`EX_USAGE`).
     Usage = 64,
     /// A recording is truncated or corrupt (`EX_DATAERR`).

@@ -1,6 +1,6 @@
 //! The user-space agent of the lineage sensor.
 //!
-//! One direction: decode -> ring -> service -> tree -> detect -> alert -> engine -> record -> sink.
+//! One direction: decode -> ring -> service -> tree -> detect -> profile -> alert -> engine -> record -> sink.
 //! On this way a module names only what stands to its left. See ARCHITECTURE.md.
 #![deny(
     unsafe_code,
@@ -29,6 +29,7 @@ pub mod logging;
 pub mod metrics;
 pub mod printable;
 pub mod probe;
+pub mod profile;
 pub mod record;
 pub mod redact;
 pub mod ring;

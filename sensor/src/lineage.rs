@@ -2,12 +2,16 @@
 //! is known about each. Built by `tree`, read by `detect` and `alert`.
 
 mod kind;
+mod standing;
 
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-pub use self::kind::ServiceKind;
+pub use self::{
+    kind::ServiceKind,
+    standing::{Judgement, Known, Mode, Standing},
+};
 use crate::event::{ExitStatus, File, ProcessId, Program, Socket, Stamp, Written};
 
 /// How an ancestor became known.
@@ -206,4 +210,6 @@ pub struct Subject {
     pub spawn_root: ProcessId,
     /// Records lost while the service was alive, so the lineage may be incomplete.
     pub lost_events: u64,
+    /// How the exec stands to the profile of its service; `None` where none was asked.
+    pub profile: Option<Arc<Standing>>,
 }

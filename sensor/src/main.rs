@@ -42,6 +42,7 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Tree(args) => (command::tree_command(args)?, Exit::Ok),
         Command::Simulate(args) => command::simulate_command(args)?,
         Command::Rules(args) => rules::rules_command(args)?,
+        Command::Profile(args) => app::profile(args)?,
     };
     exit::print(&text)?;
     Ok(exit)

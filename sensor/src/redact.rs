@@ -99,6 +99,13 @@ pub fn program(program: &Arc<Program>) -> (Option<Arc<Program>>, u64) {
     (Some(Arc::new(clean)), replaced)
 }
 
+/// Some argument holds a secret, or held one before it was replaced.
+#[must_use]
+pub fn is_secret(args: &Args) -> bool {
+    let held = |arg: &BString| arg.contains_str(REDACTED);
+    self::args(args).1 > 0 || args.head.iter().chain(&args.tail).any(held)
+}
+
 fn args(args: &Args) -> (Args, u64) {
     let mut clean = args.clone();
     let replaced = list(&mut clean.head) + list(&mut clean.tail);

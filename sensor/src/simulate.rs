@@ -57,7 +57,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Outcome {
     Fired,
-    Excepted,
+    Excused,
     Silent,
     Off,
     Failed(String),
@@ -128,7 +128,7 @@ fn table(outcomes: &[(&str, &str, Outcome)]) -> (String, Exit) {
         wrong += usize::from(matches!(outcome, Outcome::Silent | Outcome::Failed(_)));
         let word = match outcome {
             Outcome::Fired => "yes".to_owned(),
-            Outcome::Excepted => "excused by an exception of the configuration".to_owned(),
+            Outcome::Excused => "excused by an exception or a profile".to_owned(),
             Outcome::Silent => "NO".to_owned(),
             Outcome::Off => "off in the configuration".to_owned(),
             Outcome::Failed(why) => format!("NO: the simulation failed: {why}"),
@@ -164,7 +164,7 @@ impl Sensor<'_> {
         let rules = reply.get("rules").and_then(Value::as_object);
         let counts = rules.into_iter().flatten().map(|(name, count)| {
             let number = |key| count.get(key).and_then(Value::as_u64).unwrap_or_default();
-            (name.clone(), (number("alerts"), number("excepted")))
+            (name.clone(), (number("alerts"), number("excused")))
         });
         Ok(counts.collect())
     }
@@ -177,7 +177,7 @@ impl Sensor<'_> {
         if let Some((_, why)) = NOT_SIMULATED.iter().find(|(name, _)| *name == rule) {
             return Ok(Outcome::NotSimulated(why));
         }
-        let Some((alerts, excepted)) = self.count(rule)? else {
+        let Some((alerts, excused)) = self.count(rule)? else {
             return Ok(Outcome::Off);
         };
         let failed = format_args!("make a directory below {}", below.display());
@@ -196,7 +196,7 @@ impl Sensor<'_> {
         loop {
             match self.count(rule)? {
                 Some((now, _)) if now > alerts => return Ok(Outcome::Fired),
-                Some((_, now)) if now > excepted => return Ok(Outcome::Excepted),
+                Some((_, now)) if now > excused => return Ok(Outcome::Excused),
                 _ if began.elapsed() > PATIENCE => return Ok(Outcome::Silent),
                 _ => thread::sleep(PAUSE),
             }

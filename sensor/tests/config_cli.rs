@@ -16,6 +16,12 @@ const COMMANDS: &[&str] = &[
     "rules",
     "rules check",
     "rules list",
+    "profile",
+    "profile learn",
+    "profile show",
+    "profile diff",
+    "profile check",
+    "profile products",
     "config",
     "config check",
     "config show",
@@ -163,6 +169,10 @@ fn a_bad_file_is_one_sentence_with_place_and_remedy() {
     assert!(refusal(&check(&bad.path)).contains("not `\\x1b[2J\\n`"));
     let bad = file("scope: [host\n");
     assert!(refusal(&check(&bad.path)).contains("c.yaml: "));
+    let bad = file("profiles:\n  file: /does/not/exist.lock\n");
+    assert!(refusal(&check(&bad.path)).ends_with("/does/not/exist.lock: no such file"));
+    let bad = file("profiles:\n  products: [wordpess]\n");
+    assert!(refusal(&check(&bad.path)).contains("must be a list of these names: cacti, "));
     let bad = file("rules:\n  directories: [/does/not/exist]\n");
     assert!(refusal(&check(&bad.path)).contains("/does/not/exist cannot be read"));
     let open = file("scope: host\n");

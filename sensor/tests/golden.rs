@@ -23,6 +23,7 @@ use sensor::{
     engine::{Input, Output},
     event::Event,
     lineage::ServiceKind,
+    profile::Lock,
     record::{Header, Reader},
     service::{Evidence, SERVERS},
 };
@@ -78,7 +79,7 @@ impl Golden {
         };
         let rules = RuleSet::load(&[]).expect("the built-in rules load");
         let config = Config::from_core_yaml(&golden.header.config).expect("a configuration");
-        let mut engine = app::engine(&config, rules, golden.header.host.clone());
+        let mut engine = app::engine(&config, rules, &Lock::default(), golden.header.host.clone());
         let mut out = Vec::new();
         for input in reader {
             let input = input.unwrap_or_else(|error| panic!("{}: {error}", golden.path.display()));

@@ -149,6 +149,7 @@ impl Stages {
                 subject: &found.subject,
                 rule: &self.rules[&found.rule.name],
                 fields: &found.fields,
+                would_silence: false,
                 incomplete: &found.incomplete,
                 degraded: &[],
             };

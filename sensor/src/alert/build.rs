@@ -15,13 +15,13 @@ use super::{
     id,
     message::message,
     model::{
-        Alert, Container, Event, Exit, File, HostName, Image, Matched, Parent, Process, Reference,
-        Relative, Rule, Service, Stdio, Technique, Threat, User,
+        Alert, Container, Event, Exit, File, HostName, Image, Matched, Parent, Process, Profile,
+        Reference, Relative, Rule, Service, Stdio, Technique, Threat, User,
     },
 };
 use crate::{
     event::{ExitStatus, Fd, Program},
-    lineage::{Act, Ancestor, Lineage, Subject},
+    lineage::{Act, Ancestor, Lineage, Mode, Subject},
     service::container_id,
 };
 
@@ -67,6 +67,7 @@ pub(super) fn alert(finding: &Finding<'_>, host: &Host, sequence: u64) -> Alert 
             name: short(&host.name, NAME),
             boot_id: short(&host.boot_id, NAME),
         },
+        profile: profile(finding),
         evidence: evidence::evidence(finding),
         time_ns: subject.stamp.time_ns,
     }
@@ -82,6 +83,21 @@ fn short(text: &str, max: usize) -> String {
     let mut text = escape::escape(text.as_bytes()).into_owned();
     escape::clip(&mut text, max);
     text
+}
+
+/// Longest reason of a profile, bytes.
+const REASON: usize = 512;
+
+/// What the profile says, where one is in force.
+fn profile(finding: &Finding<'_>) -> Option<Profile> {
+    let standing = finding.subject.profile.as_deref()?;
+    let in_force = matches!(standing.mode, Mode::Shadow | Mode::Alert);
+    in_force.then(|| Profile {
+        mode: standing.mode.name(),
+        judgement: standing.judgement.name(),
+        reason: short(&standing.judgement.reason(), REASON),
+        would_silence: finding.would_silence,
+    })
 }
 
 /// The container of the process, or of its service when the process is in none.

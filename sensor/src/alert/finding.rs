@@ -107,6 +107,8 @@ pub struct Finding<'a> {
     pub rule: &'a RuleInfo,
     /// Fields the rule matched on, with the value that matched.
     pub fields: &'a [(String, String)],
+    /// In mode alert the profile would silence it.
+    pub would_silence: bool,
     /// Facts the rule wanted and did not get.
     pub incomplete: &'a [&'static str],
     /// What the sensor cannot see at present, and why.

@@ -55,6 +55,9 @@ pub struct Alert {
     pub container: Option<Container>,
     /// The machine.
     pub host: HostName,
+    /// How the exec stands to the profile of its service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
     /// What this alert lacks, and why.
     pub evidence: Evidence,
     /// Time of the act, `CLOCK_BOOTTIME` ns: for latency, not part of the JSON.
@@ -142,6 +145,19 @@ pub struct Service {
     pub unit: String,
     /// `entity_id` of the root process.
     pub id: String,
+}
+
+/// `profile.*`: absent where no profile is in force, or none was asked.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Profile {
+    /// `shadow` or `alert`.
+    pub mode: &'static str,
+    /// `known`, `unknown`, `expired` or `refused`.
+    pub judgement: &'static str,
+    /// Why, in words.
+    pub reason: String,
+    /// In mode `alert` this alert would be silenced.
+    pub would_silence: bool,
 }
 
 /// `container.*`.

@@ -35,6 +35,7 @@ impl Sample {
             subject,
             rule,
             fields,
+            would_silence: false,
             incomplete: &[],
             degraded,
         }
@@ -155,6 +156,7 @@ pub(crate) fn sample() -> Sample {
         own_image: false,
         spawn_root: process,
         lost_events: 0,
+        profile: None,
     };
     Sample {
         subject,

@@ -5,6 +5,7 @@ use crate::{
     config::{Config, Scope},
     detect::{Detector, RuleSet, Tuning},
     engine::Engine,
+    profile::Lock,
     service::Catalogue,
     tree::{self, Tree},
 };
@@ -12,7 +13,7 @@ use crate::{
 /// An engine that has seen nothing yet. Of the configuration it uses what
 /// [`Config::core_yaml`] writes and nothing else: a recording holds no more.
 #[must_use]
-pub fn engine(config: &Config, rules: RuleSet, host: Host) -> Engine {
+pub fn engine(config: &Config, rules: RuleSet, lock: &Lock, host: Host) -> Engine {
     let limits = tree::Limits {
         processes: usize::try_from(config.limits.processes.get()).unwrap_or(usize::MAX),
         grace_ns: config
@@ -29,7 +30,8 @@ pub fn engine(config: &Config, rules: RuleSet, host: Host) -> Engine {
     let tuning = Tuning::new(&config.rules.exceptions, host.realtime_minus_boottime_ns);
     let rules = rules.adjusted(&config.rules.adjust);
     let detector = Detector::new(rules, host.users.clone()).tuned(tuning);
-    Engine::new(Tree::new(limits, scope, catalogue(config)), detector, host)
+    let tree = Tree::new(limits, scope, catalogue(config));
+    Engine::new(tree, detector, host).with_profiles(config.profiles.policy(), lock)
 }
 
 /// The list of servers, with those that the configuration adds.

@@ -18,6 +18,7 @@ use crate::{
     detect::RuleSet,
     exit::{Exit, Failure},
     printable::escape,
+    profile::{self, Lock},
     record::{Header, Options, Progress, RecordError, Tape},
 };
 
@@ -29,6 +30,7 @@ pub(super) fn open(
     args: &RecordArgs,
     config: &Config,
     rules: &RuleSet,
+    lock: &Lock,
     host: &Host,
 ) -> Result<Tape, Failure> {
     let name = escape(&args.file.to_string_lossy()).into_owned();
@@ -50,7 +52,7 @@ pub(super) fn open(
     })?;
     let tape = Tape::start(
         file,
-        &header(args, config, rules, host),
+        &header(args, config, rules, lock, host),
         Options { raw: args.raw },
     );
     let tape = tape.map_err(|error| failed(&error))?;
@@ -61,7 +63,7 @@ pub(super) fn open(
     Ok(tape)
 }
 
-fn header(args: &RecordArgs, config: &Config, rules: &RuleSet, host: &Host) -> Header {
+fn header(args: &RecordArgs, config: &Config, rules: &RuleSet, lock: &Lock, host: &Host) -> Header {
     let now = i64::try_from(clock::boottime_ns()).unwrap_or(i64::MAX);
     Header {
         sensor: env!("CARGO_PKG_VERSION").to_owned(),
@@ -71,6 +73,7 @@ fn header(args: &RecordArgs, config: &Config, rules: &RuleSet, host: &Host) -> H
             .into_owned(),
         began_ns: now.saturating_add(host.realtime_minus_boottime_ns),
         rules: rules.hash().to_owned(),
+        profile: profile::hash(lock),
         config: config.core_yaml(),
         config_hash: config.core_hash(),
         redacted: !args.raw,

@@ -15,12 +15,13 @@ use std::{
 use super::serve;
 use crate::{
     alert::Alert,
-    cli::{ReplayArgs, Speed, rules::effective_rules},
+    cli::{ReplayArgs, Speed, command::effective_lock, rules::effective_rules},
     config::{Config, ConfigError},
     detect::RuleSet,
     engine::{self, Engine, Input, Output},
     exit::{Exit, Failure, OrExit as _},
     printable::escape,
+    profile::{self, Lock},
     record::{Header, Reader, RecordError},
     sink::{Deliver as _, DeliverError},
 };
@@ -40,22 +41,33 @@ pub enum ReplayError {
 }
 
 impl Replay {
-    /// The core that `header` speaks of, with these rules.
+    /// The core that `header` speaks of, with these rules and no profile.
     ///
     /// # Errors
     /// When the recorded configuration is none.
     pub fn new(header: &Header, rules: RuleSet) -> Result<Self, ReplayError> {
         let config = Config::from_core_yaml(&header.config)?;
-        Ok(Self::with(&config, header, rules))
+        Ok(Self::with(&config, header, rules, &Lock::default()))
     }
 
-    /// A core with another configuration.
+    /// A core with another configuration, or with a profile.
     #[must_use]
-    pub fn with(config: &Config, header: &Header, rules: RuleSet) -> Self {
+    pub fn with(config: &Config, header: &Header, rules: RuleSet, lock: &Lock) -> Self {
         Self {
-            engine: super::engine(config, rules, header.host.clone()),
+            engine: super::engine(config, rules, lock, header.host.clone()),
             out: Vec::new(),
         }
+    }
+
+    /// The engine, for what it has learnt.
+    #[must_use]
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The engine, to be told more before the first input.
+    pub const fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.engine
     }
 
     /// Takes one input; the alerts it causes.
@@ -76,16 +88,18 @@ impl Replay {
 pub fn replay(args: &ReplayArgs) -> Result<(), Failure> {
     let effective = args.effective()?;
     let rules = effective_rules(&effective)?;
+    let lock = effective_lock(&effective)?;
     let name = escape(&args.file.to_string_lossy()).into_owned();
     let file = open(&args.file).or_exit(Exit::Usage, format_args!("open {name}"))?;
     let reader = Reader::new(file).map_err(|error| damaged(&name, &error))?;
     let header = reader.header();
-    differences(header, rules.hash(), &effective.config, args);
-    let core = if args.config.config.is_some() {
-        Replay::with(&effective.config, header, rules)
-    } else {
-        Replay::new(header, rules).or_exit(Exit::Data, &name)?
+    let recorded = Config::from_core_yaml(&header.config).or_exit(Exit::Data, &name)?;
+    let config = match &args.config.config {
+        Some(_) => &effective.config,
+        None => &recorded,
     };
+    differences(header, &rules, &lock, config);
+    let core = Replay::with(config, header, rules, &lock);
     let redacted = header.redacted;
     let mut run = Run {
         core,
@@ -109,26 +123,24 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Says what makes alerts differ from the live ones.
-fn differences(header: &Header, rules: &str, local: &Config, args: &ReplayArgs) {
-    if header.rules != rules {
-        warn(format_args!(
-            "the rules are not those of the recording ({} then, {} now): alerts may differ",
-            short(&header.rules),
-            short(rules),
-        ));
-    }
-    let recorded = Config::from_core_yaml(&header.config).map(|config| config.core_hash());
-    let used = match &args.config.config {
-        Some(_) => Some(local.core_hash()),
-        None => recorded.ok(),
+fn differences(header: &Header, rules: &RuleSet, lock: &Lock, used: &Config) {
+    let differ = |what: &str, then: &str, now: &str| {
+        // Recordings of before there were profiles name none.
+        if then != now && !then.is_empty() {
+            warn(format_args!(
+                "the {what} of the recording ({} then, {} now): alerts may differ",
+                short(then),
+                short(now),
+            ));
+        }
     };
-    if let Some(used) = used.filter(|used| *used != header.config_hash) {
-        warn(format_args!(
-            "the configuration is not that of the recording ({} then, {} now): alerts may differ",
-            short(&header.config_hash),
-            short(&used),
-        ));
-    }
+    differ("rules are not those", &header.rules, rules.hash());
+    differ("profile is not that", &header.profile, &profile::hash(lock));
+    differ(
+        "configuration is not that",
+        &header.config_hash,
+        &used.core_hash(),
+    );
     if header.sensor != env!("CARGO_PKG_VERSION") {
         warn(format_args!(
             "recorded by version {} of the sensor: alerts may differ",

@@ -6,7 +6,10 @@ use std::{path::PathBuf, sync::Arc};
 use tracing::warn;
 
 use crate::{
-    cli::{FileRung, RecordArgs, RunArgs, Rung as Wanted, rules::effective_rules},
+    cli::{
+        FileRung, RecordArgs, RunArgs, Rung as Wanted, command::effective_lock,
+        rules::effective_rules,
+    },
     config::{Effective, KernelLog, Scope},
     detect::{Fact, Shortage},
     engine::{Input, Output},
@@ -74,6 +77,7 @@ impl Started {
         for warning in rules.warnings() {
             warn!("{warning}");
         }
+        let profile = effective_lock(effective)?;
         let catalogue = catalogue(config);
         let shells = enrich::installed_shells();
         let mut probe =
@@ -108,10 +112,10 @@ impl Started {
         // Late, so that a refusal leaves no file behind.
         let host = host::gather();
         let tape = record
-            .map(|to| super::record::open(to, config, &rules, &host))
+            .map(|to| super::record::open(to, config, &rules, &profile, &host))
             .transpose()?;
         let mut core = Core {
-            engine: engine(config, rules, host),
+            engine: engine(config, rules, &profile, host),
             tape,
         };
         let mut out = Vec::new();

@@ -320,6 +320,16 @@ impl<'a> Watch<'a> {
         for output in std::mem::take(&mut self.out) {
             match output {
                 Output::Alert(alert) => self.surroundings.alert(alert),
+                Output::Silenced(found) => {
+                    let profile = found.subject.profile.as_ref();
+                    let reason = profile.map(|it| it.judgement.reason());
+                    debug!(
+                        "{} at pid {} is silenced: {}",
+                        found.rule.name,
+                        found.subject.process.tgid,
+                        reason.unwrap_or_default()
+                    );
+                }
                 Output::Started(service) => {
                     debug!("service {} at pid {}", service.kind.name(), service.id.tgid);
                     self.surroundings.expect(&self.core.engine, service.kind);

@@ -2,17 +2,20 @@
 //!
 //! Each returns what standard output shall say.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::json;
 
 use super::{
     ConfigArgs, ConfigCommand, DoctorArgs, SimulateArgs, TreeArgs, rules::effective_rules,
 };
 use crate::{
-    config::DEFAULT_FILE,
+    config::{DEFAULT_FILE, Effective, profiles::DEFAULT_LOCK},
     control::{self, render},
     doctor,
     exit::{Exit, Failure},
     probe::{KERNEL_BTF, Options},
+    profile::{Lock, lock},
     service, simulate,
 };
 
@@ -30,6 +33,7 @@ pub fn config_command(command: &ConfigCommand) -> Result<String, Failure> {
             .load()?;
             effective.check_paths()?;
             effective_rules(&effective)?;
+            effective_lock(&effective)?;
             Ok(match effective.file {
                 Some(path) => format!("{}: valid\n", path.display()),
                 None => format!("no {DEFAULT_FILE}: defaults and environment are valid\n"),
@@ -63,6 +67,34 @@ pub fn doctor_command(args: &DoctorArgs) -> Result<(String, Exit), Failure> {
         report.to_string()
     };
     Ok((text, report.exit))
+}
+
+/// The configuration with rules of a command line on top.
+///
+/// # Errors
+/// [`Exit::Usage`] when the configuration is refused.
+pub fn with_rules(config: &ConfigArgs, rules: &[PathBuf]) -> Result<Effective, Failure> {
+    let mut effective = config.load()?;
+    super::add_rules(&mut effective, rules)?;
+    Ok(effective)
+}
+
+/// The profile that `run` loads with this configuration; empty when only the default
+/// file is named and there is none.
+///
+/// # Errors
+/// [`Exit::Usage`] when the file is missing, may not be believed or is no profile.
+pub fn effective_lock(effective: &Effective) -> Result<Lock, Failure> {
+    let path = &effective.config.profiles.file;
+    let lock = lock::read(path).map_err(|error| Failure::new(Exit::Usage, error))?;
+    match lock {
+        Some(lock) => Ok(lock),
+        None if path == Path::new(DEFAULT_LOCK) => Ok(Lock::default()),
+        None => Err(Failure::new(
+            Exit::Usage,
+            format_args!("profiles.file {}: no such file", path.display()),
+        )),
+    }
 }
 
 pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {

@@ -17,7 +17,7 @@ Examples:
   sudo lineage-sensor record FILE            watch, and keep what is seen for `replay`
 
 Exit codes:
-  0 success, 64 bad usage or configuration, 65 a recording is damaged, 69 the kernel lacks something required (or no
+  0 success, 1 a comparison found a difference (`profile`), 64 bad usage or configuration, 65 a recording is damaged, 69 the kernel lacks something required (or no
   sensor is running, for `tree`), 70 a defect in the sensor, 77 privilege is missing";
 
 pub(super) const RUN_LONG: &str = "\
@@ -134,6 +134,54 @@ pub(super) const RULES_LIST: &str = "\
 Examples:
   lineage-sensor rules list
   lineage-sensor rules list --rules ./my-rules --json";
+
+pub(super) const PROFILE_LONG: &str = "\
+A profile (lineage.lock) says what each service may spawn: chains of programs, with templates for \
+their arguments. It is learnt from what a service does, reviewed and kept like code, and silences \
+alerts of rules that may be learnt, in the modes that `profiles` in the configuration gives.";
+
+pub(super) const PROFILE: &str = "\
+Examples:
+  sudo lineage-sensor profile learn --output lineage.lock
+  lineage-sensor profile show lineage.lock
+  lineage-sensor profile check --recording ci.rec --profile lineage.lock";
+
+pub(super) const PROFILE_LEARN_LONG: &str = "\
+Writes down the chains of programs that services spawned: since the running sensor started, or in \
+recordings. What a rule that may never be learnt matched is left out, and so is what cannot be \
+compared safely; standard error says what and why. With --output the chains are merged into a file, \
+and what is new is printed.";
+
+pub(super) const PROFILE_LEARN: &str = "\
+Examples:
+  sudo lineage-sensor profile learn --output /etc/lineage-sensor/lineage.lock --min-days 2
+  lineage-sensor profile learn --recording ci.rec > lineage.lock";
+
+pub(super) const PROFILE_SHOW: &str = "\
+Examples:
+  lineage-sensor profile show
+  lineage-sensor profile show --review lineage.lock
+  lineage-sensor profile show --json lineage.lock | jq '.[].steps'";
+
+pub(super) const PROFILE_DIFF: &str = "\
+Ends with 1 when there is a difference; numbers and dates are none.
+
+Examples:
+  lineage-sensor profile diff old.lock new.lock";
+
+pub(super) const PROFILE_CHECK_LONG: &str = "\
+Without a recording: checks the profile and runs the examples of the built-in ones. With recordings: \
+lists the chains that services spawned there and the profile lacks, and ends with 1 when there are \
+any: a gate for the tests of the application itself.";
+
+pub(super) const PROFILE_CHECK: &str = "\
+Examples:
+  lineage-sensor profile check --profile lineage.lock
+  lineage-sensor profile check --recording ci.rec --profile lineage.lock --by-kind";
+
+pub(super) const PROFILE_PRODUCTS: &str = "\
+Examples:
+  lineage-sensor profile products";
 
 pub(super) const CONFIG: &str = "\
 Examples:

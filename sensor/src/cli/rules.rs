@@ -118,6 +118,7 @@ fn listed(rule: &Rule) -> Value {
         "level": rule.level.as_str(),
         "techniques": rule.techniques,
         "catalogue": rule.catalogue,
+        "learnable": rule.learnable.name(),
         "category": rule.category.name(),
         "hooks": rule.hooks.events,
         "remembers": rule.hooks.memory,

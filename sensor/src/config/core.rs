@@ -14,6 +14,10 @@ const CORE: &[&str] = &[
     "limits.",
     "rules.adjust",
     "rules.exceptions",
+    "profiles.mode",
+    "profiles.products",
+    "profiles.expire_days",
+    "profiles.services",
 ];
 
 /// Named in errors about a text that came with a recording.

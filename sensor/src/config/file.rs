@@ -22,6 +22,14 @@ pub const SIZE_MAX: u64 = 1 << 20;
 /// When it cannot be read, may have been written by anybody, is larger than
 /// [`SIZE_MAX`] or is not UTF-8.
 pub fn read(path: &Path) -> Result<Option<String>, ConfigError> {
+    read_up_to(path, SIZE_MAX)
+}
+
+/// [`read`] with another bound, bytes.
+///
+/// # Errors
+/// Like [`read`].
+pub fn read_up_to(path: &Path, size_max: u64) -> Result<Option<String>, ConfigError> {
     let io = |source| ConfigError::Read {
         path: path.into(),
         source,
@@ -36,11 +44,11 @@ pub fn read(path: &Path) -> Result<Option<String>, ConfigError> {
     };
     trust(&file).map_err(io)?.map_err(refused)?;
     let mut bytes = Vec::new();
-    file.take(SIZE_MAX + 1)
+    file.take(size_max + 1)
         .read_to_end(&mut bytes)
         .map_err(io)?;
-    if bytes.len() as u64 > SIZE_MAX {
-        return Err(refused(format!("it is larger than {} KiB", SIZE_MAX >> 10)));
+    if bytes.len() as u64 > size_max {
+        return Err(refused(format!("it is larger than {} KiB", size_max >> 10)));
     }
     String::from_utf8(bytes).map(Some).map_err(|error| {
         let valid = error

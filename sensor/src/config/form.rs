@@ -10,7 +10,7 @@ use std::{
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::{Color, Format, KernelLog, Level, LogFormat, LogLevel, Scope};
+use super::{Color, Format, KernelLog, Level, LogFormat, LogLevel, Scope, profiles::Mode};
 
 /// Most elements of a list.
 pub const LIST_MAX: usize = 1_024;
@@ -329,4 +329,6 @@ macro_rules! choice {
     )+};
 }
 
-choice!(Scope, Format, Level, Color, LogLevel, LogFormat, KernelLog);
+choice!(
+    Mode, Scope, Format, Level, Color, LogLevel, LogFormat, KernelLog
+);

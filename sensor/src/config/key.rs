@@ -6,6 +6,7 @@ use super::{
     Adjustment, Bounded, Color, Config, Exception, Format, KernelLog, Level, LogFormat, LogLevel,
     Scope,
     form::{Form, Raw, Shape},
+    profiles::{Mode, Products, ServiceMode},
 };
 use crate::{detect, service::Declaration};
 
@@ -49,6 +50,11 @@ pub static KEYS: &[Key] = &[
     key!("rules.directories", Vec<PathBuf>, rules.directories),
     key!("rules.adjust", Vec<Adjustment>, rules.adjust),
     key!("rules.exceptions", Vec<Exception>, rules.exceptions),
+    key!("profiles.mode", Mode, profiles.mode),
+    key!("profiles.file", PathBuf, profiles.file),
+    key!("profiles.products", Products, profiles.products),
+    key!("profiles.expire_days", Bounded<0, 3_650>, profiles.expire_days),
+    key!("profiles.services", Vec<ServiceMode>, profiles.services),
     key!("http.enabled", bool, http.enabled),
     key!("http.listen", SocketAddr, http.listen),
     key!("control.socket", PathBuf, control.socket),
@@ -83,6 +89,11 @@ static INNER: &[&str] = &[
     "rules.exceptions.owner",
     "rules.exceptions.reason",
     "rules.exceptions.expires",
+    "profiles.services.kind",
+    "profiles.services.unit",
+    "profiles.services.name",
+    "profiles.services.uid",
+    "profiles.services.mode",
 ];
 
 /// Begins the path of a name in an exception; besides those in [`INNER`] it may have the

@@ -382,7 +382,7 @@ impl<'de> Visitor<'de> for Row<'_, '_> {
     }
 }
 
-/// A text, a list of texts, `true` or `false`.
+/// A text, a whole number, a list of texts, `true` or `false`.
 struct Cell;
 
 impl<'de> DeserializeSeed<'de> for Cell {
@@ -397,11 +397,15 @@ impl<'de> Visitor<'de> for Cell {
     type Value = Raw;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("text, a list of texts, true or false")
+        f.write_str("text, a whole number, a list of texts, true or false")
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<Raw, E> {
         Ok(Raw::Flag(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Raw, E> {
+        Ok(Raw::Whole(value))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Raw, E> {

@@ -254,7 +254,8 @@ async fn answer(stream: &mut UnixStream, queries: &mpsc::Sender<Query>) -> Resul
     let kind = match request.query.as_str() {
         "tree" => QueryKind::Tree,
         "rules" => QueryKind::Rules,
-        _ => return Err("unknown query; known: tree, rules".into()),
+        "profile" => QueryKind::Profile,
+        _ => return Err("unknown query; known: tree, rules, profile".into()),
     };
     let (reply, answer) = oneshot::channel();
     let gone = "the sensor is shutting down";

@@ -111,7 +111,7 @@ fn bad_requests_are_refused_in_words() {
     let refused = agent.client(|path| ask(path, &json!({"query": "x"})).unwrap_err().to_string());
     assert_eq!(
         refused,
-        "the sensor refused: unknown query; known: tree, rules"
+        "the sensor refused: unknown query; known: tree, rules, profile"
     );
 }
 

@@ -20,7 +20,10 @@ use super::{
     detector::{Detector, Fact, Match, Request},
     masquerade::KnownShell,
 };
-use crate::event::FileId;
+use crate::{
+    event::FileId,
+    lineage::{Judgement, Known, Mode, Standing},
+};
 
 /// Examples of one rule.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -92,10 +95,48 @@ pub(super) struct Example {
     pub(super) loses: u64,
     /// Seconds before the example itself.
     pub(super) ago: u64,
+    /// How it stands to the profile of its service.
+    pub(super) profile: Option<Profile>,
     /// Rules that keep it as a context; for tests of the whole set.
     pub(super) low: Vec<String>,
     /// What the detector was shown before.
     pub(super) earlier: Vec<Example>,
+}
+
+/// How an exec stands to a profile: words of [`crate::lineage::Standing`].
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Profile {
+    pub(super) mode: String,
+    pub(super) judgement: String,
+    pub(super) first: bool,
+}
+
+impl Profile {
+    pub(super) fn standing(&self) -> Result<Standing, String> {
+        let known = || Known {
+            profile: "lineage.lock".into(),
+            chain: "".into(),
+            exact: false,
+        };
+        let judgements = [
+            Judgement::Known(known()),
+            Judgement::Unknown(String::new()),
+            Judgement::Expired(String::new()),
+            Judgement::Refused("", String::new()),
+        ];
+        let modes = [Mode::Off, Mode::Learn, Mode::Shadow, Mode::Alert];
+        let mut judgements = judgements.into_iter();
+        let judgement = judgements.find(|it| it.name() == self.judgement);
+        Ok(Standing {
+            mode: *modes
+                .iter()
+                .find(|mode| mode.name() == self.mode)
+                .ok_or_else(|| format!("mode `{}`", self.mode))?,
+            judgement: judgement.ok_or_else(|| format!("judgement `{}`", self.judgement))?,
+            first: self.first,
+        })
+    }
 }
 
 /// Who wrote a file.

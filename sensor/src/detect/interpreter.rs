@@ -17,7 +17,7 @@ use crate::event::{Fd, Program};
 
 /// What an interpreter runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Run<'p> {
+pub(crate) enum Run<'p> {
     /// Code in an argument.
     Code,
     /// This file.
@@ -38,13 +38,13 @@ const INPUT: &[&[u8]] = &[
 ];
 
 /// `true` when a program of this name runs code in a language.
-pub(super) fn is_interpreter(name: &[u8]) -> bool {
+pub(crate) fn is_interpreter(name: &[u8]) -> bool {
     const MORE: &[&[u8]] = &[b"awk", b"gawk", b"mawk", b"nawk", b"deno", b"php-cgi"];
     name != b"java" && (grammar(name).is_some() || MORE.contains(&name))
 }
 
 /// What `program`, of the name `name`, runs; `None` when it is no interpreter.
-pub(super) fn run<'p>(program: &'p Program, name: &[u8]) -> Option<Run<'p>> {
+pub(crate) fn run<'p>(program: &'p Program, name: &[u8]) -> Option<Run<'p>> {
     let is_shell = program::is_shell(name);
     let grammar = if is_shell { &SHELL } else { grammar(name)? };
     let argv = program::Argv::of(program);
@@ -79,7 +79,7 @@ pub(super) fn is_fed(program: &Program, name: &[u8]) -> bool {
 
 /// Absolute path of the script a program runs: one with `#!`, or the argument of an
 /// interpreter or a shell.
-pub(super) fn script<'p>(program: &'p Program, name: &[u8]) -> Option<Cow<'p, [u8]>> {
+pub(crate) fn script<'p>(program: &'p Program, name: &[u8]) -> Option<Cow<'p, [u8]>> {
     if let Some(script) = program::script(program) {
         return Some(script);
     }

@@ -61,7 +61,7 @@ pub(super) fn added(subject: &Subject) -> Vec<&BStr> {
         .collect()
 }
 
-fn is_telling(name: &[u8], value: &[u8]) -> bool {
+pub(crate) fn is_telling(name: &[u8], value: &[u8]) -> bool {
     if OPTIONS.iter().any(|known| known.as_bytes() == name) {
         return !value.is_empty();
     }
@@ -87,12 +87,16 @@ pub(super) fn paths(program: &Program) -> impl Iterator<Item = &[u8]> {
 /// Names of the variables whose value is a shell function. Shells since 2014 export
 /// functions under names of their own, which no request header can have.
 pub(super) fn functions(program: &Program) -> Vec<&BStr> {
-    let exported = |name: &[u8]| {
-        name.starts_with(b"BASH_FUNC_") && (name.ends_with(b"%%") || name.ends_with(b"()"))
-    };
     let found = program
         .env
         .iter()
-        .filter(|(name, value)| value.starts_with(FUNCTION.as_bytes()) && !exported(name));
+        .filter(|(name, value)| is_function(name, value));
     found.map(|(name, _)| name.as_bstr()).collect()
+}
+
+/// The value is a shell function, and not one that a shell exported.
+pub(crate) fn is_function(name: &[u8], value: &[u8]) -> bool {
+    let exported =
+        name.starts_with(b"BASH_FUNC_") && (name.ends_with(b"%%") || name.ends_with(b"()"));
+    value.starts_with(FUNCTION.as_bytes()) && !exported
 }

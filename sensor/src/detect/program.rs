@@ -12,7 +12,8 @@ use std::borrow::Cow;
 use bstr::{BStr, BString, ByteSlice};
 use sensor_common::{limit, name, record::fault};
 
-pub(super) use self::loader::{Load, is_loader, load};
+pub(crate) use self::loader::is_loader;
+pub(super) use self::loader::{Load, load};
 use super::place::folded;
 use crate::event::{Image, Program};
 
@@ -63,7 +64,7 @@ pub(super) fn basename(path: &[u8]) -> &[u8] {
 
 /// `name` without a version suffix, by the rule the kernel side uses; whole when it is
 /// nothing else or longer than any name that side reads.
-pub(super) fn stem(name: &[u8]) -> &[u8] {
+pub(crate) fn stem(name: &[u8]) -> &[u8] {
     if name.len() >= limit::NAME_READ {
         return name;
     }
@@ -74,7 +75,7 @@ pub(super) fn stem(name: &[u8]) -> &[u8] {
 }
 
 /// `true` when a file of this name is a shell.
-pub(super) fn is_shell(name: &[u8]) -> bool {
+pub(crate) fn is_shell(name: &[u8]) -> bool {
     let known = |name: &[u8]| {
         SHELLS
             .binary_search_by(|shell| shell.as_bytes().cmp(name))
@@ -84,7 +85,7 @@ pub(super) fn is_shell(name: &[u8]) -> bool {
 }
 
 /// `true` when a file of this name is many programs in one.
-pub(super) fn is_multicall(name: &[u8]) -> bool {
+pub(crate) fn is_multicall(name: &[u8]) -> bool {
     MULTICALL.iter().any(|known| known.as_bytes() == stem(name))
 }
 
@@ -147,7 +148,7 @@ pub(super) fn is_installed(image: &Image) -> bool {
 ///
 /// Any file may be called busybox, so one that is not installed is never looked through,
 /// nor is one of which only the loader's argument tells.
-pub(super) fn name(program: &Program) -> &BStr {
+pub(crate) fn name(program: &Program) -> &BStr {
     let mut argv = Argv::of(program);
     let mut file: &[u8] = program.image.name();
     if is_loader(file) {

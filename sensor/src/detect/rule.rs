@@ -31,6 +31,45 @@ impl Need {
     }
 }
 
+/// Which profiles silence a rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Learnable {
+    /// None.
+    #[default]
+    Never,
+    /// One that knows the chain with every argument, without a placeholder.
+    Exact,
+    /// One that knows the chain.
+    Chain,
+}
+
+impl Learnable {
+    /// Word used under `learnable:`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Exact => "exact",
+            Self::Chain => "chain",
+        }
+    }
+
+    /// A profile speaks of execs, so that only rules about them can be learnt.
+    fn of(sigma: &SigmaRule, category: Category) -> Result<Self, String> {
+        let Some(value) = sigma.custom_attributes.get("learnable") else {
+            return Ok(Self::Never);
+        };
+        let all = [Self::Never, Self::Exact, Self::Chain];
+        let word = value.as_str().unwrap_or_default();
+        let found = all.into_iter().find(|one| one.name() == word);
+        let found = found.ok_or("learnable is none of never, exact, chain")?;
+        if found != Self::Never && category != Category::Process {
+            return Err(format!("learnable is never for {}", category.name()));
+        }
+        Ok(found)
+    }
+}
+
 /// Metadata of a loaded rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
@@ -54,6 +93,8 @@ pub struct Rule {
     pub triage: String,
     /// Row of the catalogue in `detection.md`.
     pub catalogue: Option<String>,
+    /// Which profiles silence it.
+    pub learnable: Learnable,
     /// Facts it waits for.
     pub needs: Vec<Need>,
     /// Capture hooks it needs.
@@ -86,6 +127,7 @@ impl Rule {
             ));
         }
         Ok(Self {
+            learnable: Learnable::of(sigma, category)?,
             category,
             name,
             id: id.to_lowercase(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bstr::BString;
 use sensor_common::record::fault;
 
-use super::example::{Example, File, Link, known};
+use super::example::{Example, File, Link, Profile, known};
 use crate::{
     event::{
         Args, Credentials, ExitStatus, Faults, Fd, FileId, Image, Namespaces, ProcessId, Program,
@@ -54,6 +54,8 @@ impl Example {
         let mut subject = self.acting(act, own, ancestors, service, origin);
         if exec {
             self.exec(&mut subject, last, own_image);
+            let profile = self.profile.as_ref();
+            subject.profile = profile.map(Profile::standing).transpose()?.map(Arc::new);
         }
         Ok(at(now, subject))
     }
@@ -96,6 +98,7 @@ impl Example {
             own_image: false,
             spawn_root,
             lost_events: 0,
+            profile: None,
         }
     }
 

@@ -77,6 +77,8 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "events_lost.yml",
     "exec_from_writable_directory.yml",
     "existing_script_modified.yml",
+    "first_seen_child.yml",
+    "first_seen_child_of_edge_or_cgi.yml",
     "handler_file_changed.yml",
     "handler_file_rewritten.yml",
     "hostile_shell_command.yml",

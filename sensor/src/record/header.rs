@@ -27,6 +27,9 @@ pub struct Header {
     pub began_ns: i64,
     /// Hash of the rules in force, hex.
     pub rules: String,
+    /// Hash of the profiles in force, hex; empty in recordings of before there were any.
+    #[serde(default)]
+    pub profile: String,
     /// What the configuration told the core, as YAML.
     pub config: String,
     /// Hash of `config`, hex.

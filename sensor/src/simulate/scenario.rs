@@ -31,6 +31,11 @@ pub(super) const NOT_SIMULATED: &[(&str, &str)] = &[
         "would take more than a minute",
     ),
     ("events_lost", "would have to blind the sensor"),
+    ("first_seen_child", "needs a profile in mode alert"),
+    (
+        "first_seen_child_of_edge_or_cgi",
+        "needs a profile in mode alert",
+    ),
     (
         "privilege_change_below_service",
         "would run as another user",

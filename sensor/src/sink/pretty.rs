@@ -244,6 +244,7 @@ fn remarks(alert: &Alert) -> Vec<(&'static str, String)> {
                 .unwrap_or_default()
                 .to_owned(),
         ),
+        ("profile", profile(alert)),
         ("cut", evidence.truncated.join(", ")),
         ("unknown", evidence.incomplete.join(", ")),
         ("lost", lost),
@@ -252,6 +253,19 @@ fn remarks(alert: &Alert) -> Vec<(&'static str, String)> {
     ];
     remarks.retain(|(_, text)| !text.is_empty());
     remarks
+}
+
+/// What the profile of the service says.
+fn profile(alert: &Alert) -> String {
+    let Some(profile) = &alert.profile else {
+        return String::new();
+    };
+    let silent = if profile.would_silence {
+        "; would be silenced in mode alert"
+    } else {
+        ""
+    };
+    format!("{}: {}{silent}", profile.judgement, profile.reason)
 }
 
 /// Who wrote what it is about.

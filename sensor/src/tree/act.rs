@@ -132,5 +132,6 @@ fn stranger(deed: &Deed, file: &File) -> Subject {
         own_image: false,
         spawn_root: deed.process,
         lost_events: 0,
+        profile: None,
     }
 }

@@ -64,6 +64,7 @@ fn subject(records: u64, time_ns: u64) -> Subject {
         program: Arc::new(Program::default()),
         act: Act::Lose(records),
         script_written: None,
+        profile: None,
         service: None,
         lineage: Lineage {
             ancestors: vec![nobody],

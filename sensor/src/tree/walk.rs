@@ -139,6 +139,7 @@ impl Tree {
                 .filter(|branch| branch.part == Part::Descendant)
                 .map_or(id, |branch| branch.spawn_root),
             lost_events: self.lost.saturating_sub(lost_before),
+            profile: None,
         }
     }
 }

@@ -15,5 +15,6 @@ mod configuration;
 mod hooks;
 mod metrics;
 mod page;
+mod profiles;
 mod rules;
 mod services;

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, fs};
 
-use sensor::detect::{self, Rule, RuleSet};
+use sensor::detect::{self, Learnable, Rule, RuleSet};
 use serde_json::Value;
 
 use crate::page::{head, list, page, root, table, update};
@@ -92,6 +92,17 @@ fn rule_section(rule: &Rule) -> String {
             "\nWaits up to {} s for: {}.\n",
             detect::MAX_WAIT_NS / 1_000_000_000,
             needs.join(", ")
+        );
+    }
+    let learnable = match rule.learnable {
+        Learnable::Never => None,
+        Learnable::Exact => Some("known without a placeholder"),
+        Learnable::Chain => Some("known"),
+    };
+    if let Some(known) = learnable {
+        put!(
+            text,
+            "\nA [profile](profiles.md) silences it for chains that are {known}.\n"
         );
     }
     put!(text, "\n**When it fires.** {}\n", rule.triage.trim());

@@ -38,6 +38,7 @@ mod host;
 mod hostile;
 mod lifecycle;
 mod loss;
+mod profile;
 mod record;
 mod server;
 mod simulate;

@@ -191,6 +191,27 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
     )
     .only(Process),
     Field::new(
+        "Profile.Mode",
+        Text,
+        "Mode of the service's profile: learn, shadow or alert; alert also for what a built-in profile knows",
+        |v| word(v.subject.profile.as_ref()?.mode.name()),
+    )
+    .only(Process),
+    Field::new(
+        "Profile.Judgement",
+        Text,
+        "What the profile says of the chain of programs: known, unknown, expired or refused",
+        |v| word(v.subject.profile.as_ref()?.judgement.name()),
+    )
+    .only(Process),
+    Field::new(
+        "Profile.First",
+        Bool,
+        "This run of the sensor has not seen the chain under this service before",
+        |v| flag(v.subject.profile.as_ref()?.first),
+    )
+    .only(Process),
+    Field::new(
         "Exec.EnvFunction",
         List,
         "Variables whose value begins like a shell function, but for those that shells export",

@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    alert::{Alert, Finding, Host, Level, RuleInfo},
+    alert::{Alert, Closed, Finding, Host, Level, Notice, RuleInfo},
     control::{Query, QueryKind},
     detect::{Detector, Fact, Match, Request, Rule, Verdicts},
     event::{Event, Membership, ProcessId, Program, Snapshot},
+    incident::{self, Incidents},
     lineage::Service,
     tree::{Effects, Stats, Tree},
 };
@@ -37,6 +38,8 @@ pub enum Input {
     Gone(ProcessId),
     /// Roots of the snapshot that follows which are services because they listen.
     Listening(Vec<ProcessId>),
+    /// The sensor stops: what is open is closed.
+    Stop,
     /// Somebody asks. Changes nothing, so it is not recorded; the last, because a skipped
     /// variant before another would shift the numbers of those behind it.
     #[serde(skip)]
@@ -48,6 +51,8 @@ pub enum Input {
 pub enum Output {
     /// An alert.
     Alert(Arc<Alert>),
+    /// A word about an incident.
+    Notice(Arc<Notice>),
     /// A service began, or became known for what it is.
     Started(Arc<Service>),
     /// The root is no server, or its service has ended: its marks in the kernel go.
@@ -71,10 +76,11 @@ pub enum Output {
 pub struct Engine {
     tree: Tree,
     detector: Detector,
+    incidents: Incidents,
     rules: HashMap<String, RuleInfo>,
     host: Host,
     degraded: Vec<String>,
-    /// Alerts so far.
+    /// Alerts and notices so far.
     sequence: u64,
     /// Time of the latest input that has one, ns.
     now_ns: u64,
@@ -89,6 +95,7 @@ impl Engine {
         Self {
             tree,
             detector,
+            incidents: Incidents::default(),
             rules,
             host,
             degraded: Vec::new(),
@@ -125,6 +132,13 @@ impl Engine {
                 self.judge(effects, out);
                 let matches = self.detector.tick(self.now_ns);
                 self.alert(&matches, out);
+                let tree = &self.tree;
+                let closed = self.incidents.tick(self.now_ns, |id| tree.has_ended(id));
+                self.close(&closed, out);
+            }
+            Input::Stop => {
+                let closed = self.incidents.stop(self.now_ns);
+                self.close(&closed, out);
             }
             Input::Degraded(degraded) => self.degraded = degraded,
             Input::Query(query) => self.answer(query),
@@ -145,6 +159,12 @@ impl Engine {
         self.tree.stats()
     }
 
+    /// Numbers of incidents for the metrics.
+    #[must_use]
+    pub fn incidents(&self) -> incident::Stats {
+        self.incidents.stats()
+    }
+
     fn judge(&mut self, effects: Effects, out: &mut Vec<Output>) {
         out.extend(effects.started.into_iter().map(Output::Started));
         out.extend(effects.retired.into_iter().map(Output::Retired));
@@ -163,8 +183,14 @@ impl Engine {
     }
 
     fn alert(&mut self, matches: &[Match], out: &mut Vec<Output>) {
+        let mut closed = Vec::new();
         for found in matches {
             let Some(rule) = self.rules.get(&found.rule.name) else {
+                continue;
+            };
+            let incidents = &mut self.incidents;
+            let standing = incidents.admit(&found.subject, rule, &self.host, &mut closed);
+            let Some(standing) = standing else {
                 continue;
             };
             let finding = Finding {
@@ -173,10 +199,21 @@ impl Engine {
                 fields: &found.fields,
                 incomplete: &found.incomplete,
                 degraded: &self.degraded,
+                standing: Some(&standing),
             };
             self.sequence += 1;
             let alert = Alert::new(&finding, &self.host, self.sequence);
+            incidents.describe(&found.subject, &alert.message);
             out.push(Output::Alert(Arc::new(alert)));
+        }
+        self.close(&closed, out);
+    }
+
+    fn close(&mut self, closed: &[Closed], out: &mut Vec<Output>) {
+        for closed in closed {
+            self.sequence += 1;
+            let notice = Notice::closed(closed, &self.host, self.sequence);
+            out.push(Output::Notice(Arc::new(notice)));
         }
     }
 

@@ -1,6 +1,6 @@
 //! The user-space agent of the lineage sensor.
 //!
-//! One direction: decode -> ring -> service -> tree -> detect -> alert -> engine -> record -> sink.
+//! One direction: decode -> ring -> service -> tree -> detect -> alert -> incident -> engine -> record -> sink.
 //! On this way a module names only what stands to its left. See ARCHITECTURE.md.
 #![deny(unsafe_code, reason = "only `ring` needs what has no safe wrapper")]
 
@@ -20,6 +20,7 @@ pub mod event;
 pub mod exit;
 pub mod host;
 pub mod http;
+pub mod incident;
 pub mod inspect;
 pub mod lineage;
 pub mod logging;

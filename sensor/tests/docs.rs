@@ -13,13 +13,14 @@ use std::{
 };
 
 use sensor::{
-    alert::{self, Alert, Level},
+    alert::{self, Document, Level},
     config::{
         Config,
         key::{KEYS, PREFIX},
     },
     decode::{DecodeError, ENVIRONMENT},
     detect::{self, Rule, RuleSet},
+    incident,
     lineage::{Part, ServiceKind},
     metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
     probe::{Hook, Rung, shortcoming},
@@ -463,7 +464,7 @@ impl KernelCounters for Zeroes {
 struct Nowhere;
 
 impl Deliver for Nowhere {
-    fn deliver(&mut self, _: &Alert) -> Result<(), DeliverError> {
+    fn deliver(&mut self, _: &Document) -> Result<(), DeliverError> {
         Ok(())
     }
 }
@@ -607,6 +608,7 @@ fn alerts() {
     text += "\n`[]` marks a list. A field that is not always there is marked *optional*, within \
              the object it belongs to.\n";
     text += &table(["Field", "Form", "What it says"], rows);
+    text += &incidents();
     text += "\n## Fields for rules\n\nWhat a Sigma rule of category `process_creation`, `file_event` \
              or `network_connection` can name. Fields of one category only say which; all others \
              speak of the process that acts, and `File` in their names is its executable, `Target` \
@@ -635,6 +637,33 @@ fn alerts() {
         variables.join(" ")
     );
     page("alerts.md", &text);
+}
+
+/// What incidents are, with the fields of a notice.
+fn incidents() -> String {
+    let schema: Value = serde_json::from_str(alert::NOTICE_SCHEMA).unwrap();
+    let mut text = "\n## Incidents\n\n".to_owned();
+    put!(
+        text,
+        "All alerts below one spawn root, the first process that left the service's own image, are \
+         one incident; what a process does in the service's own image is an incident of its own. \
+         The first alert goes out at once and is never left out. Later ones are updates: {} alerts \
+         of one rule may follow each other, then one in {} s; what is left out is counted in \
+         `incident.folded` and named in `incident.suppressed` of the next alert or the close event. \
+         The level of an incident is the highest of its rules, one higher with three different \
+         rules of low or above, two with six; the alert that raises it passes sinks by that level. \
+         A notice closes it when the spawn root and all below it have ended (as long as the tree \
+         remembers them: `limits.exited_grace_seconds`), when nothing has matched for {} minutes, \
+         when more than {} are open, and when the sensor stops.\n\n## Fields of a notice\n\n{}\n",
+        incident::BURST,
+        incident::EVERY_NS / 1_000_000_000,
+        incident::QUIET_NS / 60_000_000_000,
+        incident::OPEN,
+        schema["description"].as_str().unwrap()
+    );
+    let mut rows = Vec::new();
+    properties(&schema, &schema, "", &mut rows);
+    text + &table(["Field", "Form", "What it says"], rows)
 }
 
 /// Rows of the properties of an object, depth first.

@@ -137,6 +137,7 @@ impl Stages {
                 fields: &found.fields,
                 incomplete: &found.incomplete,
                 degraded: &[],
+                standing: None,
             };
             self.sequence += 1;
             let alert = Alert::new(&finding, &self.host, self.sequence);

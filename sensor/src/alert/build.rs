@@ -3,6 +3,7 @@
 
 mod act;
 mod evidence;
+mod incident;
 
 use std::collections::HashMap;
 
@@ -26,6 +27,8 @@ use crate::{
 
 /// Longest identifier, user name and the like, bytes of JSON.
 const NAME: usize = 128;
+
+pub(super) use self::incident::closed;
 
 pub(super) fn alert(finding: &Finding<'_>, host: &Host, sequence: u64) -> Alert {
     let Finding { subject, rule, .. } = *finding;
@@ -53,7 +56,10 @@ pub(super) fn alert(finding: &Finding<'_>, host: &Host, sequence: u64) -> Alert 
         rule: Facts::rule(finding),
         threat: (!technique.id.is_empty()).then_some(Threat { technique }),
         message: message(subject, host),
-        service: facts.service(subject),
+        incident: finding
+            .standing
+            .map(|standing| Box::new(facts.standing(standing))),
+        service: facts.service(subject.service.as_deref()),
         file: file.map(|file| Box::new(facts.target(file))),
         source: socket.map(|socket| act::endpoint(socket.local)),
         destination: socket.and_then(|socket| socket.remote).map(act::endpoint),
@@ -62,10 +68,7 @@ pub(super) fn alert(finding: &Finding<'_>, host: &Host, sequence: u64) -> Alert 
         lineage: facts.lineage(&subject.lineage),
         lineage_elided: subject.lineage.elided,
         container: container(subject),
-        host: HostName {
-            name: short(&host.name, NAME),
-            boot_id: short(&host.boot_id, NAME),
-        },
+        host: facts.host(),
         evidence: evidence::evidence(finding),
         time_ns: subject.stamp.time_ns,
     }
@@ -107,6 +110,13 @@ impl Facts<'_> {
         }
     }
 
+    fn host(&self) -> HostName {
+        HostName {
+            name: short(&self.0.name, NAME),
+            boot_id: short(&self.0.boot_id, NAME),
+        }
+    }
+
     fn rule(finding: &Finding<'_>) -> Rule {
         let rule = finding.rule;
         let matched = finding.fields.iter().map(|(field, value)| Matched {
@@ -129,8 +139,8 @@ impl Facts<'_> {
         }
     }
 
-    fn service(&self, subject: &Subject) -> Option<Service> {
-        subject.service.as_ref().map(|service| Service {
+    fn service(&self, service: Option<&crate::lineage::Service>) -> Option<Service> {
+        service.map(|service| Service {
             kind: service.kind.name(),
             role: service.role.name(),
             name: service.name.as_ref().map(|name| escape::prose(name)),

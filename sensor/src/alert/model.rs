@@ -4,10 +4,14 @@
 //! `*_b64` are present only when escaping changed their twin.
 
 mod act;
+mod incident;
 
 use serde::Serialize;
 
-pub use self::act::{Endpoint, Inode, Network, Target, WrittenBy};
+pub use self::{
+    act::{Endpoint, Inode, Network, Target, WrittenBy},
+    incident::{Incident, LeftOut, Notice, NoticeEvent, RuleCount, Totals},
+};
 use super::Level;
 
 /// One alert. See [`super::SCHEMA`] for the meaning of each field.
@@ -25,6 +29,9 @@ pub struct Alert {
     pub threat: Option<Threat>,
     /// One sentence a person can act on.
     pub message: String,
+    /// Its place in the incident.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incident: Option<Box<Incident>>,
     /// The service it happened under; absent for host-scope events outside all services.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
@@ -400,5 +407,13 @@ fn note(list: &mut Vec<String>, field: &str) {
     reason = "the signature serde asks for"
 )]
 const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature serde asks for"
+)]
+const fn is_zero_count(number: &u64) -> bool {
     *number == 0
 }

@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::start::Started;
 use crate::{
-    alert::{Alert, Level},
+    alert::{Document, Level},
     clock,
     config::{self, Config, Effective, Format},
     control::{self, Query},
@@ -21,6 +21,7 @@ use crate::{
     event::Event,
     exit::{Exit, Failure, chain},
     http::{self, Condition, Readiness},
+    incident,
     lineage::ServiceKind,
     metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
     probe::Counters,
@@ -127,10 +128,12 @@ impl Surroundings {
         &self.stats
     }
 
-    /// Hands an alert to every sink.
-    pub(super) fn alert(&self, alert: Arc<Alert>) {
-        self.metrics.count_alert(&alert);
-        self.sinks.send(alert);
+    /// Hands an alert or a notice to every sink.
+    pub(super) fn tell(&self, document: Document) {
+        if let Document::Alert(alert) = &document {
+            self.metrics.count_alert(alert);
+        }
+        self.sinks.send(document);
     }
 
     /// Where the metrics are, in words.
@@ -173,6 +176,11 @@ impl Stats {
             }
             Read::Malformed(error) => self.metrics.count_decode_error(error.name()),
         }
+    }
+
+    /// Notes the numbers of incidents.
+    pub(super) fn incidents(&self, stats: &incident::Stats) {
+        self.core.set_incidents(stats);
     }
 
     /// Notes the state of the tree, and that the loop turns.

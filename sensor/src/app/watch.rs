@@ -17,6 +17,7 @@ use tracing::{debug, info, trace, warn};
 
 use super::{record::Reporter, serve::Surroundings, start::Started};
 use crate::{
+    alert::Document,
     clock,
     control::Query,
     detect::{Fact, Request},
@@ -183,6 +184,7 @@ impl<'a> Watch<'a> {
         while self.take() {
             self.deliver();
         }
+        self.step(Input::Stop);
         self.deliver();
         self.core.tape.map_or(Ok(()), super::record::finish)
     }
@@ -230,7 +232,9 @@ impl<'a> Watch<'a> {
         if let Some(log) = &mut self.kernel_log {
             log.flush();
         }
-        self.surroundings.stats().tree(&self.core.engine.stats());
+        let stats = self.surroundings.stats();
+        stats.tree(&self.core.engine.stats());
+        stats.incidents(&self.core.engine.incidents());
         self.recording.tell(self.core.tape.as_ref());
     }
 
@@ -315,7 +319,8 @@ impl<'a> Watch<'a> {
         // What follows from telling the kernel side is delivered next time.
         for output in std::mem::take(&mut self.out) {
             match output {
-                Output::Alert(alert) => self.surroundings.alert(alert),
+                Output::Alert(alert) => self.surroundings.tell(Document::Alert(alert)),
+                Output::Notice(notice) => self.surroundings.tell(Document::Notice(notice)),
                 Output::Started(service) => {
                     debug!("service {} at pid {}", service.kind.name(), service.id.tgid);
                     self.surroundings.expect(&self.core.engine, service.kind);

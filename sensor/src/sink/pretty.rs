@@ -5,12 +5,13 @@
 //! one line each; the sentence and the process itself are wrapped, never cut.
 
 mod layout;
+mod notice;
 
 use anstyle::{AnsiColor, Style};
 
 use self::layout::{Line, Page};
 use crate::{
-    alert::{Alert, Exit, Level, Relative},
+    alert::{Alert, Document, Exit, Incident, LeftOut, Level, Relative},
     printable::word,
 };
 
@@ -18,6 +19,14 @@ const PLAIN: Style = Style::new();
 const DIM: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
 const MARK: Style = AnsiColor::Yellow.on_default();
+
+/// Draws an alert or a notice without a final newline.
+pub(super) fn document(document: &Document, colour: bool, width: Option<usize>) -> String {
+    match document {
+        Document::Alert(alert) => render(alert, colour, width),
+        Document::Notice(notice) => notice::render(notice, colour, width),
+    }
+}
 
 /// Draws one alert without a final newline. `width` in columns, `None` without bound.
 pub(super) fn render(alert: &Alert, colour: bool, width: Option<usize>) -> String {
@@ -244,6 +253,10 @@ fn remarks(alert: &Alert) -> Vec<(&'static str, String)> {
                 .unwrap_or_default()
                 .to_owned(),
         ),
+        (
+            "incident",
+            alert.incident.as_deref().map(incident).unwrap_or_default(),
+        ),
         ("cut", evidence.truncated.join(", ")),
         ("unknown", evidence.incomplete.join(", ")),
         ("lost", lost),
@@ -252,6 +265,45 @@ fn remarks(alert: &Alert) -> Vec<(&'static str, String)> {
     ];
     remarks.retain(|(_, text)| !text.is_empty());
     remarks
+}
+
+/// Place in the incident; nothing for a first alert, which has no history.
+fn incident(incident: &Incident) -> String {
+    if incident.alerts == 1 && incident.folded == 0 {
+        return String::new();
+    }
+    let mut text = format!("{}, alert {}", short(&incident.id), incident.alerts);
+    if incident.raised {
+        text.push_str(&format!(
+            ", raised to {} by {} rules",
+            incident.level, incident.rules
+        ));
+    }
+    let left_out = left_out(&incident.suppressed);
+    if !left_out.is_empty() {
+        text.push_str("; ");
+        text.push_str(&left_out);
+    }
+    text
+}
+
+/// Begin of an id, as people compare it.
+fn short(id: &str) -> &str {
+    id.get(..8).unwrap_or(id)
+}
+
+/// `suppressed 12 since 04:05:06Z of rule_a, 3 since ...`
+fn left_out(suppressed: &[LeftOut]) -> String {
+    let each = suppressed.iter().map(|it| {
+        let time = it.since.split_once('T').map_or("", |(_, time)| time);
+        let time = time.get(..8).unwrap_or(time);
+        format!("{} since {time}Z of {}", it.count, it.rule)
+    });
+    let each: Vec<_> = each.collect();
+    if each.is_empty() {
+        return String::new();
+    }
+    format!("suppressed {}", each.join(", "))
 }
 
 /// Who wrote what it is about.

@@ -34,6 +34,8 @@ pub struct Query {
 pub enum QueryKind {
     /// The live process trees of the services.
     Tree,
+    /// What was decided about the acts of a pid.
+    WhyNot(u32),
 }
 
 #[cfg(test)]

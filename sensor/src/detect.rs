@@ -24,6 +24,7 @@ mod program;
 mod rule;
 mod ruleset;
 mod scene;
+mod silence;
 mod source;
 mod table;
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use self::{
     masquerade::KnownShell,
     rule::{Level, Need, Rule},
     ruleset::{LoadError, RuleSet, Skipped},
+    silence::{Silence, Silenced},
     source::Problem,
     view::Users,
 };

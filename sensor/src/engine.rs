@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 use crate::{
     alert::{Alert, Closed, Finding, Host, Level, Notice, RuleInfo},
     control::{Query, QueryKind},
+    decision::{Decisions, Verdict},
     detect::{Detector, Fact, Match, Request, Rule, Verdicts},
     event::{Event, Membership, ProcessId, Program, Snapshot},
-    incident::{self, Incidents},
+    incident::{self, Folded, Incidents},
     lineage::Service,
     tree::{Effects, Stats, Tree},
 };
@@ -77,6 +78,7 @@ pub struct Engine {
     tree: Tree,
     detector: Detector,
     incidents: Incidents,
+    decisions: Decisions,
     rules: HashMap<String, RuleInfo>,
     host: Host,
     degraded: Vec<String>,
@@ -96,6 +98,7 @@ impl Engine {
             tree,
             detector,
             incidents: Incidents::default(),
+            decisions: Decisions::default(),
             rules,
             host,
             degraded: Vec::new(),
@@ -175,23 +178,51 @@ impl Engine {
         let adopted = effects.adopted.into_iter();
         out.extend(adopted.map(|(process, membership)| Output::Adopted(process, membership)));
         for subject in effects.subjects {
-            let Verdicts { matches, requests } =
-                self.detector.evaluate(Arc::new(subject), self.now_ns);
-            self.alert(&matches, out);
+            let subject = Arc::new(subject);
+            let verdicts = self.detector.evaluate(Arc::clone(&subject), self.now_ns);
+            let Verdicts {
+                matches,
+                requests,
+                silenced,
+            } = verdicts;
+            // Of older subjects that had to make room.
+            let (own, older): (Vec<_>, Vec<_>) = matches
+                .into_iter()
+                .partition(|found| Arc::ptr_eq(&found.subject, &subject));
+            self.alert(&older, out);
+            let mut verdicts = self.tell(&own, out);
+            verdicts.extend(silenced.into_iter().map(Verdict::from));
+            if !requests.is_empty() {
+                verdicts.push(Verdict::waits());
+            }
+            self.decisions.note(&subject, verdicts);
             out.extend(requests.into_iter().map(Output::Request));
         }
     }
 
+    /// Tells what rules found long after the act.
     fn alert(&mut self, matches: &[Match], out: &mut Vec<Output>) {
-        let mut closed = Vec::new();
+        for found in matches {
+            let verdicts = self.tell(std::slice::from_ref(found), out);
+            self.decisions.note(&found.subject, verdicts);
+        }
+    }
+
+    /// Makes alerts of matches, or counts them; what became of each.
+    fn tell(&mut self, matches: &[Match], out: &mut Vec<Output>) -> Vec<Verdict> {
+        let (mut closed, mut verdicts) = (Vec::new(), Vec::new());
         for found in matches {
             let Some(rule) = self.rules.get(&found.rule.name) else {
                 continue;
             };
             let incidents = &mut self.incidents;
-            let standing = incidents.admit(&found.subject, rule, &self.host, &mut closed);
-            let Some(standing) = standing else {
-                continue;
+            let admitted = incidents.admit(&found.subject, rule, &self.host, &mut closed);
+            let standing = match admitted {
+                Ok(standing) => standing,
+                Err(Folded(incident)) => {
+                    verdicts.push(Verdict::folded(rule, incident));
+                    continue;
+                }
             };
             let finding = Finding {
                 subject: &found.subject,
@@ -204,9 +235,11 @@ impl Engine {
             self.sequence += 1;
             let alert = Alert::new(&finding, &self.host, self.sequence);
             incidents.describe(&found.subject, &alert.message);
+            verdicts.push(Verdict::alerted(rule, &alert));
             out.push(Output::Alert(Arc::new(alert)));
         }
         self.close(&closed, out);
+        verdicts
     }
 
     fn close(&mut self, closed: &[Closed], out: &mut Vec<Output>) {
@@ -220,6 +253,12 @@ impl Engine {
     fn answer(&self, query: Query) {
         let value = match query.kind {
             QueryKind::Tree => json!({ "services": self.tree.view() }),
+            QueryKind::WhyNot(pid) => {
+                let mut answer = self.decisions.of(pid);
+                answer["processes"] = json!(self.tree.known(pid));
+                answer["realtime_minus_boottime_ns"] = json!(self.host.realtime_minus_boottime_ns);
+                answer
+            }
         };
         // The asker may have gone.
         drop::<Result<(), Value>>(query.reply.send(value));

@@ -61,6 +61,10 @@ pub struct Stats {
     pub closed: [u64; Reason::ALL.len()],
 }
 
+/// A match that was left out, in the incident with this id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folded(pub String);
+
 /// The open incidents.
 #[derive(Debug, Default)]
 pub struct Incidents {
@@ -99,30 +103,35 @@ impl Incidents {
     /// What becomes of a match: the place of its alert in the incident, or nothing when
     /// it is left out and only counted. Incidents that had to make room are appended to
     /// `closed`.
+    ///
+    /// # Errors
+    /// [`Folded`] when it is left out.
     pub fn admit(
         &mut self,
         subject: &Subject,
         rule: &RuleInfo,
         host: &Host,
         closed: &mut Vec<Closed>,
-    ) -> Option<Standing> {
+    ) -> Result<Standing, Folded> {
         let key = key(subject);
         let now_ns = subject.stamp.time_ns;
         if !self.open.contains_key(&key) {
             self.make_room(now_ns, closed);
-            self.open.insert(key, Incident::new(subject, host));
             self.by_time.insert((now_ns, key));
             self.stats.opened += 1;
         }
-        let incident = self.open.get_mut(&key)?;
+        let new = || Incident::new(subject, host);
+        let incident = self.open.entry(key).or_insert_with(new);
         if now_ns > incident.last_ns {
             self.by_time.remove(&(incident.last_ns, key));
             self.by_time.insert((now_ns, key));
             incident.last_ns = now_ns;
         }
         let standing = incident.take(rule, now_ns);
-        self.stats.suppressed += u64::from(standing.is_none());
-        standing
+        standing.ok_or_else(|| {
+            self.stats.suppressed += 1;
+            Folded(incident.id.clone())
+        })
     }
 
     /// Keeps the sentence of an incident's first alert, for its close event.
@@ -134,7 +143,8 @@ impl Incidents {
             while !sentence.is_char_boundary(end) {
                 end -= 1;
             }
-            incident.what = sentence.get(..end).unwrap_or_default().to_owned();
+            let begin = sentence.get(..end).unwrap_or_default();
+            begin.clone_into(&mut incident.what);
         }
     }
 
@@ -150,9 +160,11 @@ impl Incidents {
         let quiet = now_ns.saturating_sub(QUIET_NS);
         let idle = self.by_time.range(..(settled, LEAST));
         let ended: Vec<_> = idle
-            .filter_map(|&(last_ns, key)| match last_ns < quiet {
-                true => Some((key, Reason::Quiet)),
-                false => gone(key.1).then_some((key, Reason::Ended)),
+            .filter_map(|&(last_ns, key)| {
+                if last_ns < quiet {
+                    return Some((key, Reason::Quiet));
+                }
+                gone(key.1).then_some((key, Reason::Ended))
             })
             .collect();
         for (key, reason) in ended {
@@ -229,11 +241,8 @@ impl Incident {
         let room = known || self.rules.len() < RULES;
         let name = if room { rule.name.as_str() } else { OTHER };
         self.highest = self.highest.max(rule.level);
-        if !self.rules.contains_key(name) {
-            self.rules
-                .insert(name.to_owned(), RuleState::new(rule.level, now_ns));
-        }
-        let state = self.rules.get_mut(name)?;
+        let new = || RuleState::new(rule.level, now_ns);
+        let state = self.rules.entry(name.to_owned()).or_insert_with(new);
         state.level = state.level.max(rule.level);
         // The first alert has a full bucket, so it is never left out.
         if !state.bucket.take(now_ns) {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use sensor::{
     app,
-    cli::{self, Cli, Command, command},
+    cli::{self, Cli, Command, command, history},
     exit::{self, Exit, Failure},
     probe,
 };
@@ -37,6 +37,9 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Doctor(args) => command::doctor_command(args)?,
         Command::Config(args) => (command::config_command(args)?, Exit::Ok),
         Command::Tree(args) => (command::tree_command(args)?, Exit::Ok),
+        Command::Alerts(args) => (history::alerts_command(args)?, Exit::Ok),
+        Command::Explain(args) => (history::explain_command(args)?, Exit::Ok),
+        Command::WhyNot(args) => (history::why_not_command(args)?, Exit::Ok),
         Command::Rules(args) => command::rules_command(args)?,
     };
     exit::print(&text)?;

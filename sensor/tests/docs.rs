@@ -641,7 +641,7 @@ fn alerts() {
 
 /// What incidents are, with the fields of a notice.
 fn incidents() -> String {
-    let schema: Value = serde_json::from_str(alert::NOTICE_SCHEMA).unwrap();
+    let schema: Value = serde_json::from_str(alert::NOTICE_SCHEMA).expect("JSON");
     let mut text = "\n## Incidents\n\n".to_owned();
     put!(
         text,
@@ -659,7 +659,7 @@ fn incidents() -> String {
         incident::EVERY_NS / 1_000_000_000,
         incident::QUIET_NS / 60_000_000_000,
         incident::OPEN,
-        schema["description"].as_str().unwrap()
+        schema["description"].as_str().unwrap_or_default()
     );
     let mut rows = Vec::new();
     properties(&schema, &schema, "", &mut rows);

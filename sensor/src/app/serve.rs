@@ -20,6 +20,7 @@ use crate::{
     engine::Engine,
     event::Event,
     exit::{Exit, Failure, chain},
+    history::{self, History},
     http::{self, Condition, Readiness},
     incident,
     lineage::ServiceKind,
@@ -221,7 +222,21 @@ fn sinks(config: &Config, metrics: &Arc<Metrics>) -> Result<Sinks, Failure> {
     sinks
         .add("stdout", level(config.output.level), stdout)
         .map_err(|error| failed(&error))?;
+    if config.history.enabled {
+        let history = History::new(history(&config.history));
+        sinks
+            .keep("history", history)
+            .map_err(|error| Failure::new(Exit::Internal, format_args!("history: {error}")))?;
+    }
     Ok(sinks)
+}
+
+fn history(config: &config::History) -> history::Settings {
+    history::Settings {
+        path: config.path.clone(),
+        max_bytes: config.max_bytes.get(),
+        max_age_s: config.max_age_days.get().saturating_mul(86_400),
+    }
 }
 
 /// Standard output as the configuration wants it.
@@ -244,7 +259,7 @@ fn failed(error: &io::Error) -> Failure {
 }
 
 /// The least level that is written.
-pub(super) const fn level(level: config::Level) -> Level {
+pub(crate) const fn level(level: config::Level) -> Level {
     match level {
         config::Level::Informational => Level::Informational,
         config::Level::Low => Level::Low,

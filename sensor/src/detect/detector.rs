@@ -14,6 +14,7 @@ use super::{
     memory::Memory,
     rule::Rule,
     ruleset::{RuleSet, Stage},
+    silence::Silenced,
     view::{Evidence, Users, View},
 };
 use crate::{
@@ -82,6 +83,8 @@ pub struct Verdicts {
     pub matches: Vec<Match>,
     /// Facts wanted.
     pub requests: Vec<Request>,
+    /// Rules that matched and were silenced.
+    pub silenced: Vec<Silenced>,
 }
 
 struct Waiting {

@@ -33,7 +33,8 @@ impl Bench {
             host,
             ..
         } = &self.sample;
-        self.incidents.admit(subject, rule, host, &mut self.closed)
+        let admitted = self.incidents.admit(subject, rule, host, &mut self.closed);
+        admitted.ok()
     }
 
     fn tick(&mut self, seconds: u64, gone: bool) -> Vec<Closed> {

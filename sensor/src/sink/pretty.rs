@@ -272,19 +272,17 @@ fn incident(incident: &Incident) -> String {
     if incident.alerts == 1 && incident.folded == 0 {
         return String::new();
     }
-    let mut text = format!("{}, alert {}", short(&incident.id), incident.alerts);
-    if incident.raised {
-        text.push_str(&format!(
-            ", raised to {} by {} rules",
-            incident.level, incident.rules
-        ));
-    }
-    let left_out = left_out(&incident.suppressed);
-    if !left_out.is_empty() {
-        text.push_str("; ");
-        text.push_str(&left_out);
-    }
-    text
+    let raised = if incident.raised {
+        format!(", raised to {} by {} rules", incident.level, incident.rules)
+    } else {
+        String::new()
+    };
+    let left_out = match left_out(&incident.suppressed) {
+        none if none.is_empty() => none,
+        some => format!("; {some}"),
+    };
+    let (id, number) = (short(&incident.id), incident.alerts);
+    format!("{id}, alert {number}{raised}{left_out}")
 }
 
 /// Begin of an id, as people compare it.

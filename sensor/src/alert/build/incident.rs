@@ -54,20 +54,20 @@ pub(in crate::alert) fn closed(closed: &Closed, host: &Host, sequence: u64) -> N
 
 /// `incident closed after 3 alerts of 2 rules, 5 left out (its processes have ended): ...`
 fn sentence(closed: &Closed) -> String {
-    let mut sentence = format!(
-        "incident closed after {} of {}",
+    let left_out = match closed.folded {
+        0 => String::new(),
+        folded => format!(", {folded} left out"),
+    };
+    let what = match closed.what.as_str() {
+        "" => String::new(),
+        what => format!(": {what}"),
+    };
+    format!(
+        "incident closed after {} of {}{left_out} ({}){what}",
         count(closed.alerts, "alert"),
         count(closed.rules.len() as u64, "rule"),
-    );
-    if closed.folded > 0 {
-        sentence.push_str(&format!(", {} left out", closed.folded));
-    }
-    sentence.push_str(&format!(" ({})", closed.reason.words()));
-    if !closed.what.is_empty() {
-        sentence.push_str(": ");
-        sentence.push_str(&closed.what);
-    }
-    sentence
+        closed.reason.words(),
+    )
 }
 
 fn count(number: u64, what: &str) -> String {

@@ -1,0 +1,221 @@
+//! Incidents and the history, against the running sensor: what is told is kept, explained
+//! and found; what is not told says why; a disk without room delays nothing.
+
+use std::{fs, path::Path, process::Command, str};
+
+use serde_json::Value;
+
+use crate::fixture::{
+    php_fpm::{Pool, Start},
+    process::succeed,
+    scene::{Scene, tool},
+    sensor::Sensor,
+    site::{self, Site},
+    wait,
+};
+
+/// Alerts of one rule below one spawn root before it is limited.
+const BURST: u64 = 10;
+
+fn stdout(sensor: &Sensor, args: &[&str]) -> String {
+    let output = sensor.ask(args);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{args:?}: {error}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// What `args` fails with.
+fn failure(sensor: &Sensor, args: &[&str]) -> (Option<i32>, String) {
+    let output = sensor.ask(args);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code(), error)
+}
+
+fn json_lines(text: &str) -> Vec<Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect()
+}
+
+#[test]
+fn what_was_told_is_found_and_explained() {
+    let name = "history::what_was_told_is_found_and_explained";
+    let Some(scene) = Scene::begin(name, site::NEEDS) else {
+        return;
+    };
+    let mut sensor = Sensor::start_with(&[]);
+    let site = Site::start(&scene, Start::Foreground, Pool::Steady);
+    site.shell("id.php", "id; whoami; \x1b[2J: hidden");
+    let alert = sensor.alert("recon_tool_under_service", |alert| alert.args() == ["id"]);
+    let first = sensor.alert("shell_under_app_worker", |_| true);
+    let incident = first.json["incident"]["id"].as_str().expect("an incident");
+    assert_eq!(first.json["incident"]["state"], "opened", "{first}");
+    assert_eq!(alert.json["incident"]["id"], incident, "{alert}");
+    assert_eq!(alert.json["incident"]["state"], "updated", "{alert}");
+
+    let id = alert.json["event"]["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    // The history is written by a thread of its own.
+    let explained = wait::until("the alert in the history", || {
+        let output = sensor.ask(&["explain", &id]);
+        output.status.success().then_some(output.stdout)
+    });
+    let explained = str::from_utf8(&explained).expect("text");
+    for part in [
+        "recon_tool_under_service",
+        "What to do",
+        "matched",
+        incident,
+    ] {
+        assert!(explained.contains(part), "no {part} in\n{explained}");
+    }
+    let all = stdout(&sensor, &["alerts", "--json", "--incident", &incident[..8]]);
+    let all = json_lines(&all);
+    assert!(all.contains(&alert.json) && all.contains(&first.json));
+    let shell = first.pid().to_string();
+    let drawn = stdout(&sensor, &["alerts", "--since", "1h", "--pid", &shell]);
+    assert!(
+        drawn.lines().count() >= 2 && drawn.contains("\\x1b[2J"),
+        "{drawn}"
+    );
+    assert!(!drawn.contains('\x1b'), "{drawn:?}");
+    assert_eq!(
+        stdout(&sensor, &["alerts", "--pid", "1"]),
+        "no alerts that fit\n"
+    );
+
+    let (code, error) = failure(&sensor, &["explain", &format!("{}0000", &id[..28])]);
+    assert_eq!(code, Some(64), "{error}");
+    assert!(error.contains(&format!("the nearest is {id}")), "{error}");
+    let (code, error) = failure(&sensor, &["explain", "no id"]);
+    assert_eq!(code, Some(64), "{error}");
+
+    let why = stdout(&sensor, &["why-not", &alert.pid().to_string()]);
+    assert!(
+        why.contains(&format!("recon_tool_under_service (medium): alert {id}")),
+        "{why}"
+    );
+    let worker = site.visit("ping.php").worker.to_string();
+    let why = stdout(&sensor, &["why-not", &worker]);
+    assert!(
+        why.contains("worker in php-fpm app") && why.contains("no exec of it"),
+        "{why}"
+    );
+    let why = stdout(&sensor, &["why-not", "1"]);
+    assert!(why.starts_with("pid 1 is in no service"), "{why}");
+    sensor.stop();
+}
+
+#[test]
+fn a_flood_is_limited_counted_and_closed() {
+    let name = "history::a_flood_is_limited_counted_and_closed";
+    let Some(scene) = Scene::begin(name, site::NEEDS) else {
+        return;
+    };
+    let mut sensor = Sensor::start_with(&[]);
+    let site = Site::start(&scene, Start::Foreground, Pool::Steady);
+    let count = 60;
+    site.shell(
+        "flood.php",
+        &format!("for i in $(seq {count}); do id -u; done; exec nc -h"),
+    );
+    sensor.alert("shell_under_app_worker", |_| true);
+    let left_out = wait::until("all of the flood", || {
+        let left_out = sensor.metric("alerts_suppressed_total");
+        (left_out > f64::from(count) - 11.0).then_some(left_out)
+    });
+    let why = stdout(&sensor, &["why-not", &sensor.pid().to_string()]);
+    assert!(why.contains("is in no service"), "{why}");
+    let text = String::from_utf8(sensor.stop_and_read()).expect("text");
+    let documents = json_lines(&text);
+    let recon = |document: &&Value| document["rule"]["id"] == "recon_tool_under_service";
+    assert_eq!(documents.iter().filter(recon).count() as u64, BURST);
+    let closed: Vec<_> = documents
+        .iter()
+        .filter(|document| document["event"]["action"] == "incident-closed")
+        .collect();
+    let [closed] = closed[..] else {
+        panic!("{closed:#?}");
+    };
+    assert_eq!(closed["incident"]["reason"], "stopped");
+    assert_eq!(closed["incident"]["folded"].as_f64(), Some(left_out));
+    let said = |document: &Value| {
+        let list = document["incident"]["suppressed"].as_array();
+        let counts = list.into_iter().flatten().map(|it| it["count"].as_u64());
+        counts.map(|count| count.expect("a number")).sum::<u64>()
+    };
+    let said: u64 = documents.iter().map(said).sum();
+    assert_eq!(
+        Some(said),
+        closed["incident"]["folded"].as_u64(),
+        "{closed:#}"
+    );
+}
+
+/// A tmpfs of a few pages, unmounted with the value.
+struct Small<'a>(&'a Path);
+
+impl<'a> Small<'a> {
+    fn mount(path: &'a Path) -> Self {
+        fs::create_dir_all(path).expect("make a directory");
+        let mut mount = Command::new(tool("mount"));
+        succeed(
+            mount
+                .args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"])
+                .arg(path),
+        );
+        Self(path)
+    }
+}
+
+impl Drop for Small<'_> {
+    fn drop(&mut self) {
+        drop(Command::new(tool("umount")).arg("-l").arg(self.0).status());
+    }
+}
+
+#[test]
+fn a_full_disk_costs_history_and_nothing_else() {
+    let name = "history::a_full_disk_costs_history_and_nothing_else";
+    let Some(scene) = Scene::begin(name, site::NEEDS) else {
+        return;
+    };
+    let directory = scene.path().join("small");
+    let disk = Small::mount(&directory);
+    let filler = directory.join("filler");
+    // Until it is full: the error is what is wanted.
+    assert!(fs::write(&filler, vec![0; 1 << 20]).is_err());
+    let path = directory.join("history.db");
+    let path = path.to_str().expect("UTF-8");
+    let variables = [("LINEAGE_SENSOR__HISTORY__PATH", path)];
+    let mut sensor = Sensor::launch_with(&[], &variables);
+    sensor.wait_ready();
+    let site = Site::start(&scene, Start::Foreground, Pool::Steady);
+    let metric = |sensor: &Sensor, name: &str| {
+        let line = format!("lineage_sensor_sink_{name}_total{{sink=\"history\"}} ");
+        let text = sensor.metrics();
+        let value = text.lines().find_map(|it| it.strip_prefix(&line));
+        value.and_then(|it| it.parse().ok()).unwrap_or(-1.0)
+    };
+    let visit = site.shell("id.php", "id; :");
+    let alert = sensor.alert("shell_under_app_worker", |_| true);
+    let delay = alert.at.saturating_duration_since(visit.sent);
+    assert!(delay.as_secs() < 2, "{delay:?}");
+    wait::until("a loss that is counted", || {
+        (metric(&sensor, "dropped") >= 1.0).then_some(())
+    });
+    assert!(metric(&sensor, "written") < 1.0);
+    let log = sensor.log();
+    assert!(log.contains("history") && log.contains("full"), "{log}");
+
+    fs::remove_file(&filler).expect("make room");
+    wait::until("a history again", || {
+        site.shell("id.php", "id; :");
+        (metric(&sensor, "written") >= 1.0).then_some(())
+    });
+    assert!(sensor.log().contains("works again"), "{}", sensor.log());
+    sensor.stop();
+    drop(disk);
+}

@@ -26,12 +26,14 @@ pub(crate) mod sample;
 pub(crate) use self::id::incident as incident_id;
 pub use self::{container::id as container_id, document::Document};
 pub use finding::{
-    Closed, Finding, Host, Level, Reason, RuleInfo, RuleTotal, Standing, Suppressed, UnknownLevel,
+    Closed, Finding, Host, Inquest, Level, Reason, RuleInfo, RuleTotal, Script, ScriptSource,
+    Standing, Suppressed, UnknownLevel,
 };
 pub use model::{
-    Alert, Container, Endpoint, Event, Evidence, Exit, File, HostName, Image, Incident, Inode,
-    LeftOut, Matched, Network, Notice, NoticeEvent, Parent, Process, Reference, Relative, Rule,
-    RuleCount, Service, Stdio, Target, Technique, Threat, Totals, User, WrittenBy,
+    Alert, Container, Endpoint, Event, Evidence, Exit, File, FileFacts, HostName, Image, Incident,
+    Inode, LeftOut, Matched, Network, Notice, NoticeEvent, Page, Parent, Process, Reference,
+    Relative, Request, Rule, RuleCount, Service, Stdio, Target, Technique, Threat, Totals, User,
+    WrittenBy,
 };
 
 /// JSON Schema (draft 2020-12) of an alert.

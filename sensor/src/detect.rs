@@ -12,6 +12,7 @@ mod command;
 mod deed;
 mod detector;
 mod example;
+mod fact;
 mod field;
 mod filetype;
 mod hook;
@@ -34,7 +35,8 @@ mod view;
 pub use self::{
     category::Category,
     check::{CheckReport, check},
-    detector::{Detector, Fact, MAX_WAIT_NS, MAX_WAITING, Match, Request, Verdicts},
+    detector::{Detector, MAX_WAIT_NS, MAX_WAITING, Match, Verdicts},
+    fact::{Examine, Examined, Fact, FileRole, Request},
     field::{ENV, ENV_ABOUT, Field, Kind, all as fields},
     hook::Hooks,
     masquerade::KnownShell,

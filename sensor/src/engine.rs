@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    alert::{Alert, Closed, Finding, Host, Level, Notice, RuleInfo},
+    alert::{Alert, Closed, Finding, Host, Inquest, Level, Notice, RuleInfo},
+    context::Context,
     control::{Query, QueryKind},
     decision::{Decisions, Verdict},
-    detect::{Detector, Fact, Match, Request, Rule, Verdicts},
+    detect::{Detector, Examine, Fact, Match, Request, Rule, Verdicts},
     event::{Event, Membership, ProcessId, Program, Snapshot},
     incident::{self, Folded, Incidents},
+    inquiry::Inquiry,
     lineage::Service,
     tree::{Effects, Stats, Tree},
 };
@@ -71,6 +73,8 @@ pub enum Output {
     Adopted(ProcessId, Membership),
     /// A fact is wanted.
     Request(Request),
+    /// A file that an alert names is to be looked at.
+    Examine(Examine),
 }
 
 /// See the module.
@@ -79,6 +83,8 @@ pub struct Engine {
     detector: Detector,
     incidents: Incidents,
     decisions: Decisions,
+    context: Context,
+    inquiry: Inquiry,
     rules: HashMap<String, RuleInfo>,
     host: Host,
     degraded: Vec<String>,
@@ -99,6 +105,8 @@ impl Engine {
             detector,
             incidents: Incidents::default(),
             decisions: Decisions::default(),
+            context: Context::default(),
+            inquiry: Inquiry::default(),
             rules,
             host,
             degraded: Vec::new(),
@@ -125,6 +133,14 @@ impl Engine {
             }
             Input::Listening(roots) => self.tree.listening(roots),
             Input::Gone(process) => self.tree.gone(process, self.now_ns),
+            Input::Fact(Fact::Examined(examined)) => {
+                if let Some(inquest) = self.inquiry.answered(&examined) {
+                    self.sequence += 1;
+                    let (host, now_ns) = (&self.host, self.now_ns);
+                    let notice = Notice::examined(&inquest, &examined, host, now_ns, self.sequence);
+                    out.push(Output::Notice(Arc::new(notice)));
+                }
+            }
             Input::Fact(fact) => {
                 let matches = self.detector.fact(fact, self.now_ns);
                 self.alert(&matches, out);
@@ -135,6 +151,8 @@ impl Engine {
                 self.judge(effects, out);
                 let matches = self.detector.tick(self.now_ns);
                 self.alert(&matches, out);
+                let due = self.inquiry.tick(self.now_ns);
+                out.extend(due.into_iter().map(Output::Examine));
                 let tree = &self.tree;
                 let closed = self.incidents.tick(self.now_ns, |id| tree.has_ended(id));
                 self.close(&closed, out);
@@ -178,6 +196,7 @@ impl Engine {
         let adopted = effects.adopted.into_iter();
         out.extend(adopted.map(|(process, membership)| Output::Adopted(process, membership)));
         for subject in effects.subjects {
+            self.context.note(&subject);
             let subject = Arc::new(subject);
             let verdicts = self.detector.evaluate(Arc::clone(&subject), self.now_ns);
             let Verdicts {
@@ -224,6 +243,7 @@ impl Engine {
                     continue;
                 }
             };
+            let script = self.context.script(&found.subject);
             let finding = Finding {
                 subject: &found.subject,
                 rule,
@@ -231,12 +251,22 @@ impl Engine {
                 incomplete: &found.incomplete,
                 degraded: &self.degraded,
                 standing: Some(&standing),
+                script: script.as_ref(),
             };
             self.sequence += 1;
             let alert = Alert::new(&finding, &self.host, self.sequence);
             incidents.describe(&found.subject, &alert.message);
             verdicts.push(Verdict::alerted(rule, &alert));
+            let inquest = Inquest {
+                incident: standing.id,
+                alert: alert.event.id.clone(),
+                level: rule.level,
+                service: found.subject.service.clone(),
+                spawn_root: found.subject.spawn_root,
+            };
             out.push(Output::Alert(Arc::new(alert)));
+            let examine = self.inquiry.begin(&found.subject, &inquest);
+            out.extend(examine.into_iter().map(Output::Examine));
         }
         self.close(&closed, out);
         verdicts

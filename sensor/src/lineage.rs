@@ -5,6 +5,8 @@ mod kind;
 
 use std::sync::Arc;
 
+use bstr::BStr;
+
 pub use self::kind::ServiceKind;
 use crate::event::{ExitStatus, File, ProcessId, Program, Socket, Stamp, Written};
 
@@ -194,4 +196,20 @@ pub struct Subject {
     pub spawn_root: ProcessId,
     /// Records lost while the service was alive, so the lineage may be incomplete.
     pub lost_events: u64,
+}
+
+impl Subject {
+    /// A variable of the environment, of the process itself or the nearest ancestor that
+    /// left the service and has it.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&BStr> {
+        let left = self.lineage.ancestors.iter().rev();
+        let left = left.take_while(|ancestor| ancestor.part == Part::Descendant);
+        let above = left.filter_map(|ancestor| ancestor.program.as_deref());
+        let mut programs = std::iter::once(&*self.program).chain(above);
+        programs.find_map(|program| {
+            let found = program.env.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| value.as_ref())
+        })
+    }
 }

@@ -654,7 +654,10 @@ fn incidents() -> String {
          rules of low or above, two with six; the alert that raises it passes sinks by that level. \
          A notice closes it when the spawn root and all below it have ended (as long as the tree \
          remembers them: `limits.exited_grace_seconds`), when nothing has matched for {} minutes, \
-         when more than {} are open, and when the sensor stops.\n\n## Fields of a notice\n\n{}\n",
+         when more than {} are open, and when the sensor stops. Files that an alert names are looked \
+         at a moment later, each once for an incident; what is found is a notice of its own, which \
+         sinks take by the level of the alert, but for files that are what a package has put there: \
+         those go to the history only.\n\n## Fields of a notice\n\n{}\n",
         incident::BURST,
         incident::EVERY_NS / 1_000_000_000,
         incident::QUIET_NS / 60_000_000_000,

@@ -138,6 +138,7 @@ impl Stages {
                 incomplete: &found.incomplete,
                 degraded: &[],
                 standing: None,
+                script: None,
             };
             self.sequence += 1;
             let alert = Alert::new(&finding, &self.host, self.sequence);

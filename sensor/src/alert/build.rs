@@ -4,6 +4,7 @@
 mod act;
 mod evidence;
 mod incident;
+mod request;
 
 use std::collections::HashMap;
 
@@ -28,7 +29,7 @@ use crate::{
 /// Longest identifier, user name and the like, bytes of JSON.
 const NAME: usize = 128;
 
-pub(super) use self::incident::closed;
+pub(super) use self::incident::{closed, examined};
 
 pub(super) fn alert(finding: &Finding<'_>, host: &Host, sequence: u64) -> Alert {
     let Finding { subject, rule, .. } = *finding;
@@ -60,6 +61,8 @@ pub(super) fn alert(finding: &Finding<'_>, host: &Host, sequence: u64) -> Alert 
             .standing
             .map(|standing| Box::new(facts.standing(standing))),
         service: facts.service(subject.service.as_deref()),
+        script: finding.script.map(|script| Box::new(facts.script(script))),
+        request: request::request(subject).map(Box::new),
         file: file.map(|file| Box::new(facts.target(file))),
         source: socket.map(|socket| act::endpoint(socket.local)),
         destination: socket.and_then(|socket| socket.remote).map(act::endpoint),

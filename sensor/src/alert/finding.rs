@@ -2,10 +2,11 @@
 
 use std::{collections::HashMap, fmt, str::FromStr, sync::Arc};
 
+use bstr::BString;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::ProcessId,
+    event::{ProcessId, Written},
     lineage::{Service, Subject},
 };
 
@@ -116,6 +117,62 @@ pub struct Finding<'a> {
     pub degraded: &'a [String],
     /// Its place in an incident.
     pub standing: Option<&'a Standing>,
+    /// The script behind it.
+    pub script: Option<&'a Script>,
+}
+
+/// What a notice with facts about an alert's files is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inquest {
+    /// Id of the incident.
+    pub incident: String,
+    /// Id of the alert.
+    pub alert: String,
+    /// Level of the alert.
+    pub level: Level,
+    /// The service it happened under.
+    pub service: Option<Arc<Service>>,
+    /// The first process that left the service's own image.
+    pub spawn_root: ProcessId,
+}
+
+/// The script behind an act, as far as it can be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// Path; of a directory when nothing more is known.
+    pub path: BString,
+    /// How it is known.
+    pub source: ScriptSource,
+    /// How long before it was read, ns.
+    pub age_ns: Option<u64>,
+    /// Service that wrote it, and how long before the act.
+    pub written: Option<Written>,
+}
+
+/// How the script behind an act is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScriptSource {
+    /// `SCRIPT_FILENAME` in the environment.
+    Environment,
+    /// The worker read it, and its directory is the working directory.
+    Read,
+    /// The last script the worker read, maybe for an earlier request.
+    LastRead,
+    /// The working directory alone.
+    Directory,
+}
+
+impl ScriptSource {
+    /// Word used in alerts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Environment => "environment",
+            Self::Read => "read",
+            Self::LastRead => "last_read",
+            Self::Directory => "directory",
+        }
+    }
 }
 
 /// Place of an alert in its incident.

@@ -5,12 +5,14 @@
 
 mod act;
 mod incident;
+mod request;
 
 use serde::Serialize;
 
 pub use self::{
     act::{Endpoint, Inode, Network, Target, WrittenBy},
-    incident::{Incident, LeftOut, Notice, NoticeEvent, RuleCount, Totals},
+    incident::{FileFacts, Incident, LeftOut, Notice, NoticeEvent, RuleCount, Totals},
+    request::{Page, Request},
 };
 use super::Level;
 
@@ -35,6 +37,12 @@ pub struct Alert {
     /// The service it happened under; absent for host-scope events outside all services.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
+    /// The script behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub script: Option<Box<Page>>,
+    /// The request behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<Box<Request>>,
     /// The file acted on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<Box<Target>>,

@@ -1,7 +1,8 @@
 //! What is said of an incident besides its alerts, in a JSON form fixed by
 //! [`NOTICE_SCHEMA`](super::NOTICE_SCHEMA).
 
-use super::{Closed, Host, Level, Notice, build, json};
+use super::{Closed, Host, Inquest, Level, Notice, build, json};
+use crate::detect::Examined;
 
 impl Notice {
     /// The close event of an incident; `sequence` numbers it among the alerts of this run.
@@ -10,9 +11,29 @@ impl Notice {
         build::closed(closed, host, sequence)
     }
 
-    /// The level by which sinks take it: the incident's.
+    /// What a file that an alert names was found to be, at `time_ns`.
     #[must_use]
-    pub const fn weight(&self) -> Level {
+    pub fn examined(
+        inquest: &Inquest,
+        examined: &Examined,
+        host: &Host,
+        time_ns: u64,
+        sequence: u64,
+    ) -> Self {
+        build::examined(inquest, examined, host, (time_ns, sequence))
+    }
+
+    /// The level by which sinks take it: the incident's; that a file is what a package has
+    /// put there is for the history only.
+    #[must_use]
+    pub fn weight(&self) -> Level {
+        let expected = self.file.as_ref().is_some_and(|file| {
+            let owner = file.package.as_deref().unwrap_or_default();
+            !owner.is_empty() && file.problem.is_none()
+        });
+        if expected {
+            return Level::Informational;
+        }
         self.incident.level
     }
 

@@ -3,7 +3,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    Alert, Closed, Finding, Host, Level, Notice, Reason, RuleInfo, RuleTotal, Standing, Suppressed,
+    Alert, Closed, Finding, Host, Level, Notice, Reason, RuleInfo, RuleTotal, Script, ScriptSource,
+    Standing, Suppressed,
 };
 use crate::{
     event::{
@@ -23,6 +24,7 @@ pub(crate) struct Sample {
     pub(crate) degraded: Vec<String>,
     pub(crate) host: Host,
     pub(crate) standing: Option<Standing>,
+    pub(crate) script: Option<Script>,
 }
 
 impl Sample {
@@ -41,6 +43,7 @@ impl Sample {
             incomplete: &[],
             degraded,
             standing: self.standing.as_ref(),
+            script: self.script.as_ref(),
         }
     }
 
@@ -167,6 +170,15 @@ pub(crate) fn sample() -> Sample {
         degraded: Vec::new(),
         host: host(),
         standing: Some(standing()),
+        script: Some(Script {
+            path: "/var/www/html/x.php".into(),
+            source: ScriptSource::Read,
+            age_ns: Some(1_200_000_000),
+            written: Some(Written {
+                root,
+                age_ns: 61_000_000_000,
+            }),
+        }),
     }
 }
 

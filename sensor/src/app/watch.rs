@@ -20,9 +20,9 @@ use crate::{
     alert::Document,
     clock,
     control::Query,
-    detect::{Fact, Request},
+    detect::Fact,
     engine::{Input, Output},
-    enrich,
+    enrich::{self, Asker},
     event::{Event, Lost, ProcessId, RingKind, Snapshot},
     exit::{Exit, Failure},
     inspect::{self, Inspected},
@@ -57,7 +57,7 @@ pub(super) struct Watch<'a> {
     counters: std::sync::Arc<Counters>,
     kernel_log: Option<aya_log::EbpfLogger<&'static dyn log::Log>>,
     facts: mpsc::Receiver<Fact>,
-    requests: mpsc::Sender<Request>,
+    asker: Asker,
     queries: mpsc::Receiver<Query>,
     surroundings: &'a Surroundings,
     signals: Signals,
@@ -97,7 +97,7 @@ impl<'a> Watch<'a> {
         surroundings: &'a Surroundings,
     ) -> Result<Self, Failure> {
         let internal = |error: io::Error| Failure::new(Exit::Internal, error);
-        let (requests, facts) = enrich::start().map_err(internal)?;
+        let (asker, facts) = enrich::start().map_err(internal)?;
         let services = services(&started.out);
         let mut watch = Self {
             rings: AsyncRings::new(started.ring, started.file_ring).map_err(internal)?,
@@ -107,7 +107,7 @@ impl<'a> Watch<'a> {
             counters: started.counters,
             kernel_log: started.kernel_log,
             facts,
-            requests,
+            asker,
             queries,
             surroundings,
             signals,
@@ -345,8 +345,8 @@ impl<'a> Watch<'a> {
                         warn!("cannot mark pid {}: {error}", process.tgid);
                     }
                 }
-                // A full queue leaves the rule that asked to its time-out.
-                Output::Request(request) => drop(self.requests.try_send(request)),
+                Output::Request(request) => self.asker.fact(request),
+                Output::Examine(file) => self.asker.file(file),
             }
         }
     }

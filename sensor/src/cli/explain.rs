@@ -154,11 +154,28 @@ const SEEN: &[(&str, &str)] = &[
     ("container", "/container/id"),
 ];
 
+/// The request behind it.
+const REQUEST: &[(&str, &str)] = &[
+    ("client", "/request/client"),
+    ("method", "/request/method"),
+    ("host", "/request/host"),
+    ("uri", "/request/uri"),
+];
+
 fn seen(out: &mut String, alert: &Value) {
     for (name, pointer) in SEEN {
         row(out, name, &text(alert, pointer));
     }
+    let source = text(alert, "/script/source");
+    if !source.is_empty() {
+        let path = text(alert, "/script/path");
+        row(out, "script", &format!("{} ({source})", word(&path)));
+    }
+    for (name, pointer) in REQUEST {
+        row(out, name, &text(alert, pointer));
+    }
     let written = [
+        ("/script/written_by/seconds", "the page"),
         ("/file/written_by/seconds", "the file"),
         ("/process/script_written_by/seconds", "the script"),
         ("/process/file/written_by/seconds", "the program"),
@@ -193,7 +210,10 @@ fn missing(out: &mut String, alert: &Value) {
 }
 
 fn incident(out: &mut String, documents: &[Value]) {
-    let Some(last) = documents.last() else {
+    // Notices about files do not speak of the whole.
+    let whole = documents.iter().rev();
+    let whole = whole.filter(|it| it.pointer("/incident/alerts").is_some());
+    let Some(last) = whole.chain(documents.last()).next() else {
         return;
     };
     let id = text(last, "/incident/id");
@@ -212,7 +232,7 @@ fn incident(out: &mut String, documents: &[Value]) {
         }
     }
     let folded = text(last, "/incident/folded");
-    if folded != "0" {
+    if !folded.is_empty() && folded != "0" {
         row(out, "left out", &folded);
     }
     if text(last, "/incident/state") != "closed" {

@@ -11,7 +11,7 @@ use anstyle::{AnsiColor, Style};
 
 use self::layout::{Line, Page};
 use crate::{
-    alert::{Alert, Document, Exit, Incident, LeftOut, Level, Relative},
+    alert::{Alert, Document, Exit, Incident, LeftOut, Level, Relative, WrittenBy},
     printable::word,
 };
 
@@ -242,6 +242,8 @@ fn remarks(alert: &Alert) -> Vec<(&'static str, String)> {
         ),
         ("env", argv(&alert.process.env_vars)),
         ("written", written(alert)),
+        ("script", script(alert)),
+        ("request", request(alert)),
         ("ATT&CK", techniques.join(" ")),
         (
             "triage",
@@ -304,6 +306,49 @@ fn left_out(suppressed: &[LeftOut]) -> String {
     format!("suppressed {}", each.join(", "))
 }
 
+/// The script behind it, and how that is known.
+fn script(alert: &Alert) -> String {
+    let Some(script) = &alert.script else {
+        return String::new();
+    };
+    let path = word(&script.path);
+    let written = match &script.written_by {
+        Some(by) => format!(", written by {} {} s before", whom(alert, by), by.seconds),
+        None => String::new(),
+    };
+    let seconds = script.seconds.unwrap_or_default();
+    match script.source {
+        "environment" => format!("{path}, as the request says"),
+        "read" => format!("{path}, read {seconds} s before{written}"),
+        "last_read" => format!("{path} perhaps: last read, {seconds} s before{written}"),
+        _ => format!("one in {path} perhaps: its working directory"),
+    }
+}
+
+/// The request of a CGI environment.
+fn request(alert: &Alert) -> String {
+    let Some(request) = &alert.request else {
+        return String::new();
+    };
+    let parts = [
+        request.client.as_ref(),
+        request.method.as_ref(),
+        request.host.as_ref(),
+        request.uri.as_ref(),
+    ];
+    let parts: Vec<_> = parts.into_iter().flatten().map(|it| word(it)).collect();
+    parts.join(" ")
+}
+
+fn whom(alert: &Alert, by: &WrittenBy) -> &'static str {
+    let own = alert.service.as_ref().is_some_and(|it| it.id == by.service);
+    if own {
+        "this service"
+    } else {
+        "another service"
+    }
+}
+
 /// Who wrote what it is about.
 fn written(alert: &Alert) -> String {
     let process = &alert.process;
@@ -318,12 +363,7 @@ fn written(alert: &Alert) -> String {
     ];
     let said = all.iter().filter_map(|(what, by)| {
         let by = by.as_ref()?;
-        let own = alert.service.as_ref().is_some_and(|it| it.id == by.service);
-        let whom = if own {
-            "this service"
-        } else {
-            "another service"
-        };
+        let whom = whom(alert, by);
         Some(format!("{what} by {whom}, {} s before", by.seconds))
     });
     said.collect::<Vec<_>>().join("; ")

@@ -170,6 +170,7 @@ fn drawn() {
          └─ 900  dash → /usr/bin/id  id
 
       stdio    null pipe pipe
+      script   /var/www/html/x.php, read 1 s before, written by this service 61 s before
       ATT&CK   T1505.003 T1033
       triage   Look at the access log of this second.
       incident 5f0b9d1c, alert 3, raised to critical by 3 rules; suppressed 12 since 04:05:36Z of web_server_discovery
@@ -225,6 +226,8 @@ fn drawn_narrow_with_everything_missing() {
                            six | sh' ''
 
       stdio    null pipe pipe
+      script   /var/www/html/x.php, read 1 s before, written by
+               this service 61 s before
       ATT&CK   T1505.003 T1033
       triage   Look at the access log of this second.
       incident 5f0b9d1c, alert 3, raised to critical by 3 rules;

@@ -6,6 +6,7 @@ use std::{fs, path::Path, process::Command, str};
 use serde_json::Value;
 
 use crate::fixture::{
+    http,
     php_fpm::{Pool, Start},
     process::succeed,
     scene::{Scene, tool},
@@ -151,6 +152,83 @@ fn a_flood_is_limited_counted_and_closed() {
         Some(said),
         closed["incident"]["folded"].as_u64(),
         "{closed:#}"
+    );
+}
+
+/// Waits for the notice about a file of this role.
+fn examined(sensor: &Sensor, role: &str, path: &str) -> Value {
+    wait::until("a notice about a file", || {
+        let output = sensor.ask(&["alerts", "--json", "--limit", "1000"]);
+        let documents = json_lines(str::from_utf8(&output.stdout).ok()?);
+        documents.into_iter().find(|document| {
+            let file = &document["file"];
+            document["event"]["action"] == "file-examined"
+                && file["role"] == role
+                && file["path"] == path
+        })
+    })
+}
+
+/// The page, when it was written, and what its files are.
+#[test]
+fn an_alert_names_its_page_and_its_files_are_looked_at() {
+    let name = "history::an_alert_names_its_page_and_its_files_are_looked_at";
+    let Some(scene) = Scene::begin(name, site::NEEDS) else {
+        return;
+    };
+    let mut sensor = Sensor::start_with(&[]);
+    let site = Site::start(&scene, Start::Foreground, Pool::Steady);
+    let public = scene.writable("www/public");
+    let dropped = public.join("x.php");
+    let dropped = dropped.to_str().expect("UTF-8");
+    site.page(
+        "drop.php",
+        &format!("file_put_contents('{dropped}', '<?php system(\"id; :\");'); echo 'done';"),
+    );
+    site.visit("drop.php");
+    // As the service left it: no page of the tests, so it prints no pid.
+    let response = http::get(site.nginx.port, "/public/x.php").expect("the page");
+    assert_eq!(response.status, 200, "{}", response.body);
+    let alert = sensor.alert("shell_under_app_worker", |_| true);
+    let script = &alert.json["script"];
+    assert_eq!(
+        (&script["path"], &script["source"]),
+        (&dropped.into(), &"read".into()),
+        "{script}"
+    );
+    assert_eq!(
+        script["written_by"]["service"], alert.json["service"]["id"],
+        "{script}"
+    );
+    let written = examined(&sensor, "written", dropped);
+    assert_eq!(written["file"]["kind"], "php", "{written}");
+    assert_eq!(written["file"]["package"], "", "{written}");
+    let hash = succeed(Command::new(tool("sha256sum")).arg(dropped)).stdout;
+    let hash = str::from_utf8(&hash).expect("text").split(' ').next();
+    assert_eq!(written["file"]["sha256"].as_str(), hash, "{written}");
+
+    let shell = tool("sh");
+    let shell = shell.to_str().expect("UTF-8");
+    let system = examined(&sensor, "executable", shell);
+    assert_eq!(system["file"]["kind"], "elf", "{system}");
+    assert_ne!(system["file"]["package"], "", "{system}");
+    let text = stdout(
+        &sensor,
+        &[
+            "explain",
+            alert.json["event"]["id"].as_str().expect("an id"),
+        ],
+    );
+    assert!(
+        text.contains(&format!("script     {dropped} (read)")),
+        "{text}"
+    );
+    assert!(text.contains("the page by a service"), "{text}");
+    let told = String::from_utf8(sensor.stop_and_read()).expect("text");
+    assert!(told.contains("file-examined"), "{told}");
+    assert!(
+        !told.contains(&format!("{shell}, executable, is elf")),
+        "of a package: {told}"
     );
 }
 

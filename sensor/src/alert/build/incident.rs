@@ -2,12 +2,13 @@
 
 use super::{
     super::{
-        finding::{Closed, Host, Standing, Suppressed},
+        finding::{Closed, Host, Inquest, Standing, Suppressed},
         id,
-        model::{Incident, LeftOut, Notice, NoticeEvent, RuleCount, Totals},
+        model::{FileFacts, Incident, LeftOut, Notice, NoticeEvent, RuleCount, Totals},
     },
-    Facts, NAME, short,
+    Facts, NAME, escape, option, short,
 };
+use crate::detect::Examined;
 
 const DATASET: &str = "lineage_sensor.incident";
 
@@ -36,20 +37,100 @@ pub(in crate::alert) fn closed(closed: &Closed, host: &Host, sequence: u64) -> N
             id: closed.id.clone(),
             state: "closed",
             reason: Some(closed.reason.name()),
-            alerts: closed.alerts,
-            folded: closed.folded,
+            alerts: Some(closed.alerts),
+            folded: Some(closed.folded),
             severity: closed.level.severity(),
             level: closed.level,
-            opened: facts.time(closed.opened_ns),
-            last: facts.time(closed.last_ns),
+            opened: Some(facts.time(closed.opened_ns)),
+            last: Some(facts.time(closed.last_ns)),
             rules: rules.collect(),
             suppressed: facts.left_out(&closed.suppressed),
         },
+        file: None,
         service: facts.service(closed.service.as_deref()),
         process: facts.reference(closed.spawn_root),
         host: facts.host(),
         time_ns: closed.closed_ns,
     }
+}
+
+/// What a file that an alert names was found to be.
+pub(in crate::alert) fn examined(
+    inquest: &Inquest,
+    examined: &Examined,
+    host: &Host,
+    (time_ns, sequence): (u64, u64),
+) -> Notice {
+    const ACTION: &str = "file-examined";
+    let facts = Facts(host);
+    let level = inquest.level;
+    let (path, path_b64) = option(Some(examined.path.as_ref()));
+    let file = FileFacts {
+        alert: inquest.alert.clone(),
+        role: examined.role.name(),
+        path: path.unwrap_or_default(),
+        path_b64,
+        sha256: examined.sha256.as_ref().map(|hash| hex(hash)),
+        size: examined.size,
+        kind: examined.kind.as_ref().map(|it| short(it, NAME)),
+        package: (examined.packages_known)
+            .then(|| short(examined.package.as_deref().unwrap_or_default(), NAME)),
+        problem: examined.problem.as_ref().map(|it| short(it, NAME)),
+    };
+    Notice {
+        timestamp: facts.time(time_ns),
+        event: NoticeEvent {
+            kind: "event",
+            id: id::notice(&inquest.alert, &file.path, examined.number),
+            sequence,
+            severity: level.severity(),
+            action: ACTION,
+            dataset: DATASET,
+        },
+        message: described(&file),
+        incident: Totals {
+            id: inquest.incident.clone(),
+            state: "updated",
+            reason: None,
+            alerts: None,
+            folded: None,
+            severity: level.severity(),
+            level,
+            opened: None,
+            last: None,
+            rules: Vec::new(),
+            suppressed: Vec::new(),
+        },
+        file: Some(Box::new(file)),
+        service: facts.service(inquest.service.as_deref()),
+        process: facts.reference(inquest.spawn_root),
+        host: facts.host(),
+        time_ns,
+    }
+}
+
+/// `/tmp/x, written, is elf of 5 bytes, in no package`
+fn described(file: &FileFacts) -> String {
+    let mut path = file.path.clone();
+    escape::clip(&mut path, 512);
+    let what = match (&file.kind, file.size) {
+        (Some(kind), Some(size)) => format!(", is {kind} of {size} bytes"),
+        _ => String::new(),
+    };
+    let owner = match file.package.as_deref() {
+        Some("") => ", in no package".to_owned(),
+        Some(package) => format!(", of package {package}"),
+        None => String::new(),
+    };
+    let problem = file.problem.as_ref();
+    let problem = problem.map_or_else(String::new, |problem| format!(": {problem}"));
+    format!("{path}, {}{what}{owner}{problem}", file.role)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|&byte| [byte >> 4, byte & 0xf]);
+    let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
+    digits.collect()
 }
 
 /// `incident closed after 3 alerts of 2 rules, 5 left out (its processes have ended): ...`

@@ -53,6 +53,9 @@ pub struct Notice {
     pub message: String,
     /// The incident, with its totals.
     pub incident: Totals,
+    /// A file that one of its alerts names, as it was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<Box<FileFacts>>,
     /// The service it happened under.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
@@ -76,7 +79,7 @@ pub struct NoticeEvent {
     pub sequence: u64,
     /// [`Level::severity`] of the incident.
     pub severity: u8,
-    /// `incident-closed`.
+    /// `incident-closed` or `file-examined`.
     pub action: &'static str,
     /// Always `lineage_sensor.incident`.
     pub dataset: &'static str,
@@ -87,28 +90,62 @@ pub struct NoticeEvent {
 pub struct Totals {
     /// See [`Incident::id`].
     pub id: String,
-    /// `closed`.
+    /// `closed` or `updated`.
     pub state: &'static str,
     /// Why it is closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
     /// Alerts given.
-    pub alerts: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alerts: Option<u64>,
     /// Alerts left out.
-    pub folded: u64,
-    /// [`Level::severity`] of the incident.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folded: Option<u64>,
+    /// [`Level::severity`] of the incident; while it is open, of the alert.
     pub severity: u8,
-    /// Its level.
+    /// Its level, likewise.
     pub level: Level,
     /// Time of the first alert.
-    pub opened: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub opened: Option<String>,
     /// Time of the last match.
-    pub last: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
     /// The rules that matched, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleCount>,
     /// What was left out since the last word about this incident.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub suppressed: Vec<LeftOut>,
+}
+
+/// What a file was found to be.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FileFacts {
+    /// Id of the alert that names it.
+    pub alert: String,
+    /// `executable`, `script` or `written`.
+    pub role: &'static str,
+    /// Path.
+    pub path: String,
+    #[doc(hidden)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_b64: Option<String>,
+    /// Content hash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// `elf`, `php`, ...
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The package that owns the path; empty when none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub package: Option<String>,
+    /// Why this is not all, or not about the file of the alert.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// What one rule has to do with an incident.

@@ -17,14 +17,15 @@ pub(super) fn render(notice: &Notice, colour: bool, width: Option<usize>) -> Str
     let time = time.get(..12).unwrap_or(time);
     let incident = &notice.incident;
     let level = incident.level;
+    let what = match &notice.file {
+        Some(_) => "file",
+        None => incident.state,
+    };
     let head = Line::default()
         .span(DIM, &format!("{date} {time}Z  "))
         .span(level_style(level), &level.name().to_uppercase())
         .span(PLAIN, "  ")
-        .span(
-            BOLD,
-            &format!("incident {} {}", short(&incident.id), incident.state),
-        );
+        .span(BOLD, &format!("incident {} {what}", short(&incident.id)));
     page.wrap(&mut out, &head, 2);
     page.wrap(&mut out, &Line::indent(2).span(PLAIN, &notice.message), 2);
     let rules = incident.rules.iter().map(|rule| {
@@ -35,6 +36,14 @@ pub(super) fn render(notice: &Notice, colour: bool, width: Option<usize>) -> Str
         format!("{} {}{folded}", rule.alerts, rule.id)
     });
     for (word, text) in [
+        (
+            "sha256",
+            notice
+                .file
+                .as_ref()
+                .and_then(|file| file.sha256.clone())
+                .unwrap_or_default(),
+        ),
         ("rules", rules.collect::<Vec<_>>().join(", ")),
         ("left out", left_out(&incident.suppressed)),
     ] {

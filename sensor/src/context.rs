@@ -26,8 +26,12 @@ pub const WORKERS: usize = 2_048;
 const READS: usize = 3;
 /// Longest path remembered, bytes.
 const PATH: usize = 512;
-/// A pause that ends a burst of reads: what comes after it is another request, ns.
-const PAUSE_NS: u64 = 500_000_000;
+/// A pause that ends a burst of reads: what comes after it is another request, ns. A
+/// shorter one does when the worker has started a program meanwhile.
+const PAUSE_NS: u64 = 200_000_000;
+const SPAWN_PAUSE_NS: u64 = 10_000_000;
+/// How long ago a script may have been read for the request at hand, ns.
+const FRESH_NS: u64 = 10_000_000_000;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -41,6 +45,8 @@ struct Reads {
     entry: Read,
     /// The latest, the newest last.
     latest: VecDeque<Read>,
+    /// The worker has started a program since.
+    spawned: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -51,6 +57,16 @@ struct Read {
 }
 
 impl Reads {
+    /// What comes at `now_ns` is for another request.
+    fn ended(&self, now_ns: u64) -> bool {
+        let pause = if self.spawned {
+            SPAWN_PAUSE_NS
+        } else {
+            PAUSE_NS
+        };
+        now_ns.saturating_sub(self.last_ns()) >= pause
+    }
+
     fn last_ns(&self) -> u64 {
         self.latest
             .back()
@@ -59,10 +75,16 @@ impl Reads {
 }
 
 impl Context {
-    /// Remembers what a worker read.
+    /// Remembers what a worker read, and that it started a program.
     pub fn note(&mut self, subject: &Subject) {
-        let Act::File(file) = &subject.act else {
-            return;
+        let file = match &subject.act {
+            Act::File(file) => file,
+            Act::Exec => {
+                let creator = subject.creator.as_ref().map(|creator| creator.id);
+                let reads = creator.and_then(|creator| self.workers.get_mut(&creator));
+                return reads.into_iter().for_each(|reads| reads.spawned = true);
+            }
+            Act::Socket(_) => return,
         };
         let own = subject.lineage.ancestors.last();
         let is_worker = own.is_some_and(|own| matches!(own.part, Part::Worker | Part::Both));
@@ -79,8 +101,9 @@ impl Context {
 
     fn read(&mut self, worker: ProcessId, read: Read) {
         if let Some(reads) = self.workers.get_mut(&worker) {
-            if read.time_ns.saturating_sub(reads.last_ns()) >= PAUSE_NS {
+            if reads.ended(read.time_ns) {
                 reads.entry = read.clone();
+                reads.spawned = false;
             }
             reads.latest.push_back(read);
             if reads.latest.len() > READS {
@@ -98,6 +121,7 @@ impl Context {
         let reads = Reads {
             entry: read.clone(),
             latest: [read].into(),
+            spawned: false,
         };
         self.workers.insert(worker, reads);
     }
@@ -129,6 +153,11 @@ impl Context {
         let now_ns = subject.stamp.time_ns;
         if let Some((read, source)) = self.best(worker.id, directory.map(|it| it.as_bytes())) {
             let age_ns = now_ns.saturating_sub(read.time_ns);
+            let source = if age_ns > FRESH_NS {
+                ScriptSource::LastRead
+            } else {
+                source
+            };
             return Some(Script {
                 path: read.path.clone(),
                 source,

@@ -36,7 +36,7 @@ pub use self::{
     category::Category,
     check::{CheckReport, check},
     detector::{Detector, MAX_WAIT_NS, MAX_WAITING, Match, Verdicts},
-    fact::{Examine, Examined, Fact, FileRole, Request},
+    fact::{Examine, Examined, Fact, FileRole, Peer, Request},
     field::{ENV, ENV_ABOUT, Field, Kind, all as fields},
     hook::Hooks,
     masquerade::KnownShell,

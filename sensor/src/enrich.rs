@@ -7,6 +7,7 @@
 
 mod examine;
 mod package;
+mod peer;
 
 use std::{
     collections::BTreeSet,

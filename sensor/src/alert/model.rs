@@ -11,7 +11,7 @@ use serde::Serialize;
 
 pub use self::{
     act::{Endpoint, Inode, Network, Target, WrittenBy},
-    incident::{FileFacts, Incident, LeftOut, Notice, NoticeEvent, RuleCount, Totals},
+    incident::{Far, FileFacts, Incident, LeftOut, Notice, NoticeEvent, RuleCount, Totals},
     request::{Page, Request},
 };
 use super::Level;

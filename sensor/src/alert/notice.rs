@@ -1,7 +1,7 @@
 //! What is said of an incident besides its alerts, in a JSON form fixed by
 //! [`NOTICE_SCHEMA`](super::NOTICE_SCHEMA).
 
-use super::{Closed, Host, Inquest, Level, Notice, build, json};
+use super::{Closed, Far, Host, Inquest, Level, Notice, build, json};
 use crate::detect::Examined;
 
 impl Notice {
@@ -24,12 +24,13 @@ impl Notice {
     }
 
     /// The level by which sinks take it: the incident's; that a file is what a package has
-    /// put there is for the history only.
+    /// put there is for the history only, unless its process talks to the network.
     #[must_use]
     pub fn weight(&self) -> Level {
         let expected = self.file.as_ref().is_some_and(|file| {
             let owner = file.package.as_deref().unwrap_or_default();
-            !owner.is_empty() && file.problem.is_none()
+            let quiet = |it: &Far| it.far.starts_with("unix ") || it.far.starts_with("listens ");
+            !owner.is_empty() && file.problem.is_none() && file.peers.iter().all(quiet)
         });
         if expected {
             return Level::Informational;

@@ -15,6 +15,7 @@ use crate::{
 
 mod act;
 mod hostile;
+mod notice;
 
 static VALIDATOR: LazyLock<jsonschema::Validator> =
     LazyLock::new(|| jsonschema::draft202012::new(&serde_json::from_str(SCHEMA).unwrap()).unwrap());
@@ -57,26 +58,6 @@ fn the_example_is_what_comes_out() {
         checked(&alert.to_json()),
         serde_json::from_str::<Value>(EXAMPLE).unwrap()
     );
-}
-
-#[test]
-fn a_notice_is_as_its_schema_says() {
-    let schema = serde_json::from_str(super::NOTICE_SCHEMA).unwrap();
-    assert!(jsonschema::meta::is_valid(&schema));
-    let validator = jsonschema::draft202012::new(&schema).unwrap();
-    let line = super::sample::closed().to_json();
-    let notice = serde_json::from_str::<Value>(&line).unwrap();
-    let errors: Vec<_> = validator
-        .iter_errors(&notice)
-        .map(|it| it.to_string())
-        .collect();
-    assert_eq!(errors, Vec::<String>::new(), "{notice:#}");
-    assert_eq!(
-        notice["message"],
-        "incident closed after 4 alerts of 1 rule, 19 left out (its processes have ended): \
-         php-fpm worker (pid 812) ran /usr/bin/id through /usr/bin/dash as www-data in /var/www/html"
-    );
-    assert_eq!(notice["incident"]["suppressed"][0]["count"], 7);
 }
 
 #[test]

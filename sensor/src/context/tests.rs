@@ -59,6 +59,19 @@ fn the_script_in_the_working_directory_is_it() {
     );
 }
 
+/// Two requests of one worker in quick succession, and one long after.
+#[test]
+fn a_later_request_is_not_the_earlier_one() {
+    let mut context = Context::default();
+    reads(&mut context, "/var/www/html/a.php", 89 * S);
+    context.note(&sample().subject);
+    reads(&mut context, "/var/www/html/b.php", 89 * S + SPAWN_PAUSE_NS);
+    let b = ("/var/www/html/b.php".to_owned(), ScriptSource::Read);
+    assert_eq!(told(&context, |_| ()), Some(b.clone()));
+    let later = told(&context, |subject| subject.stamp.time_ns += 60 * S);
+    assert_eq!(later, Some((b.0, ScriptSource::LastRead)));
+}
+
 #[test]
 fn a_cgi_request_names_its_script() {
     let context = Context::default();

@@ -83,6 +83,14 @@ pub struct Examine {
     pub mount_ns: u32,
 }
 
+impl Examine {
+    /// It is what the first process runs.
+    #[must_use]
+    pub fn running(&self) -> bool {
+        self.role == FileRole::Executable
+    }
+}
+
 /// What a file was found to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Examined {
@@ -104,4 +112,15 @@ pub struct Examined {
     pub package: Option<String>,
     /// Why this is not all, or not about the file of the alert.
     pub problem: Option<String>,
+    /// Far ends of the sockets on descriptors 0, 1 and 2 of the process that runs it.
+    pub peers: Vec<Peer>,
+}
+
+/// The far end of a socket on a standard descriptor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peer {
+    /// Descriptor.
+    pub fd: u8,
+    /// Address and port, `listens at` its own, or `unix` and a path.
+    pub far: String,
 }

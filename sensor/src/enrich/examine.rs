@@ -17,9 +17,10 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat, openat2};
 use super::{
     digest,
     package::{Owner, Packages},
+    peer,
 };
 use crate::{
-    detect::{Examine, Examined, FileRole},
+    detect::{Examine, Examined},
     event::ProcessId,
     scan,
 };
@@ -35,12 +36,14 @@ pub(super) fn examine(request: &Examine, packages: &mut Packages) -> Examined {
         path: request.path.clone(),
         ..Examined::default()
     };
+    if let Some(&process) = request.processes.first().filter(|_| request.running()) {
+        examined.peers = peer::peers(process);
+    }
     match find(request) {
         Ok(file) => describe(file, request, &mut examined),
         Err(problem) => examined.problem = Some(problem.to_owned()),
     }
-    let host = scan::namespace("/proc/1/ns/mnt".as_ref());
-    if request.mount_ns == host && host != 0 {
+    if shares(request, packages.status()) {
         let owner = packages.owner(&request.path);
         examined.packages_known = owner != Owner::Unknown;
         if let Owner::Package(package) = owner {
@@ -69,8 +72,7 @@ fn describe(mut file: File, request: &Examine, examined: &mut Examined) {
 
 /// The file, as far as it is there and a file.
 fn find(request: &Examine) -> Result<File, &'static str> {
-    let executable = request.role == FileRole::Executable;
-    let running = request.processes.first().filter(|_| executable);
+    let running = request.processes.first().filter(|_| request.running());
     let running = running.and_then(|process| image(*process, request));
     let opened = running.or_else(|| {
         let mut roots = request.processes.iter();
@@ -89,19 +91,35 @@ fn image(process: ProcessId, request: &Examine) -> Option<File> {
     same.then_some(file)
 }
 
-/// The path below the root of a process in the right mount namespace.
+/// The processes see the list of packages that `status` belongs to: on the host, services
+/// with directories of their own included, and in no container.
+fn shares(request: &Examine, status: Option<(u64, u64)>) -> bool {
+    const STATUS: &[u8] = b"/var/lib/dpkg/status";
+    let mut seen = request.processes.iter().filter_map(|process| {
+        let file = opened(process.tgid, STATUS, request.mount_ns, OFlags::PATH)?;
+        let metadata = File::from(file).metadata().ok()?;
+        Some((metadata.dev(), metadata.ino()))
+    });
+    status.is_some() && seen.next() == status
+}
+
+/// The file below the root of a process in the right mount namespace.
 fn below(pid: u32, request: &Examine) -> Option<File> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+    regular(opened(pid, &request.path, request.mount_ns, flags)?)
+}
+
+/// `path` within the root of a process, whose mount namespace must be `mount_ns`.
+fn opened(pid: u32, path: &[u8], mount_ns: u32, flags: OFlags) -> Option<OwnedFd> {
     let namespace = format!("/proc/{pid}/ns/mnt");
-    if request.mount_ns == 0 || scan::namespace(Path::new(&namespace)) != request.mount_ns {
+    if mount_ns == 0 || scan::namespace(Path::new(&namespace)) != mount_ns {
         return None;
     }
     let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = openat(CWD, format!("/proc/{pid}/root"), directory, Mode::empty()).ok()?;
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let within = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    let path = request.path.to_path_lossy();
-    let opened = openat2(root, path.as_ref(), flags, Mode::empty(), within);
-    regular(opened.ok()?)
+    openat2(root, &*path.to_path_lossy(), flags, Mode::empty(), within).ok()
 }
 
 fn regular(descriptor: OwnedFd) -> Option<File> {
@@ -152,7 +170,7 @@ mod tests {
     use std::{fs, os::unix::fs::symlink};
 
     use super::*;
-    use crate::event::FileId;
+    use crate::{detect::FileRole, event::FileId};
 
     fn wanted(path: &Path, ino: Option<u64>) -> Examine {
         let own = ProcessId::new(std::process::id(), 1);
@@ -168,6 +186,19 @@ mod tests {
 
     fn look(request: &Examine) -> Examined {
         examine(request, &mut Packages::at("/nonexistent".as_ref()))
+    }
+
+    #[test]
+    fn packages_are_known_to_who_sees_the_same_list() {
+        let directory = tempfile::tempdir().unwrap();
+        let request = wanted(&directory.path().join("x"), None);
+        let own = Packages::of_host().status();
+        assert!(own.is_none() || shares(&request, own));
+        let copy = directory.path().join("status");
+        fs::write(&copy, "").unwrap();
+        let other = Packages::at(directory.path()).status();
+        assert!(other.is_some() && !shares(&request, other));
+        assert!(!shares(&request, None));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::{
     fs,
     hash::{DefaultHasher, Hash as _, Hasher as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -38,11 +39,17 @@ pub(super) enum Owner {
 }
 
 impl Packages {
-    /// The packages of this machine, seen past a mount namespace of the sensor's own.
+    /// The packages of this machine, as the sensor sees them, or as its init does.
     pub(super) fn of_host() -> Self {
         let host = Path::new("/proc/1/root/var/lib/dpkg");
         let own = Path::new("/var/lib/dpkg");
-        Self::at(if host.exists() { host } else { own })
+        Self::at(if own.exists() { own } else { host })
+    }
+
+    /// Device and inode of the file that tells who has this list of packages.
+    pub(super) fn status(&self) -> Option<(u64, u64)> {
+        let metadata = fs::metadata(self.directory.join("status")).ok()?;
+        Some((metadata.dev(), metadata.ino()))
     }
 
     /// dpkg's directory.

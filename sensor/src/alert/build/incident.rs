@@ -4,7 +4,7 @@ use super::{
     super::{
         finding::{Closed, Host, Inquest, Standing, Suppressed},
         id,
-        model::{FileFacts, Incident, LeftOut, Notice, NoticeEvent, RuleCount, Totals},
+        model::{Far, FileFacts, Incident, LeftOut, Notice, NoticeEvent, RuleCount, Totals},
     },
     Facts, NAME, escape, option, short,
 };
@@ -65,6 +65,10 @@ pub(in crate::alert) fn examined(
     let facts = Facts(host);
     let level = inquest.level;
     let (path, path_b64) = option(Some(examined.path.as_ref()));
+    let peers = examined.peers.iter().take(3).map(|peer| Far {
+        fd: peer.fd,
+        far: short(&peer.far, 2 * NAME),
+    });
     let file = FileFacts {
         alert: inquest.alert.clone(),
         role: examined.role.name(),
@@ -76,6 +80,7 @@ pub(in crate::alert) fn examined(
         package: (examined.packages_known)
             .then(|| short(examined.package.as_deref().unwrap_or_default(), NAME)),
         problem: examined.problem.as_ref().map(|it| short(it, NAME)),
+        peers: peers.collect(),
     };
     Notice {
         timestamp: facts.time(time_ns),
@@ -124,7 +129,11 @@ fn described(file: &FileFacts) -> String {
     };
     let problem = file.problem.as_ref();
     let problem = problem.map_or_else(String::new, |problem| format!(": {problem}"));
-    format!("{path}, {}{what}{owner}{problem}", file.role)
+    let far = file.peers.iter();
+    let far = far.map(|it| format!("; its descriptor {} leads to {}", it.fd, it.far));
+    let far: Vec<_> = far.collect();
+    let far = far.concat();
+    format!("{path}, {}{what}{owner}{problem}{far}", file.role)
 }
 
 fn hex(bytes: &[u8]) -> String {

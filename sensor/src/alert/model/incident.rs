@@ -146,6 +146,18 @@ pub struct FileFacts {
     /// Why this is not all, or not about the file of the alert.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// Far ends of the sockets on descriptors 0, 1 and 2 of the process that runs it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<Far>,
+}
+
+/// The far end of a socket on a standard descriptor.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Far {
+    /// Descriptor.
+    pub fd: u8,
+    /// Address and port, `listens at` its own, or `unix` and a path.
+    pub far: String,
 }
 
 /// What one rule has to do with an incident.

@@ -8,6 +8,7 @@
 mod examine;
 mod package;
 mod peer;
+mod rpm;
 
 use std::{
     collections::BTreeSet,

@@ -43,7 +43,7 @@ pub(super) fn examine(request: &Examine, packages: &mut Packages) -> Examined {
         Ok(file) => describe(file, request, &mut examined),
         Err(problem) => examined.problem = Some(problem.to_owned()),
     }
-    if shares(request, packages.status()) {
+    if shares(request, packages.list()) {
         let owner = packages.owner(&request.path);
         examined.packages_known = owner != Owner::Unknown;
         if let Owner::Package(package) = owner {
@@ -91,16 +91,23 @@ fn image(process: ProcessId, request: &Examine) -> Option<File> {
     same.then_some(file)
 }
 
-/// The processes see the list of packages that `status` belongs to: on the host, services
+/// The processes see this list of packages: on the host, services
 /// with directories of their own included, and in no container.
-fn shares(request: &Examine, status: Option<(u64, u64)>) -> bool {
-    const STATUS: &[u8] = b"/var/lib/dpkg/status";
+fn shares(request: &Examine, list: Option<(&'static str, (u64, u64))>) -> bool {
+    let Some((path, list)) = list else {
+        return false;
+    };
     let mut seen = request.processes.iter().filter_map(|process| {
-        let file = opened(process.tgid, STATUS, request.mount_ns, OFlags::PATH)?;
+        let file = opened(
+            process.tgid,
+            path.as_bytes(),
+            request.mount_ns,
+            OFlags::PATH,
+        )?;
         let metadata = File::from(file).metadata().ok()?;
         Some((metadata.dev(), metadata.ino()))
     });
-    status.is_some() && seen.next() == status
+    seen.next() == Some(list)
 }
 
 /// The file below the root of a process in the right mount namespace.
@@ -192,11 +199,11 @@ mod tests {
     fn packages_are_known_to_who_sees_the_same_list() {
         let directory = tempfile::tempdir().unwrap();
         let request = wanted(&directory.path().join("x"), None);
-        let own = Packages::of_host().status();
+        let own = Packages::of_host().list();
         assert!(own.is_none() || shares(&request, own));
         let copy = directory.path().join("status");
         fs::write(&copy, "").unwrap();
-        let other = Packages::at(directory.path()).status();
+        let other = Packages::at(directory.path()).list();
         assert!(other.is_some() && !shares(&request, other));
         assert!(!shares(&request, None));
     }

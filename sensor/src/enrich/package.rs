@@ -1,5 +1,6 @@
-//! Which package a file belongs to: an index of what dpkg has installed, made when it is
-//! first asked and again when dpkg has changed something. No program is run.
+//! Which package a file belongs to: by rpm's database, or by an index of what dpkg has
+//! installed, made when it is first asked and again when dpkg has changed something. No
+//! program is run.
 //!
 //! Paths are kept as hashes, some four megabytes for a large system.
 
@@ -13,13 +14,26 @@ use std::{
 
 use bstr::ByteSlice as _;
 
+use super::rpm;
+
 /// Paths indexed; beyond that nothing is known of what is not found.
 const PATHS: usize = 2_000_000;
+
+/// Where the lists of packages are: of dpkg, whose one is empty where it is a guest, and
+/// of rpm.
+const DPKG: &str = "/var/lib/dpkg/status";
+const RPM: &[&str] = &[
+    "/usr/lib/sysimage/rpm/rpmdb.sqlite",
+    "/var/lib/rpm/rpmdb.sqlite",
+];
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Packages {
+    /// dpkg's directory, or rpm's database.
     directory: PathBuf,
+    /// Path that every process has which sees the same packages.
+    list: &'static str,
     /// When dpkg last changed something, as of the index.
     changed: Option<SystemTime>,
     names: Vec<String>,
@@ -39,31 +53,59 @@ pub(super) enum Owner {
 }
 
 impl Packages {
-    /// The packages of this machine, as the sensor sees them, or as its init does.
+    /// The packages of this machine, as its init sees them, or as the sensor does.
     pub(super) fn of_host() -> Self {
-        let host = Path::new("/proc/1/root/var/lib/dpkg");
-        let own = Path::new("/var/lib/dpkg");
-        Self::at(if own.exists() { own } else { host })
-    }
-
-    /// Device and inode of the file that tells who has this list of packages.
-    pub(super) fn status(&self) -> Option<(u64, u64)> {
-        let metadata = fs::metadata(self.directory.join("status")).ok()?;
-        Some((metadata.dev(), metadata.ino()))
+        let lists = std::iter::once(&DPKG).chain(RPM);
+        let lists = lists.flat_map(|list| [("/proc/1/root", *list), ("", *list)]);
+        let mut there = lists.filter_map(|(root, list)| {
+            let path = PathBuf::from(format!("{root}{list}"));
+            let full = path.metadata().is_ok_and(|it| it.len() > 0);
+            full.then_some((path, list))
+        });
+        match there.next() {
+            Some((path, DPKG)) => Self::at(path.parent().unwrap_or(Path::new("/"))),
+            Some((database, list)) => Self {
+                list,
+                ..Self::at(&database)
+            },
+            None => Self::at(Path::new("/var/lib/dpkg")),
+        }
     }
 
     /// dpkg's directory.
     pub(super) fn at(directory: &Path) -> Self {
         Self {
             directory: directory.to_owned(),
+            list: DPKG,
             changed: None,
             names: Vec::new(),
             paths: Vec::new(),
         }
     }
 
+    /// The file that tells who has this list of packages: its path for everybody, its
+    /// device and inode.
+    pub(super) fn list(&self) -> Option<(&'static str, (u64, u64))> {
+        let file = match self.list {
+            DPKG => self.directory.join("status"),
+            _ => self.directory.clone(),
+        };
+        let metadata = fs::metadata(file).ok()?;
+        Some((self.list, (metadata.dev(), metadata.ino())))
+    }
+
     /// The package that owns `path`.
     pub(super) fn owner(&mut self, path: &[u8]) -> Owner {
+        if self.list == DPKG {
+            return self.dpkg(path);
+        }
+        match rpm::owner(&self.directory, path) {
+            Ok(owner) => owner.map_or(Owner::Nobody, Owner::Package),
+            Err(_) => Owner::Unknown,
+        }
+    }
+
+    fn dpkg(&mut self, path: &[u8]) -> Owner {
         let status = fs::metadata(self.directory.join("status"));
         let Ok(changed) = status.and_then(|status| status.modified()) else {
             return Owner::Unknown;

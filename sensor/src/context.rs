@@ -11,7 +11,7 @@ mod tests;
 
 use std::collections::{HashMap, VecDeque};
 
-use bstr::{BString, ByteSlice as _};
+use bstr::{BStr, BString, ByteSlice as _};
 use sensor_common::watch::class;
 
 use crate::{
@@ -138,18 +138,11 @@ impl Context {
                 written: None,
             });
         }
-        let serving = subject.lineage.ancestors.iter().rev();
-        let worker = serving
-            .clone()
-            .find(|ancestor| ancestor.part != Part::Descendant)?;
-        // Where the first process below the worker began, it was still the page's.
-        let first = serving
-            .take_while(|ancestor| ancestor.part == Part::Descendant)
-            .last()
-            .and_then(|first| first.chain.first())
-            .map_or(&subject.program, |program| program);
-        let directory = changes_directory(kind).then(|| first.cwd.as_bstr());
-        let directory = directory.filter(|it| worker.id != subject.process && !it.is_empty());
+        let mut serving = subject.lineage.ancestors.iter().rev();
+        let worker = serving.find(|ancestor| ancestor.part != Part::Descendant)?;
+        let left = changes_directory(kind) && worker.id != subject.process;
+        let directory = left.then(|| directory(subject));
+        let directory = directory.filter(|it| !it.is_empty());
         let now_ns = subject.stamp.time_ns;
         if let Some((read, source)) = self.best(worker.id, directory.map(|it| it.as_bytes())) {
             let age_ns = now_ns.saturating_sub(read.time_ns);
@@ -188,6 +181,17 @@ impl Context {
             .map(|read| (read, ScriptSource::Read))
             .or_else(|| Some((reads.latest.back()?, ScriptSource::LastRead)))
     }
+}
+
+/// Where the first process below the worker began: that was still the page's directory.
+fn directory(subject: &Subject) -> &BStr {
+    let mut above = subject.lineage.ancestors.iter().rev();
+    let left = above
+        .by_ref()
+        .take_while(|ancestor| ancestor.part == Part::Descendant);
+    let first = left.last().and_then(|first| first.chain.first());
+    let program = first.map_or(&subject.program, |program| program);
+    program.cwd.as_bstr()
 }
 
 /// `path` without its last component.

@@ -14,7 +14,7 @@ use crate::{
     context::Context,
     control::{Query, QueryKind},
     decision::{Decisions, Verdict},
-    detect::{Detector, Examine, Fact, Match, Request, Rule, Verdicts},
+    detect::{Detector, Examine, Examined, Fact, Match, Request, Rule, Verdicts},
     event::{Event, Membership, ProcessId, Program, Snapshot},
     incident::{self, Folded, Incidents},
     inquiry::Inquiry,
@@ -133,30 +133,12 @@ impl Engine {
             }
             Input::Listening(roots) => self.tree.listening(roots),
             Input::Gone(process) => self.tree.gone(process, self.now_ns),
-            Input::Fact(Fact::Examined(examined)) => {
-                if let Some(inquest) = self.inquiry.answered(&examined) {
-                    self.sequence += 1;
-                    let (host, now_ns) = (&self.host, self.now_ns);
-                    let notice = Notice::examined(&inquest, &examined, host, now_ns, self.sequence);
-                    out.push(Output::Notice(Arc::new(notice)));
-                }
-            }
+            Input::Fact(Fact::Examined(examined)) => self.examined(&examined, out),
             Input::Fact(fact) => {
                 let matches = self.detector.fact(fact, self.now_ns);
                 self.alert(&matches, out);
             }
-            Input::Tick(now_ns) => {
-                self.now_ns = self.now_ns.max(now_ns);
-                let effects = self.tree.expire(self.now_ns);
-                self.judge(effects, out);
-                let matches = self.detector.tick(self.now_ns);
-                self.alert(&matches, out);
-                let due = self.inquiry.tick(self.now_ns);
-                out.extend(due.into_iter().map(Output::Examine));
-                let tree = &self.tree;
-                let closed = self.incidents.tick(self.now_ns, |id| tree.has_ended(id));
-                self.close(&closed, out);
-            }
+            Input::Tick(now_ns) => self.tick(now_ns, out),
             Input::Stop => {
                 let closed = self.incidents.stop(self.now_ns);
                 self.close(&closed, out);
@@ -184,6 +166,29 @@ impl Engine {
     #[must_use]
     pub fn incidents(&self) -> incident::Stats {
         self.incidents.stats()
+    }
+
+    fn tick(&mut self, now_ns: u64, out: &mut Vec<Output>) {
+        self.now_ns = self.now_ns.max(now_ns);
+        let effects = self.tree.expire(self.now_ns);
+        self.judge(effects, out);
+        let matches = self.detector.tick(self.now_ns);
+        self.alert(&matches, out);
+        let due = self.inquiry.tick(self.now_ns);
+        out.extend(due.into_iter().map(Output::Examine));
+        let tree = &self.tree;
+        let closed = self.incidents.tick(self.now_ns, |id| tree.has_ended(id));
+        self.close(&closed, out);
+    }
+
+    /// What a file that an alert names was found to be.
+    fn examined(&mut self, examined: &Examined, out: &mut Vec<Output>) {
+        let Some(inquest) = self.inquiry.answered(examined) else {
+            return;
+        };
+        self.sequence += 1;
+        let notice = Notice::examined(&inquest, examined, &self.host, self.now_ns, self.sequence);
+        out.push(Output::Notice(Arc::new(notice)));
     }
 
     fn judge(&mut self, effects: Effects, out: &mut Vec<Output>) {
@@ -257,13 +262,7 @@ impl Engine {
             let alert = Alert::new(&finding, &self.host, self.sequence);
             incidents.describe(&found.subject, &alert.message);
             verdicts.push(Verdict::alerted(rule, &alert));
-            let inquest = Inquest {
-                incident: standing.id,
-                alert: alert.event.id.clone(),
-                level: rule.level,
-                service: found.subject.service.clone(),
-                spawn_root: found.subject.spawn_root,
-            };
+            let inquest = inquest(found, standing.id, &alert);
             out.push(Output::Alert(Arc::new(alert)));
             let examine = self.inquiry.begin(&found.subject, &inquest);
             out.extend(examine.into_iter().map(Output::Examine));
@@ -292,6 +291,17 @@ impl Engine {
         };
         // The asker may have gone.
         drop::<Result<(), Value>>(query.reply.send(value));
+    }
+}
+
+/// What a notice about the files of an alert will need.
+fn inquest(found: &Match, incident: String, alert: &Alert) -> Inquest {
+    Inquest {
+        incident,
+        alert: alert.event.id.clone(),
+        level: alert.rule.level,
+        service: found.subject.service.clone(),
+        spawn_root: found.subject.spawn_root,
     }
 }
 

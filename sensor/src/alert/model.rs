@@ -4,6 +4,7 @@
 //! `*_b64` are present only when escaping changed their twin.
 
 mod act;
+mod evidence;
 mod incident;
 mod request;
 
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 pub use self::{
     act::{Endpoint, Inode, Network, Target, WrittenBy},
+    evidence::Evidence,
     incident::{Far, FileFacts, Incident, LeftOut, Notice, NoticeEvent, RuleCount, Totals},
     request::{Page, Request},
 };
@@ -377,37 +379,6 @@ pub struct HostName {
     pub name: String,
     /// Scope of pids and start times.
     pub boot_id: String,
-}
-
-/// `evidence.*`: what this alert lacks.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Evidence {
-    /// Fields that were cut, in capture or to keep the line within its bound.
-    pub truncated: Vec<String>,
-    /// Records lost while the service was alive: the lineage may lack a process.
-    pub lost_events: u64,
-    /// What the sensor could not see at the time.
-    pub degraded: Vec<String>,
-    /// Fields that could not be read, and facts that did not arrive in time.
-    pub incomplete: Vec<String>,
-}
-
-impl Evidence {
-    /// Notes that `field` was cut.
-    pub(super) fn cut(&mut self, field: &str) {
-        note(&mut self.truncated, field);
-    }
-
-    /// Notes that `field` is not known.
-    pub(super) fn lacks(&mut self, field: &str) {
-        note(&mut self.incomplete, field);
-    }
-}
-
-fn note(list: &mut Vec<String>, field: &str) {
-    if !list.iter().any(|known| known == field) {
-        list.push(field.to_owned());
-    }
 }
 
 #[expect(

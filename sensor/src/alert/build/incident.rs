@@ -64,24 +64,7 @@ pub(in crate::alert) fn examined(
     const ACTION: &str = "file-examined";
     let facts = Facts(host);
     let level = inquest.level;
-    let (path, path_b64) = option(Some(examined.path.as_ref()));
-    let peers = examined.peers.iter().take(3).map(|peer| Far {
-        fd: peer.fd,
-        far: short(&peer.far, 2 * NAME),
-    });
-    let file = FileFacts {
-        alert: inquest.alert.clone(),
-        role: examined.role.name(),
-        path: path.unwrap_or_default(),
-        path_b64,
-        sha256: examined.sha256.as_ref().map(|hash| hex(hash)),
-        size: examined.size,
-        kind: examined.kind.as_ref().map(|it| short(it, NAME)),
-        package: (examined.packages_known)
-            .then(|| short(examined.package.as_deref().unwrap_or_default(), NAME)),
-        problem: examined.problem.as_ref().map(|it| short(it, NAME)),
-        peers: peers.collect(),
-    };
+    let file = file_facts(&inquest.alert, examined);
     Notice {
         timestamp: facts.time(time_ns),
         event: NoticeEvent {
@@ -111,6 +94,27 @@ pub(in crate::alert) fn examined(
         process: facts.reference(inquest.spawn_root),
         host: facts.host(),
         time_ns,
+    }
+}
+
+fn file_facts(alert: &str, examined: &Examined) -> FileFacts {
+    let (path, path_b64) = option(Some(examined.path.as_ref()));
+    let peers = examined.peers.iter().take(3).map(|peer| Far {
+        fd: peer.fd,
+        far: short(&peer.far, 2 * NAME),
+    });
+    FileFacts {
+        alert: alert.to_owned(),
+        role: examined.role.name(),
+        path: path.unwrap_or_default(),
+        path_b64,
+        sha256: examined.sha256.as_ref().map(|hash| hex(hash)),
+        size: examined.size,
+        kind: examined.kind.as_ref().map(|it| short(it, NAME)),
+        package: (examined.packages_known)
+            .then(|| short(examined.package.as_deref().unwrap_or_default(), NAME)),
+        problem: examined.problem.as_ref().map(|it| short(it, NAME)),
+        peers: peers.collect(),
     }
 }
 

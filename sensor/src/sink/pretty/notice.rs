@@ -28,25 +28,7 @@ pub(super) fn render(notice: &Notice, colour: bool, width: Option<usize>) -> Str
         .span(BOLD, &format!("incident {} {what}", short(&incident.id)));
     page.wrap(&mut out, &head, 2);
     page.wrap(&mut out, &Line::indent(2).span(PLAIN, &notice.message), 2);
-    let rules = incident.rules.iter().map(|rule| {
-        let folded = match rule.folded {
-            0 => String::new(),
-            folded => format!(" (+{folded} left out)"),
-        };
-        format!("{} {}{folded}", rule.alerts, rule.id)
-    });
-    for (word, text) in [
-        (
-            "sha256",
-            notice
-                .file
-                .as_ref()
-                .and_then(|file| file.sha256.clone())
-                .unwrap_or_default(),
-        ),
-        ("rules", rules.collect::<Vec<_>>().join(", ")),
-        ("left out", left_out(&incident.suppressed)),
-    ] {
+    for (word, text) in remarks(notice) {
         if !text.is_empty() {
             let line = Line::indent(2)
                 .span(DIM, &format!("{word:<9}"))
@@ -55,4 +37,20 @@ pub(super) fn render(notice: &Notice, colour: bool, width: Option<usize>) -> Str
         }
     }
     out
+}
+
+fn remarks(notice: &Notice) -> [(&'static str, String); 3] {
+    let rules = notice.incident.rules.iter().map(|rule| {
+        let folded = match rule.folded {
+            0 => String::new(),
+            folded => format!(" (+{folded} left out)"),
+        };
+        format!("{} {}{folded}", rule.alerts, rule.id)
+    });
+    let hash = notice.file.as_ref().and_then(|file| file.sha256.clone());
+    [
+        ("sha256", hash.unwrap_or_default()),
+        ("rules", rules.collect::<Vec<_>>().join(", ")),
+        ("left out", left_out(&notice.incident.suppressed)),
+    ]
 }

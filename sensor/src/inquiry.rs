@@ -7,7 +7,10 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
 
 use bstr::ByteSlice as _;
 
@@ -30,7 +33,8 @@ const ASKED: usize = 16_384;
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Inquiry {
-    asked: BTreeSet<(String, Vec<u8>)>,
+    /// Hashes of incident and path: a path's length must cost nothing.
+    asked: BTreeSet<u64>,
     /// By the time when they are to be asked.
     later: VecDeque<(u64, Examine)>,
     /// By number, with what the notice will need.
@@ -45,7 +49,7 @@ impl Inquiry {
         let now_ns = subject.stamp.time_ns;
         let mut now = Vec::new();
         for (role, path, file) in files(subject) {
-            let key = (inquest.incident.clone(), path.to_vec());
+            let key = hash(&inquest.incident, path);
             let full = self.open.len() >= WAITING || self.later.len() >= WAITING;
             if full || self.asked.contains(&key) {
                 continue;
@@ -97,6 +101,12 @@ impl Inquiry {
         let (_, inquest) = self.open.remove(&examined.number)?;
         Some(inquest)
     }
+}
+
+fn hash(incident: &str, path: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (incident, path).hash(&mut hasher);
+    hasher.finish()
 }
 
 type Wanted<'s> = (FileRole, &'s [u8], Option<crate::event::FileId>);

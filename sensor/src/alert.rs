@@ -11,24 +11,35 @@
 
 mod bound;
 mod build;
+mod document;
 mod escape;
 mod finding;
 mod id;
 mod json;
 mod message;
 mod model;
+mod notice;
 #[cfg(test)]
 pub(crate) mod sample;
 
-pub use finding::{Finding, Host, Level, RuleInfo, UnknownLevel};
+pub use self::document::Document;
+pub(crate) use self::id::incident as incident_id;
+pub use finding::{
+    Closed, Finding, Host, Inquest, Level, Reason, RuleInfo, RuleTotal, Script, ScriptSource,
+    Standing, Suppressed, UnknownLevel,
+};
 pub use model::{
-    Alert, Container, Endpoint, Event, Evidence, Exit, File, HostName, Image, Inode, Matched,
-    Network, Parent, Process, Profile, Reference, Relative, Rule, Service, Stdio, Target,
-    Technique, Threat, User, WrittenBy,
+    Alert, Container, Endpoint, Event, Evidence, Exit, Far, File, FileFacts, HostName, Image,
+    Incident, Inode, LeftOut, Matched, Network, Notice, NoticeEvent, Page, Parent, Process,
+    Profile, Reference, Relative, Request, Rule, RuleCount, Service, Stdio, Target, Technique,
+    Threat, Totals, User, WrittenBy,
 };
 
 /// JSON Schema (draft 2020-12) of an alert.
 pub const SCHEMA: &str = include_str!("../schema/alert.schema.json");
+
+/// JSON Schema (draft 2020-12) of a notice: what is said of an incident besides alerts.
+pub const NOTICE_SCHEMA: &str = include_str!("../schema/incident.schema.json");
 
 /// Longest JSON line of an alert in bytes, newline included.
 pub const MAX_BYTES: usize = 32 * 1024;
@@ -42,14 +53,21 @@ impl Alert {
         alert
     }
 
+    /// The level by which sinks take it: the rule's, or that of the incident when this
+    /// alert raised it.
+    #[must_use]
+    pub fn weight(&self) -> Level {
+        let raised = self.incident.as_ref().filter(|incident| incident.raised);
+        raised.map_or(self.rule.level, |incident| {
+            incident.level.max(self.rule.level)
+        })
+    }
+
     /// One line of JSON without its newline. `<`, `>` and `&` are written as `\u00XX`,
     /// so that the line is harmless inside a page too.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut line = Vec::with_capacity(4 * 1024);
-        json::write(self, &mut line);
-        // The serializer writes characters, never parts of one.
-        String::from_utf8(line).unwrap_or_default()
+        json::line(self)
     }
 
     /// Bytes of [`Alert::to_json`], without making it.

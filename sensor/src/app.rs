@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::{runtime, sync::mpsc};
 
+pub(crate) use self::serve::level;
 pub use self::{
     core::engine,
     profile::profile,

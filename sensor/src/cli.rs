@@ -5,10 +5,13 @@
 
 pub mod command;
 mod draft;
+mod explain;
 mod help;
+pub mod history;
 mod profile;
 pub mod rules;
 mod score;
+mod why_not;
 
 use std::{
     path::{Path, PathBuf},
@@ -18,6 +21,7 @@ use std::{
 pub use self::profile::{CheckArgs, LearnArgs, ProfileCommand, ShowArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
+pub use self::history::{AlertsArgs, ExplainArgs, WhyNotArgs};
 use crate::{
     config::{Effective, Format, Scope, environment},
     exit::{Exit, Failure},
@@ -52,6 +56,15 @@ pub enum Command {
     /// Show the live process trees of the services
     #[command(long_about = help::TREE_LONG, after_help = help::TREE)]
     Tree(TreeArgs),
+    /// List alerts of the history
+    #[command(long_about = help::ALERTS_LONG, after_help = help::ALERTS)]
+    Alerts(AlertsArgs),
+    /// Tell why an alert was raised: rule, fields, evidence, what belongs to it
+    #[command(long_about = help::EXPLAIN_LONG, after_help = help::EXPLAIN)]
+    Explain(ExplainArgs),
+    /// Tell why a process did not alert
+    #[command(long_about = help::WHY_NOT_LONG, after_help = help::WHY_NOT)]
+    WhyNot(WhyNotArgs),
     /// Tell whether the sensor can work on this machine, and what is degraded
     #[command(long_about = help::DOCTOR_LONG, after_help = help::DOCTOR)]
     Doctor(DoctorArgs),

@@ -50,6 +50,8 @@ pub struct Config {
     pub http: Http,
     /// The unix socket that `tree` asks.
     pub control: Control,
+    /// Alerts kept on this machine.
+    pub history: History,
     /// What counts as a server.
     pub services: Services,
     /// What is captured.
@@ -189,6 +191,30 @@ impl Default for Control {
     fn default() -> Self {
         Self {
             socket: "/run/lineage-sensor/control.sock".into(),
+        }
+    }
+}
+
+/// Alerts kept on this machine, of all levels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct History {
+    /// Keep them.
+    pub enabled: bool,
+    /// The file.
+    pub path: PathBuf,
+    /// Bytes it may have.
+    pub max_bytes: Bounded<1_048_576, 17_179_869_184>,
+    /// Days after which alerts go.
+    pub max_age_days: Bounded<1, 3_650>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            path: "/var/lib/lineage-sensor/history.db".into(),
+            max_bytes: Bounded::new(67_108_864),
+            max_age_days: Bounded::new(30),
         }
     }
 }

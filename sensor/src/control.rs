@@ -38,6 +38,8 @@ pub enum QueryKind {
     Rules,
     /// What services were seen to spawn.
     Profile,
+    /// What was decided about the acts of a pid.
+    WhyNot(u32),
 }
 
 #[cfg(test)]

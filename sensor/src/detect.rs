@@ -12,6 +12,7 @@ mod command;
 mod deed;
 mod detector;
 mod example;
+mod fact;
 mod field;
 mod filetype;
 mod hook;
@@ -26,6 +27,7 @@ mod root;
 mod rule;
 mod ruleset;
 mod scene;
+mod silence;
 mod source;
 mod table;
 #[cfg(test)]
@@ -37,12 +39,14 @@ mod view;
 pub use self::{
     category::Category,
     check::{CheckReport, check},
-    detector::{Detector, Excepted, Fact, MAX_WAIT_NS, MAX_WAITING, Match, Request, Verdicts},
+    detector::{Detector, Excepted, MAX_WAIT_NS, MAX_WAITING, Match, Verdicts},
+    fact::{Examine, Examined, Fact, FileRole, Peer, Request},
     field::{ENV, ENV_ABOUT, Field, Kind, all as fields, has_field, nearest as nearest_field},
     hook::{Hooks, Shortage},
     masquerade::KnownShell,
     rule::{Learnable, Level, Need, Rule},
     ruleset::{LoadError, RuleSet, Skipped},
+    silence::Silence,
     source::Problem,
     trial::{Trial, Tried, trial},
     tuning::{Adjustment, Exception, Pattern, Tuning},

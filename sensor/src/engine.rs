@@ -13,11 +13,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    alert::{Alert, Finding, Host, Level, RuleInfo},
+    alert::{Alert, Closed, Finding, Host, Inquest, Level, Notice, RuleInfo},
+    context::Context,
     control::{Query, QueryKind},
-    detect::{Detector, Excepted, Exception, Fact, Match, Request, Rule, Verdicts},
+    decision::{Decisions, Outcome, Verdict},
+    detect::{
+        Detector, Examine, Examined, Excepted, Exception, Fact, Match, Request, Rule, Silence,
+        Verdicts,
+    },
     event::{Event, Membership, ProcessId, Program, Snapshot},
-    lineage::Service,
+    incident::{self, Folded, Incidents},
+    inquiry::Inquiry,
+    lineage::{Service, Subject},
     profile::{Judge, Lock, Policy, Settled, verdict},
     service::Apache,
     tree::{Effects, Stats, Tree},
@@ -44,6 +51,8 @@ pub enum Input {
     Listening(Vec<ProcessId>),
     /// What the modules of an Apache are.
     Apache(Apache),
+    /// The sensor stops: what is open is closed.
+    Stop,
     /// Somebody asks. Changes nothing, so it is not recorded; the last, because a skipped
     /// variant before another would shift the numbers of those behind it.
     #[serde(skip)]
@@ -55,6 +64,8 @@ pub enum Input {
 pub enum Output {
     /// An alert.
     Alert(Arc<Alert>),
+    /// A word about an incident.
+    Notice(Arc<Notice>),
     /// A service began, or became known for what it is.
     Started(Arc<Service>),
     /// The root is no server, or its service has ended: its marks in the kernel go.
@@ -80,6 +91,8 @@ pub enum Output {
     Excepted(Box<Excepted>),
     /// An exception has ended.
     Ended(Arc<Exception>),
+    /// A file that an alert names is to be looked at.
+    Inquire(Examine),
 }
 
 /// What became of a rule.
@@ -96,12 +109,16 @@ pub struct Engine {
     tree: Tree,
     detector: Detector,
     judge: Judge,
+    incidents: Incidents,
+    decisions: Decisions,
+    context: Context,
+    inquiry: Inquiry,
     rules: HashMap<String, RuleInfo>,
     /// Alerts and excused matches of each rule so far.
     counts: BTreeMap<String, Count>,
     host: Host,
     degraded: Vec<String>,
-    /// Alerts so far.
+    /// Alerts and notices so far.
     sequence: u64,
     /// Time of the latest input that has one, ns.
     now_ns: u64,
@@ -124,6 +141,10 @@ impl Engine {
             tree,
             detector,
             judge,
+            incidents: Incidents::default(),
+            decisions: Decisions::default(),
+            context: Context::default(),
+            inquiry: Inquiry::default(),
             rules,
             host,
             degraded: Vec::new(),
@@ -172,18 +193,15 @@ impl Engine {
             Input::Apache(found) => self.tree.apache(&found),
             Input::Listening(roots) => self.tree.listening(roots),
             Input::Gone(process) => self.tree.gone(process, self.now_ns),
+            Input::Fact(Fact::Examined(examined)) => self.examined(&examined, out),
             Input::Fact(fact) => {
                 let verdicts = self.detector.fact(fact, self.now_ns);
                 self.late(verdicts, out);
             }
-            Input::Tick(now_ns) => {
-                self.now_ns = self.now_ns.max(now_ns);
-                let effects = self.tree.expire(self.now_ns);
-                self.judge(effects, out);
-                let verdicts = self.detector.tick(self.now_ns);
-                self.late(verdicts, out);
-                let ended = self.detector.ended(self.now_ns);
-                out.extend(ended.into_iter().map(Output::Ended));
+            Input::Tick(now_ns) => self.tick(now_ns, out),
+            Input::Stop => {
+                let closed = self.incidents.stop(self.now_ns);
+                self.close(&closed, out);
             }
             Input::Degraded(degraded) => self.degraded = degraded,
             Input::Query(query) => self.answer(query),
@@ -204,6 +222,37 @@ impl Engine {
         self.tree.stats()
     }
 
+    /// Numbers of incidents for the metrics.
+    #[must_use]
+    pub fn incidents(&self) -> incident::Stats {
+        self.incidents.stats()
+    }
+
+    fn tick(&mut self, now_ns: u64, out: &mut Vec<Output>) {
+        self.now_ns = self.now_ns.max(now_ns);
+        let effects = self.tree.expire(self.now_ns);
+        self.judge(effects, out);
+        let verdicts = self.detector.tick(self.now_ns);
+        self.late(verdicts, out);
+        let ended = self.detector.ended(self.now_ns);
+        out.extend(ended.into_iter().map(Output::Ended));
+        let due = self.inquiry.tick(self.now_ns);
+        out.extend(due.into_iter().map(Output::Inquire));
+        let tree = &self.tree;
+        let closed = self.incidents.tick(self.now_ns, |id| tree.has_ended(id));
+        self.close(&closed, out);
+    }
+
+    /// What a file that an alert names was found to be.
+    fn examined(&mut self, examined: &Examined, out: &mut Vec<Output>) {
+        let Some(inquest) = self.inquiry.answered(examined) else {
+            return;
+        };
+        self.sequence += 1;
+        let notice = Notice::examined(&inquest, examined, &self.host, self.now_ns, self.sequence);
+        out.push(Output::Notice(Arc::new(notice)));
+    }
+
     fn judge(&mut self, effects: Effects, out: &mut Vec<Output>) {
         out.extend(effects.started.into_iter().map(Output::Started));
         out.extend(effects.retired.into_iter().map(Output::Retired));
@@ -215,6 +264,7 @@ impl Engine {
         let adopted = effects.adopted.into_iter();
         out.extend(adopted.map(|(process, membership)| Output::Adopted(process, membership)));
         for mut subject in effects.subjects {
+            self.context.note(&subject);
             subject.profile = self.judge.stand(&subject).map(Arc::new);
             let subject = Arc::new(subject);
             let verdicts = self.detector.evaluate(Arc::clone(&subject), self.now_ns);
@@ -224,7 +274,11 @@ impl Engine {
                 requests,
             } = verdicts;
             let settled = self.judge.settle(&subject, matches);
-            self.deliver(settled, excepted, out);
+            let mut verdicts = self.deliver(Some(&subject), settled, excepted, out);
+            if !requests.is_empty() {
+                verdicts.push(Verdict::waits());
+            }
+            self.decisions.note(&subject, verdicts);
             out.extend(requests.into_iter().map(Output::Request));
         }
     }
@@ -232,28 +286,83 @@ impl Engine {
     /// Matches that had to wait for a fact.
     fn late(&mut self, verdicts: Verdicts, out: &mut Vec<Output>) {
         let settled = self.judge.settle_late(verdicts.matches);
-        self.deliver(settled, verdicts.excepted, out);
+        self.deliver(None, settled, verdicts.excepted, out);
     }
 
-    fn deliver(&mut self, settled: Settled, excepted: Vec<Excepted>, out: &mut Vec<Output>) {
-        self.alert(&settled.alerts, out);
-        let silenced = settled.silenced.iter().map(|found| &found.rule);
-        for rule in silenced.chain(excepted.iter().map(|found| &found.rule)) {
-            if let Some(count) = self.counts.get_mut(&rule.name) {
-                count.excused += 1;
+    /// Says what alerts and what was excused. What became of the act `about` comes back;
+    /// of older ones, which waited, it is noted.
+    fn deliver(
+        &mut self,
+        about: Option<&Arc<Subject>>,
+        settled: Settled,
+        excepted: Vec<Excepted>,
+        out: &mut Vec<Output>,
+    ) -> Vec<Verdict> {
+        let is_own = |subject: &Arc<Subject>| about.is_some_and(|own| Arc::ptr_eq(own, subject));
+        let (own, older): (Vec<_>, Vec<_>) = settled
+            .alerts
+            .into_iter()
+            .partition(|found| is_own(&found.subject));
+        self.alert(&older, out);
+        let mut verdicts = self.tell(&own, out);
+        for found in settled.silenced {
+            let reason = found.subject.profile.as_ref();
+            let reason = reason.map(|it| it.judgement.reason().to_string());
+            let verdict = self.excuse(&found.rule, Silence::Profile, reason.unwrap_or_default());
+            match is_own(&found.subject) {
+                true => verdicts.push(verdict),
+                false => self.decisions.note(&found.subject, vec![verdict]),
             }
+            out.push(Output::Silenced(Box::new(found)));
         }
-        let silenced = settled.silenced.into_iter().map(Box::new);
-        out.extend(silenced.map(Output::Silenced));
-        let excepted = excepted.into_iter().map(Box::new);
-        out.extend(excepted.map(Output::Excepted));
+        for found in excepted {
+            let reason = found.exception.to_string();
+            let verdict = self.excuse(&found.rule, Silence::Exception, reason);
+            match is_own(&found.subject) {
+                true => verdicts.push(verdict),
+                false => self.decisions.note(&found.subject, vec![verdict]),
+            }
+            out.push(Output::Excepted(Box::new(found)));
+        }
+        verdicts
     }
 
+    /// Counts a match that was excused.
+    fn excuse(&mut self, rule: &Rule, silence: Silence, reason: String) -> Verdict {
+        if let Some(count) = self.counts.get_mut(&rule.name) {
+            count.excused += 1;
+        }
+        Verdict {
+            rule: rule.name.clone(),
+            outcome: Outcome::Silenced(silence, reason),
+        }
+    }
+
+    /// Tells what rules found long after the act.
     fn alert(&mut self, matches: &[Match], out: &mut Vec<Output>) {
+        for found in matches {
+            let verdicts = self.tell(std::slice::from_ref(found), out);
+            self.decisions.note(&found.subject, verdicts);
+        }
+    }
+
+    /// Makes alerts of matches, or counts them; what became of each.
+    fn tell(&mut self, matches: &[Match], out: &mut Vec<Output>) -> Vec<Verdict> {
+        let (mut closed, mut verdicts) = (Vec::new(), Vec::new());
         for found in matches {
             let Some(rule) = self.rules.get(&found.rule.name) else {
                 continue;
             };
+            let incidents = &mut self.incidents;
+            let admitted = incidents.admit(&found.subject, rule, &self.host, &mut closed);
+            let standing = match admitted {
+                Ok(standing) => standing,
+                Err(Folded(incident)) => {
+                    verdicts.push(Verdict::folded(rule, incident));
+                    continue;
+                }
+            };
+            let script = self.context.script(&found.subject);
             let finding = Finding {
                 subject: &found.subject,
                 rule,
@@ -261,13 +370,30 @@ impl Engine {
                 would_silence: verdict(found).is_some(),
                 incomplete: &found.incomplete,
                 degraded: &self.degraded,
+                standing: Some(&standing),
+                script: script.as_ref(),
             };
             self.sequence += 1;
             if let Some(count) = self.counts.get_mut(&found.rule.name) {
                 count.alerts += 1;
             }
             let alert = Alert::new(&finding, &self.host, self.sequence);
+            incidents.describe(&found.subject, &alert.message);
+            verdicts.push(Verdict::alerted(rule, &alert));
+            let inquest = inquest(found, standing.id, &alert);
             out.push(Output::Alert(Arc::new(alert)));
+            let examine = self.inquiry.begin(&found.subject, &inquest);
+            out.extend(examine.into_iter().map(Output::Inquire));
+        }
+        self.close(&closed, out);
+        verdicts
+    }
+
+    fn close(&mut self, closed: &[Closed], out: &mut Vec<Output>) {
+        for closed in closed {
+            self.sequence += 1;
+            let notice = Notice::closed(closed, &self.host, self.sequence);
+            out.push(Output::Notice(Arc::new(notice)));
         }
     }
 
@@ -276,9 +402,26 @@ impl Engine {
             QueryKind::Tree => json!({ "services": self.tree.view() }),
             QueryKind::Rules => json!({ "rules": self.counts }),
             QueryKind::Profile => self.judge.view(),
+            QueryKind::WhyNot(pid) => {
+                let mut answer = self.decisions.of(pid);
+                answer["processes"] = json!(self.tree.known(pid));
+                answer["realtime_minus_boottime_ns"] = json!(self.host.realtime_minus_boottime_ns);
+                answer
+            }
         };
         // The asker may have gone.
         drop::<Result<(), Value>>(query.reply.send(value));
+    }
+}
+
+/// What a notice about the files of an alert will need.
+fn inquest(found: &Match, incident: String, alert: &Alert) -> Inquest {
+    Inquest {
+        incident,
+        alert: alert.event.id.clone(),
+        level: alert.rule.level,
+        service: found.subject.service.clone(),
+        spawn_root: found.subject.spawn_root,
     }
 }
 

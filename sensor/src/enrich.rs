@@ -1,8 +1,14 @@
-//! Facts that need a file: hashes of executables, and the shells installed here.
+//! Facts that need a file: hashes of executables, the files that alerts name with their
+//! packages, and the shells installed here.
 //!
 //! Runs on a thread of its own behind bounded channels: a slow disk delays a fact,
 //! never an event. A request that finds the queue full is dropped; the rule that wanted
 //! the fact is then evaluated without it and says so.
+
+mod examine;
+mod package;
+mod peer;
+mod rpm;
 
 use std::{
     collections::BTreeSet,
@@ -17,8 +23,9 @@ use bstr::ByteSlice as _;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
+use self::package::Packages;
 use crate::{
-    detect::{Fact, KnownShell, Request},
+    detect::{Examine, Fact, KnownShell, Request},
     event::FileId,
     scan,
 };
@@ -50,23 +57,57 @@ const SHELLS: &[&str] = &[
 /// Where they are looked for.
 const DIRECTORIES: &[&str] = &["/bin", "/usr/bin", "/usr/local/bin"];
 
-/// Starts the thread. Facts come out of the second half of the pair.
+/// Where facts are asked for. Nobody waits: what finds its queue full is dropped.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    facts: mpsc::Sender<Request>,
+    files: mpsc::Sender<Examine>,
+}
+
+impl Asker {
+    /// Asks for a fact that a rule waits for; when dropped, the rule's time runs out.
+    pub fn fact(&self, request: Request) {
+        drop(self.facts.try_send(request));
+    }
+
+    /// Asks what a file is that an alert names; when dropped, the alert stands as it is.
+    pub fn file(&self, examine: Examine) {
+        drop(self.files.try_send(examine));
+    }
+}
+
+/// Starts the threads: a large file that an alert names must not delay a fact that a rule
+/// waits for. Facts come out of the second half of the pair.
 ///
 /// # Errors
-/// When the thread cannot be started.
-pub fn start() -> io::Result<(mpsc::Sender<Request>, mpsc::Receiver<Fact>)> {
-    let (request_tx, mut request_rx) = mpsc::channel(QUEUE);
-    let (fact_tx, fact_rx) = mpsc::channel(QUEUE);
-    thread::Builder::new()
-        .name("enrich".to_owned())
-        .spawn(move || {
-            while let Some(request) = request_rx.blocking_recv() {
-                if fact_tx.blocking_send(answer(&request)).is_err() {
-                    return;
-                }
+/// When a thread cannot be started.
+pub fn start() -> io::Result<(Asker, mpsc::Receiver<Fact>)> {
+    let (facts, fact_rx) = mpsc::channel(QUEUE);
+    let (files, file_rx) = mpsc::channel(QUEUE);
+    let (out, answers) = mpsc::channel(QUEUE);
+    spawn("enrich", fact_rx, out.clone(), |request| answer(&request))?;
+    let mut packages = Packages::of_host();
+    spawn("enrich-files", file_rx, out, move |file| {
+        Fact::Examined(Box::new(examine::examine(&file, &mut packages)))
+    })?;
+    Ok((Asker { facts, files }, answers))
+}
+
+fn spawn<T: Send + 'static>(
+    name: &str,
+    mut wanted: mpsc::Receiver<T>,
+    out: mpsc::Sender<Fact>,
+    mut answer: impl FnMut(T) -> Fact + Send + 'static,
+) -> io::Result<()> {
+    let thread = thread::Builder::new().name(name.to_owned());
+    let run = move || {
+        while let Some(wanted) = wanted.blocking_recv() {
+            if out.blocking_send(answer(wanted)).is_err() {
+                return;
             }
-        })?;
-    Ok((request_tx, fact_rx))
+        }
+    };
+    thread.spawn(run).map(drop)
 }
 
 fn answer(request: &Request) -> Fact {

@@ -1,6 +1,6 @@
 //! The user-space agent of the lineage sensor.
 //!
-//! One direction: decode -> ring -> service -> tree -> detect -> profile -> alert -> engine -> record -> sink.
+//! One direction: decode -> ring -> service -> tree -> detect -> profile -> alert -> incident -> engine -> record -> sink.
 //! On this way a module names only what stands to its left. See ARCHITECTURE.md.
 #![deny(
     unsafe_code,
@@ -13,7 +13,9 @@ pub mod btf;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod context;
 pub mod control;
+pub mod decision;
 pub mod decode;
 pub mod detect;
 pub mod doctor;
@@ -21,8 +23,11 @@ pub mod engine;
 pub mod enrich;
 pub mod event;
 pub mod exit;
+pub mod history;
 pub mod host;
 pub mod http;
+pub mod incident;
+pub mod inquiry;
 pub mod inspect;
 pub mod lineage;
 pub mod logging;

@@ -6,6 +6,7 @@ mod standing;
 
 use std::sync::Arc;
 
+use bstr::BStr;
 use serde::{Serialize, Serializer};
 
 pub use self::{
@@ -212,4 +213,20 @@ pub struct Subject {
     pub lost_events: u64,
     /// How the exec stands to the profile of its service; `None` where none was asked.
     pub profile: Option<Arc<Standing>>,
+}
+
+impl Subject {
+    /// A variable of the environment, of the process itself or the nearest ancestor that
+    /// left the service and has it.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&BStr> {
+        let left = self.lineage.ancestors.iter().rev();
+        let left = left.take_while(|ancestor| ancestor.part == Part::Descendant);
+        let above = left.filter_map(|ancestor| ancestor.program.as_deref());
+        let mut programs = std::iter::once(&*self.program).chain(above);
+        programs.find_map(|program| {
+            let found = program.env.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| value.as_ref())
+        })
+    }
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use sensor::{
     app,
-    cli::{self, Cli, Command, command, rules},
+    cli::{self, Cli, Command, command, history, rules},
     exit::{self, Exit, Failure},
     probe, simulate,
 };
@@ -43,6 +43,9 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Simulate(args) => command::simulate_command(args)?,
         Command::Rules(args) => rules::rules_command(args)?,
         Command::Profile(args) => app::profile(args)?,
+        Command::Alerts(args) => (history::alerts_command(args)?, Exit::Ok),
+        Command::Explain(args) => (history::explain_command(args)?, Exit::Ok),
+        Command::WhyNot(args) => (history::why_not_command(args)?, Exit::Ok),
     };
     exit::print(&text)?;
     Ok(exit)

@@ -26,19 +26,22 @@ use tokio::{
 };
 
 pub use self::stream::{Colour, Encoding, Stream};
-use crate::alert::{Alert, Level};
+use crate::alert::{Alert, Document, Level};
 
 /// Alerts a queue holds: with the largest alerts 32 MiB, in practice 3.
 pub const QUEUE: usize = 1024;
 
 /// An output. Called from one thread, may block.
 pub trait Deliver: Send + 'static {
-    /// Hands one alert over completely.
+    /// Called once, in the sink's thread, before anything comes.
+    fn begin(&mut self) {}
+
+    /// Hands one alert or notice over completely.
     ///
     /// # Errors
     ///
     /// [`DeliverError::Closed`] ends the sink; after any other the next alert is tried.
-    fn deliver(&mut self, alert: &Alert) -> Result<(), DeliverError>;
+    fn deliver(&mut self, document: &Document) -> Result<(), DeliverError>;
 }
 
 /// Why an alert was not delivered.
@@ -108,7 +111,7 @@ struct Queue {
 }
 
 struct Open {
-    alerts: mpsc::Sender<Arc<Alert>>,
+    documents: mpsc::Sender<Document>,
     /// Resolves when the thread has ended.
     ended: oneshot::Receiver<()>,
 }
@@ -134,6 +137,26 @@ impl Sinks {
         threshold: Level,
         output: impl Deliver,
     ) -> io::Result<()> {
+        self.start(name, threshold, output, true)
+    }
+
+    /// Starts a sink that tells nobody, but keeps: it gets everything, and is no part of
+    /// what [`Sinks::new`] measures.
+    ///
+    /// # Errors
+    ///
+    /// When the thread cannot be started.
+    pub fn keep(&mut self, name: &'static str, output: impl Deliver) -> io::Result<()> {
+        self.start(name, Level::Informational, output, false)
+    }
+
+    fn start(
+        &mut self,
+        name: &'static str,
+        threshold: Level,
+        output: impl Deliver,
+        measured: bool,
+    ) -> io::Result<()> {
         let stats = Arc::new(SinkStats {
             name,
             queued: AtomicUsize::new(0),
@@ -141,11 +164,12 @@ impl Sinks {
             dropped: AtomicU64::new(0),
             closed: AtomicBool::new(false),
         });
-        let (alerts, queue) = mpsc::channel(QUEUE);
+        let (documents, queue) = mpsc::channel(QUEUE);
         let (end, ended) = oneshot::channel();
         let worker = Worker {
             stats: Arc::clone(&stats),
             written: Arc::clone(&self.written),
+            measured,
             output,
         };
         thread::Builder::new()
@@ -154,7 +178,7 @@ impl Sinks {
                 worker.run(queue);
                 drop(end);
             })?;
-        let open = Mutex::new(Some(Open { alerts, ended }));
+        let open = Mutex::new(Some(Open { documents, ended }));
         self.queues.push(Queue {
             threshold,
             stats,
@@ -163,15 +187,12 @@ impl Sinks {
         Ok(())
     }
 
-    /// Hands an alert to every sink it is grave enough for. Never waits.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "the caller's share ends here"
-    )]
-    pub fn send(&self, alert: Arc<Alert>) {
+    /// Hands an alert or a notice to every sink it is grave enough for. Never waits.
+    pub fn send(&self, document: impl Into<Document>) {
+        let document = document.into();
         for queue in &self.queues {
-            if alert.rule.level >= queue.threshold {
-                queue.send(Arc::clone(&alert));
+            if document.weight() >= queue.threshold {
+                queue.send(document.clone());
             }
         }
     }
@@ -208,8 +229,8 @@ impl Sinks {
     pub async fn drain(&self, limit: Duration) -> usize {
         let deadline = Instant::now() + limit;
         let open = self.queues.iter().filter_map(|queue| queue.lock().take());
-        for Open { alerts, ended } in open.collect::<Vec<_>>() {
-            drop(alerts);
+        for Open { documents, ended } in open.collect::<Vec<_>>() {
+            drop(documents);
             // Either way nothing is left to do: it ended or it is given up.
             drop(timeout_at(deadline, ended).await);
         }
@@ -222,7 +243,7 @@ impl Queue {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn send(&self, alert: Arc<Alert>) {
+    fn send(&self, document: Document) {
         if self.stats.closed.load(Ordering::Relaxed) {
             return self.stats.drop_one();
         }
@@ -231,7 +252,7 @@ impl Queue {
         let taken = self
             .lock()
             .as_ref()
-            .is_some_and(|open| open.alerts.try_send(alert).is_ok());
+            .is_some_and(|open| open.documents.try_send(document).is_ok());
         if !taken {
             self.stats.queued.fetch_sub(1, Ordering::Relaxed);
             self.stats.drop_one();
@@ -243,30 +264,34 @@ impl Queue {
 struct Worker<D> {
     stats: Arc<SinkStats>,
     written: Written,
+    measured: bool,
     output: D,
 }
 
 impl<D: Deliver> Worker<D> {
-    fn run(mut self, mut queue: mpsc::Receiver<Arc<Alert>>) {
+    fn run(mut self, mut queue: mpsc::Receiver<Document>) {
+        self.output.begin();
         let mut failing = false;
-        while let Some(alert) = queue.blocking_recv() {
+        while let Some(document) = queue.blocking_recv() {
             if self.stats.closed.load(Ordering::Relaxed) {
                 self.stats.drop_one();
             } else {
-                failing = self.deliver(&alert, failing);
+                failing = self.deliver(&document, failing);
             }
             self.stats.queued.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
     /// Delivers one; `true` when that failed. Only the first failure in a row is logged.
-    fn deliver(&mut self, alert: &Alert, failing: bool) -> bool {
+    fn deliver(&mut self, document: &Document, failing: bool) -> bool {
         let sink = self.stats.name;
-        let result = self.output.deliver(alert);
+        let result = self.output.deliver(document);
         match &result {
             Ok(()) => {
                 self.stats.written.fetch_add(1, Ordering::Relaxed);
-                (self.written)(alert);
+                if let (Document::Alert(alert), true) = (document, self.measured) {
+                    (self.written)(alert);
+                }
             }
             Err(DeliverError::Closed) => {
                 self.stats.closed.store(true, Ordering::Relaxed);

@@ -228,6 +228,15 @@ impl Tree {
         }
     }
 
+    /// `id` and all it begot have ended, or are not known: nothing of it will act any more,
+    /// as far as can be told. Descendants count for as long as they are remembered.
+    #[must_use]
+    pub fn has_ended(&self, id: ProcessId) -> bool {
+        self.table
+            .get(id)
+            .is_none_or(|node| !node.is_live() && node.children == 0)
+    }
+
     /// Takes a new list of servers; it counts from the next exec on.
     pub fn set_catalogue(&mut self, catalogue: Catalogue) {
         self.catalogue = catalogue;

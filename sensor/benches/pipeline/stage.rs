@@ -152,6 +152,8 @@ impl Stages {
                 would_silence: false,
                 incomplete: &found.incomplete,
                 degraded: &[],
+                standing: None,
+                script: None,
             };
             self.sequence += 1;
             let alert = Alert::new(&finding, &self.host, self.sequence);

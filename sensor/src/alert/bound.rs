@@ -96,6 +96,11 @@ fn process_twins(alert: &mut Alert) {
         &mut process.command_line_b64,
         &mut process.working_directory_b64,
     ];
+    if let Some(script) = &mut alert.script
+        && script.path_b64.take().is_some()
+    {
+        alert.evidence.cut("script.path_b64");
+    }
     let taken = |any, twin: &mut Option<String>| twin.take().is_some() | any;
     let any = single.into_iter().fold(false, taken);
     if let Some(file) = &mut alert.file {
@@ -236,6 +241,23 @@ fn paths(alert: &mut Alert, max: usize) {
     {
         if escape::clip(path, max) {
             cut.push("lineage.chain".to_owned());
+        }
+    }
+    if let Some(script) = &mut alert.script
+        && escape::clip(&mut script.path, 2 * max)
+    {
+        cut.push("script.path".to_owned());
+    }
+    if let Some(request) = &mut alert.request {
+        for (field, part) in [
+            ("request.uri", &mut request.uri),
+            ("request.user_agent", &mut request.user_agent),
+            ("request.forwarded_for", &mut request.forwarded_for),
+            ("request.host", &mut request.host),
+        ] {
+            if part.as_mut().is_some_and(|part| escape::clip(part, max)) {
+                cut.push(field.to_owned());
+            }
         }
     }
     let process = &mut *alert.process;

@@ -3,6 +3,8 @@
 
 mod act;
 mod evidence;
+mod incident;
+mod request;
 
 use std::collections::HashMap;
 
@@ -27,6 +29,8 @@ use crate::{
 
 /// Longest identifier, user name and the like, bytes of JSON.
 const NAME: usize = 128;
+
+pub(super) use self::incident::{closed, examined};
 
 pub(super) fn alert(finding: &Finding<'_>, host: &Host, sequence: u64) -> Alert {
     let Finding { subject, rule, .. } = *finding;
@@ -54,7 +58,12 @@ pub(super) fn alert(finding: &Finding<'_>, host: &Host, sequence: u64) -> Alert 
         rule: Facts::rule(finding),
         threat: (!technique.id.is_empty()).then_some(Threat { technique }),
         message: message(subject, host),
-        service: facts.service(subject),
+        incident: finding
+            .standing
+            .map(|standing| Box::new(facts.standing(standing))),
+        service: facts.service(subject.service.as_deref()),
+        script: finding.script.map(|script| Box::new(facts.script(script))),
+        request: request::request(subject).map(Box::new),
         file: file.map(|file| Box::new(facts.target(file))),
         source: socket.map(|socket| act::endpoint(socket.local)),
         destination: socket.and_then(|socket| socket.remote).map(act::endpoint),
@@ -63,10 +72,7 @@ pub(super) fn alert(finding: &Finding<'_>, host: &Host, sequence: u64) -> Alert 
         lineage: facts.lineage(&subject.lineage),
         lineage_elided: subject.lineage.elided,
         container: container(subject),
-        host: HostName {
-            name: short(&host.name, NAME),
-            boot_id: short(&host.boot_id, NAME),
-        },
+        host: facts.host(),
         profile: profile(finding),
         evidence: evidence::evidence(finding),
         time_ns: subject.stamp.time_ns,
@@ -124,6 +130,13 @@ impl Facts<'_> {
         }
     }
 
+    fn host(&self) -> HostName {
+        HostName {
+            name: short(&self.0.name, NAME),
+            boot_id: short(&self.0.boot_id, NAME),
+        }
+    }
+
     fn rule(finding: &Finding<'_>) -> Rule {
         let rule = finding.rule;
         let matched = finding.fields.iter().map(|(field, value)| Matched {
@@ -146,8 +159,8 @@ impl Facts<'_> {
         }
     }
 
-    fn service(&self, subject: &Subject) -> Option<Service> {
-        subject.service.as_ref().map(|service| Service {
+    fn service(&self, service: Option<&crate::lineage::Service>) -> Option<Service> {
+        service.map(|service| Service {
             kind: service.kind.name(),
             role: service.role.name(),
             name: service.name.as_ref().map(|name| escape::prose(name)),

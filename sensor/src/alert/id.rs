@@ -3,7 +3,10 @@
 use sha2::{Digest as _, Sha256};
 
 use super::finding::{Finding, Host};
-use crate::{event::ProcessId, lineage::Act};
+use crate::{
+    event::ProcessId,
+    lineage::{Act, Subject},
+};
 
 /// Identity of a process across hosts and boots: 64 bits in hex.
 pub(super) fn entity(host: &Host, process: ProcessId) -> String {
@@ -32,6 +35,29 @@ pub(super) fn alert(host: &Host, finding: &Finding<'_>) -> String {
         Act::Outlive => hash.text("outlive"),
         Act::Lose(_) => hash.text("lose"),
     }
+    hash.hex(16)
+}
+
+/// Identity of an incident: the act that opened it, below one spawn root; 128 bits in hex.
+pub(crate) fn incident(host: &Host, subject: &Subject) -> String {
+    let mut hash = Hash::new("incident");
+    hash.text(&host.boot_id);
+    if let Some(service) = &subject.service {
+        hash.process(service.id);
+    }
+    hash.process(subject.spawn_root);
+    hash.number(subject.stamp.cpu.into());
+    hash.number(subject.stamp.seq);
+    hash.number(subject.stamp.time_ns);
+    hash.hex(16)
+}
+
+/// Identity of a notice about an incident.
+pub(super) fn notice(incident: &str, action: &str, time_ns: u64) -> String {
+    let mut hash = Hash::new("notice");
+    hash.text(incident);
+    hash.text(action);
+    hash.number(time_ns);
     hash.hex(16)
 }
 

@@ -3,16 +3,22 @@
 use std::io::{self, Write};
 
 use bstr::ByteSlice as _;
-use serde::Serialize as _;
+use serde::Serialize;
 use serde_json::{Serializer, ser::Formatter};
 
-use super::Alert;
-
 /// Writes the line without its newline.
-pub(super) fn write(alert: &Alert, out: impl Write) {
+pub(super) fn write(document: &impl Serialize, out: impl Write) {
     let mut serializer = Serializer::with_formatter(out, PageSafe);
     // Strings, integers and string keys only, into memory: nothing can be refused.
-    drop(alert.serialize(&mut serializer));
+    drop(document.serialize(&mut serializer));
+}
+
+/// The line without its newline.
+pub(super) fn line(document: &impl Serialize) -> String {
+    let mut line = Vec::with_capacity(4 * 1024);
+    write(document, &mut line);
+    // The serializer writes characters, never parts of one.
+    String::from_utf8(line).unwrap_or_default()
 }
 
 /// Writes `<`, `>` and `&` as `\u00XX`. None of the three stands outside a string.

@@ -4,13 +4,19 @@
 //! `*_b64` are present only when escaping changed their twin.
 
 mod act;
+mod evidence;
+mod incident;
 mod process;
+mod request;
 
 use serde::Serialize;
 
 pub use self::{
     act::{Endpoint, Inode, Network, Target, WrittenBy},
+    evidence::Evidence,
+    incident::{Far, FileFacts, Incident, LeftOut, Notice, NoticeEvent, RuleCount, Totals},
     process::{Exit, File, Image, Parent, Process, Reference, Relative, Stdio, User},
+    request::{Page, Request},
 };
 use super::Level;
 
@@ -29,9 +35,18 @@ pub struct Alert {
     pub threat: Option<Threat>,
     /// One sentence a person can act on.
     pub message: String,
+    /// Its place in the incident.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incident: Option<Box<Incident>>,
     /// The service it happened under; absent for host-scope events outside all services.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
+    /// The script behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub script: Option<Box<Page>>,
+    /// The request behind it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<Box<Request>>,
     /// The file acted on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<Box<Target>>,
@@ -176,33 +191,10 @@ pub struct HostName {
     pub boot_id: String,
 }
 
-/// `evidence.*`: what this alert lacks.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Evidence {
-    /// Fields that were cut, in capture or to keep the line within its bound.
-    pub truncated: Vec<String>,
-    /// Records lost while the service was alive: the lineage may lack a process.
-    pub lost_events: u64,
-    /// What the sensor could not see at the time.
-    pub degraded: Vec<String>,
-    /// Fields that could not be read, and facts that did not arrive in time.
-    pub incomplete: Vec<String>,
-}
-
-impl Evidence {
-    /// Notes that `field` was cut.
-    pub(super) fn cut(&mut self, field: &str) {
-        note(&mut self.truncated, field);
-    }
-
-    /// Notes that `field` is not known.
-    pub(super) fn lacks(&mut self, field: &str) {
-        note(&mut self.incomplete, field);
-    }
-}
-
-fn note(list: &mut Vec<String>, field: &str) {
-    if !list.iter().any(|known| known == field) {
-        list.push(field.to_owned());
-    }
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature serde asks for"
+)]
+const fn is_zero_count(number: &u64) -> bool {
+    *number == 0
 }

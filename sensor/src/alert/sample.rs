@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Alert, Finding, Host, Level, RuleInfo};
+use super::{
+    Alert, Closed, Finding, Host, Level, Notice, Reason, RuleInfo, RuleTotal, Script, ScriptSource,
+    Standing, Suppressed,
+};
 use crate::{
     event::{
         Args, Cgroup, Credentials, ExitStatus, Fd, File, FileAction, FileId, Image, Inode,
@@ -20,6 +23,8 @@ pub(crate) struct Sample {
     pub(crate) fields: Vec<(String, String)>,
     pub(crate) degraded: Vec<String>,
     pub(crate) host: Host,
+    pub(crate) standing: Option<Standing>,
+    pub(crate) script: Option<Script>,
 }
 
 impl Sample {
@@ -38,6 +43,8 @@ impl Sample {
             would_silence: false,
             incomplete: &[],
             degraded,
+            standing: self.standing.as_ref(),
+            script: self.script.as_ref(),
         }
     }
 
@@ -164,7 +171,65 @@ pub(crate) fn sample() -> Sample {
         fields: fields(),
         degraded: Vec::new(),
         host: host(),
+        standing: Some(standing()),
+        script: Some(Script {
+            path: "/var/www/html/x.php".into(),
+            source: ScriptSource::Read,
+            age_ns: Some(1_200_000_000),
+            written: Some(Written {
+                root,
+                age_ns: 61_000_000_000,
+            }),
+        }),
     }
+}
+
+fn standing() -> Standing {
+    Standing {
+        id: "5f0b9d1c2a3e4f5061728394a5b6c7d8".to_owned(),
+        opens: false,
+        alerts: 3,
+        folded: 12,
+        level: Level::Critical,
+        raised: true,
+        rules: 3,
+        suppressed: vec![Suppressed {
+            rule: "web_server_discovery".to_owned(),
+            count: 12,
+            since_ns: 30_000_000_000,
+        }],
+    }
+}
+
+/// The incident of [`sample`] is over.
+pub(crate) fn closed() -> Arc<Notice> {
+    let sample = sample();
+    let standing = standing();
+    let closed = Closed {
+        id: standing.id,
+        service: sample.subject.service.clone(),
+        spawn_root: sample.subject.spawn_root,
+        reason: Reason::Ended,
+        level: standing.level,
+        alerts: 4,
+        folded: 19,
+        suppressed: vec![Suppressed {
+            rule: sample.rule.name.clone(),
+            count: 7,
+            since_ns: 95_000_000_000,
+        }],
+        rules: vec![RuleTotal {
+            rule: sample.rule.name.clone(),
+            level: Level::High,
+            alerts: 4,
+            folded: 19,
+        }],
+        opened_ns: 90_000_000_000,
+        last_ns: 96_000_000_000,
+        closed_ns: 156_000_000_000,
+        what: sample.alert().message,
+    };
+    Arc::new(Notice::closed(&closed, &host(), 8))
 }
 
 /// The worker of [`sample`] renames an upload.

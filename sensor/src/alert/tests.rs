@@ -15,6 +15,7 @@ use crate::{
 
 mod act;
 mod hostile;
+mod notice;
 
 static VALIDATOR: LazyLock<jsonschema::Validator> =
     LazyLock::new(|| jsonschema::draft202012::new(&serde_json::from_str(SCHEMA).unwrap()).unwrap());

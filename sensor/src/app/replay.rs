@@ -7,14 +7,13 @@ use std::{
     fs::File,
     io::{self, Write as _},
     path::Path,
-    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
 use super::serve;
 use crate::{
-    alert::Alert,
+    alert::Document,
     cli::{ReplayArgs, Speed, command::effective_lock, rules::effective_rules},
     config::{Config, ConfigError},
     detect::RuleSet,
@@ -70,11 +69,12 @@ impl Replay {
         &mut self.engine
     }
 
-    /// Takes one input; the alerts it causes.
-    pub fn step(&mut self, input: Input) -> impl Iterator<Item = Arc<Alert>> + '_ {
+    /// Takes one input; the alerts and notices it causes.
+    pub fn step(&mut self, input: Input) -> impl Iterator<Item = Document> + '_ {
         self.engine.step(input, &mut self.out);
         self.out.drain(..).filter_map(|output| match output {
-            Output::Alert(alert) => Some(alert),
+            Output::Alert(alert) => Some(Document::Alert(alert)),
+            Output::Notice(notice) => Some(Document::Notice(notice)),
             _ => None,
         })
     }
@@ -186,12 +186,12 @@ impl Run {
             let input = input.map_err(|error| damaged(name, &error))?;
             self.seen.note(&input);
             self.seen.wait(self.speed);
-            for alert in self.core.step(input) {
-                self.seen.alerts += 1;
-                if alert.rule.level < self.level {
+            for document in self.core.step(input) {
+                self.seen.alerts += u64::from(matches!(document, Document::Alert(_)));
+                if document.weight() < self.level {
                     continue;
                 }
-                match self.sink.deliver(&alert) {
+                match self.sink.deliver(&document) {
                     Ok(()) => {}
                     Err(DeliverError::Closed) => return Ok(()),
                     Err(error) => return Err(Failure::new(Exit::Internal, error)),

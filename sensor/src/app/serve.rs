@@ -13,7 +13,7 @@ use tracing::{debug, warn};
 
 use super::start::Started;
 use crate::{
-    alert::{Alert, Level},
+    alert::{Document, Level},
     clock,
     config::{self, Config, Effective, Format},
     control::{self, Query},
@@ -21,7 +21,9 @@ use crate::{
     engine::Engine,
     event::Event,
     exit::{Exit, Failure, chain},
+    history::{self, History},
     http::{self, Condition, Readiness},
+    incident,
     lineage::ServiceKind,
     metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
     probe::Counters,
@@ -128,10 +130,12 @@ impl Surroundings {
         &self.stats
     }
 
-    /// Hands an alert to every sink.
-    pub(super) fn alert(&self, alert: Arc<Alert>) {
-        self.metrics.count_alert(&alert);
-        self.sinks.send(alert);
+    /// Hands an alert or a notice to every sink.
+    pub(super) fn tell(&self, document: Document) {
+        if let Document::Alert(alert) = &document {
+            self.metrics.count_alert(alert);
+        }
+        self.sinks.send(document);
     }
 
     /// Counts what an exception has excused.
@@ -186,6 +190,11 @@ impl Stats {
         }
     }
 
+    /// Notes the numbers of incidents.
+    pub(super) fn incidents(&self, stats: &incident::Stats) {
+        self.core.set_incidents(stats);
+    }
+
     /// Notes the state of the tree, and that the loop turns.
     pub(super) fn tree(&self, stats: &tree::Stats) {
         self.core
@@ -224,7 +233,21 @@ fn sinks(config: &Config, metrics: &Arc<Metrics>) -> Result<Sinks, Failure> {
     sinks
         .add("stdout", level(config.output.level), stdout)
         .map_err(|error| failed(&error))?;
+    if config.history.enabled {
+        let history = History::new(history(&config.history));
+        sinks
+            .keep("history", history)
+            .map_err(|error| Failure::new(Exit::Internal, format_args!("history: {error}")))?;
+    }
     Ok(sinks)
+}
+
+fn history(config: &config::History) -> history::Settings {
+    history::Settings {
+        path: config.path.clone(),
+        max_bytes: config.max_bytes.get(),
+        max_age_s: config.max_age_days.get().saturating_mul(86_400),
+    }
 }
 
 /// Standard output as the configuration wants it.
@@ -247,7 +270,7 @@ fn failed(error: &io::Error) -> Failure {
 }
 
 /// The least level that is written.
-pub(super) const fn level(level: config::Level) -> Level {
+pub(crate) const fn level(level: config::Level) -> Level {
     match level {
         config::Level::Informational => Level::Informational,
         config::Level::Low => Level::Low,

@@ -17,11 +17,12 @@ use tracing::{debug, info, trace, warn};
 
 use super::{record::Reporter, serve::Surroundings, start::Started};
 use crate::{
+    alert::Document,
     clock,
     control::Query,
-    detect::{Fact, Request},
+    detect::Fact,
     engine::{Input, Output},
-    enrich,
+    enrich::{self, Asker},
     event::{Event, Lost, ProcessId, RingKind, Snapshot},
     exit::{Exit, Failure},
     inspect,
@@ -56,7 +57,7 @@ pub(super) struct Watch<'a> {
     counters: std::sync::Arc<Counters>,
     kernel_log: Option<aya_log::EbpfLogger<&'static dyn log::Log>>,
     facts: mpsc::Receiver<Fact>,
-    requests: mpsc::Sender<Request>,
+    asker: Asker,
     queries: mpsc::Receiver<Query>,
     surroundings: &'a Surroundings,
     signals: Signals,
@@ -97,7 +98,7 @@ impl<'a> Watch<'a> {
         surroundings: &'a Surroundings,
     ) -> Result<Self, Failure> {
         let internal = |error: io::Error| Failure::new(Exit::Internal, error);
-        let (requests, facts) = enrich::start().map_err(internal)?;
+        let (asker, facts) = enrich::start().map_err(internal)?;
         let services = services(&started.out);
         let mut watch = Self {
             rings: AsyncRings::new(started.ring, started.file_ring).map_err(internal)?,
@@ -107,7 +108,7 @@ impl<'a> Watch<'a> {
             counters: started.counters,
             kernel_log: started.kernel_log,
             facts,
-            requests,
+            asker,
             queries,
             surroundings,
             signals,
@@ -186,6 +187,7 @@ impl<'a> Watch<'a> {
         while self.take() {
             self.deliver();
         }
+        self.step(Input::Stop);
         self.deliver();
         self.core.tape.map_or(Ok(()), super::record::finish)
     }
@@ -237,7 +239,9 @@ impl<'a> Watch<'a> {
         if let Some(log) = &mut self.kernel_log {
             log.flush();
         }
-        self.surroundings.stats().tree(&self.core.engine.stats());
+        let stats = self.surroundings.stats();
+        stats.tree(&self.core.engine.stats());
+        stats.incidents(&self.core.engine.incidents());
         self.recording.tell(self.core.tape.as_ref());
     }
 
@@ -319,7 +323,8 @@ impl<'a> Watch<'a> {
         // What follows from telling the kernel side is delivered next time.
         for output in std::mem::take(&mut self.out) {
             match output {
-                Output::Alert(alert) => self.surroundings.alert(alert),
+                Output::Alert(alert) => self.surroundings.tell(Document::Alert(alert)),
+                Output::Notice(notice) => self.surroundings.tell(Document::Notice(notice)),
                 Output::Silenced(found) => {
                     let profile = found.subject.profile.as_ref();
                     let reason = profile.map(|it| it.judgement.reason());
@@ -359,8 +364,8 @@ impl<'a> Watch<'a> {
                 Output::Ended(exception) => {
                     warn!("{exception} has ended and no longer applies: renew it or remove it");
                 }
-                // A full queue leaves the rule that asked to its time-out.
-                Output::Request(request) => drop(self.requests.try_send(request)),
+                Output::Request(request) => self.asker.fact(request),
+                Output::Inquire(file) => self.asker.file(file),
             }
         }
     }

@@ -12,13 +12,16 @@ Examples:
   sudo lineage-sensor run                    watch, alerts drawn as trees
   sudo lineage-sensor run | jq .message      in a pipe alerts are JSON lines
   sudo lineage-sensor tree                   what the servers are running now
+  sudo lineage-sensor alerts --since 1h      what has been alerted
+  sudo lineage-sensor explain 883ef1ab       why, and what belongs to it
   sudo lineage-sensor doctor                 can it work here, and how well
   sudo lineage-sensor simulate               harmless chains that must alert
   sudo lineage-sensor record FILE            watch, and keep what is seen for `replay`
 
 Exit codes:
-  0 success, 1 a comparison found a difference (`profile`), 64 bad usage or configuration, 65 a recording is damaged, 69 the kernel lacks something required (or no
-  sensor is running, for `tree`), 70 a defect in the sensor, 77 privilege is missing";
+  0 success, 1 a comparison found a difference (`profile`), 64 bad usage or configuration, 65 a recording is damaged, 69 the kernel
+  lacks something required (or no sensor is running, for `tree`, `why-not` and `simulate`; no history, for `alerts` and `explain`),
+  70 a defect in the sensor, 77 privilege is missing";
 
 pub(super) const RUN_LONG: &str = "\
 Watches this machine and writes alerts to standard output until it is stopped with Ctrl-C \
@@ -87,6 +90,41 @@ Examples:
   sudo lineage-sensor simulate
   sudo lineage-sensor simulate --rule shell_under_app_worker
   sudo lineage-sensor simulate --directory /var/tmp        where /tmp is mounted noexec";
+
+pub(super) const ALERTS_LONG: &str = "\
+Lists the alerts of the history (history.path), oldest first, with notices about incidents: \
+all levels, also those that output.level keeps from the sinks. Works without a running \
+sensor. Needs to read the history, which is root's or the sensor's user's.";
+
+pub(super) const ALERTS: &str = "\
+Examples:
+  sudo lineage-sensor alerts
+  sudo lineage-sensor alerts --since 30m
+  sudo lineage-sensor alerts --since 2026-02-03T04:00:00Z --limit 1000
+  sudo lineage-sensor alerts --pid 4711
+  sudo lineage-sensor alerts --incident 5f0b9d1c --json | jq .message";
+
+pub(super) const EXPLAIN_LONG: &str = "\
+Tells why an alert was raised: which rule, which fields of it matched what, what evidence was \
+missing, which other alerts belong to its incident, what to do. ID is the id of an alert \
+(event.id), of an incident (incident.id), or the beginning of one. Works without a running \
+sensor.";
+
+pub(super) const EXPLAIN: &str = "\
+Examples:
+  sudo lineage-sensor explain 883ef1ab
+  sudo lineage-sensor explain 883ef1abc31139dc4dcb9f51a6910b59 --json | jq .[0].rule.matched";
+
+pub(super) const WHY_NOT_LONG: &str = "\
+Asks the running sensor what it decided about the acts of a process: no rule matched, an \
+alert below output.level, an exception, the profile of the service, too many alerts of the \
+same rule, or that the process belongs to no service. The last 10,000 execs are remembered, \
+in memory.";
+
+pub(super) const WHY_NOT: &str = "\
+Examples:
+  sudo lineage-sensor why-not 4711
+  sudo lineage-sensor why-not 4711 --json | jq '.decisions[].verdicts'";
 
 pub(super) const DOCTOR_LONG: &str = "\
 Examines kernel, BTF, hooks and capabilities, and says for each hook how it would attach \

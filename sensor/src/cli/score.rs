@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    alert::Level,
+    alert::{Document, Level},
     app::Replay,
     detect::{RuleSet, Trial, Tried},
     exit::{Exit, Failure, OrExit as _},
@@ -84,8 +84,10 @@ fn column(path: &Path, benign: bool, directories: &[PathBuf]) -> Result<Column, 
     let mut core = Replay::new(reader.header(), rules).or_exit(Exit::Data, &name)?;
     let mut alerts = BTreeMap::new();
     for input in reader {
-        for alert in core.step(input.map_err(damaged)?) {
-            *alerts.entry(alert.rule.id.clone()).or_default() += 1;
+        for said in core.step(input.map_err(damaged)?) {
+            if let Document::Alert(alert) = said {
+                *alerts.entry(alert.rule.id.clone()).or_default() += 1;
+            }
         }
     }
     let short = path.file_name().unwrap_or_default().to_string_lossy();

@@ -58,6 +58,14 @@ pub static KEYS: &[Key] = &[
     key!("http.enabled", bool, http.enabled),
     key!("http.listen", SocketAddr, http.listen),
     key!("control.socket", PathBuf, control.socket),
+    key!("history.enabled", bool, history.enabled),
+    key!("history.path", PathBuf, history.path),
+    key!(
+        "history.max_bytes",
+        Bounded<1_048_576, 17_179_869_184>,
+        history.max_bytes
+    ),
+    key!("history.max_age_days", Bounded<1, 3_650>, history.max_age_days),
     key!("services.declare", Vec<Declaration>, services.declare),
     key!(
         "services.java.main_classes",

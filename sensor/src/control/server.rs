@@ -221,6 +221,7 @@ fn turn_away(stream: UnixStream) {
 #[serde(deny_unknown_fields)]
 struct Request {
     query: String,
+    pid: Option<u32>,
 }
 
 async fn converse(mut stream: UnixStream, queries: &mpsc::Sender<Query>) -> io::Result<()> {
@@ -251,11 +252,13 @@ async fn answer(stream: &mut UnixStream, queries: &mpsc::Sender<Query>) -> Resul
     }
     let request: Request =
         serde_json::from_slice(&line).map_err(|error| format!("bad request: {error}"))?;
-    let kind = match request.query.as_str() {
-        "tree" => QueryKind::Tree,
-        "rules" => QueryKind::Rules,
-        "profile" => QueryKind::Profile,
-        _ => return Err("unknown query; known: tree, rules, profile".into()),
+    let kind = match (request.query.as_str(), request.pid) {
+        ("tree", None) => QueryKind::Tree,
+        ("rules", None) => QueryKind::Rules,
+        ("profile", None) => QueryKind::Profile,
+        ("why-not", Some(pid)) => QueryKind::WhyNot(pid),
+        ("why-not", None) => return Err("bad request: why-not needs a pid".into()),
+        _ => return Err("unknown query; known: tree, rules, profile, why-not".into()),
     };
     let (reply, answer) = oneshot::channel();
     let gone = "the sensor is shutting down";

@@ -95,6 +95,8 @@ fn bad_requests_are_refused_in_words() {
     for (request, word) in [
         (&b"{\"query\":\"root\"}\n"[..], "unknown query"),
         (b"{\"query\":\"tree\",\"x\":1}\n", "bad request"),
+        (b"{\"query\":\"why-not\"}\n", "needs a pid"),
+        (b"{\"query\":\"why-not\",\"pid\":-1}\n", "bad request"),
         (b"\xff\xfe\n", "bad request"),
         (b"[]\n", "bad request"),
         (b"\n", "bad request"),
@@ -111,7 +113,7 @@ fn bad_requests_are_refused_in_words() {
     let refused = agent.client(|path| ask(path, &json!({"query": "x"})).unwrap_err().to_string());
     assert_eq!(
         refused,
-        "the sensor refused: unknown query; known: tree, rules, profile"
+        "the sensor refused: unknown query; known: tree, rules, profile, why-not"
     );
 }
 

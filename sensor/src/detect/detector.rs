@@ -5,9 +5,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use bstr::BString;
-use serde::{Deserialize, Serialize};
-
+pub(super) use super::fact::{Fact, Request};
 use super::{
     category::Stream,
     masquerade::{self, KnownShell, Likeness},
@@ -27,40 +25,6 @@ pub const MAX_WAITING: usize = 1_024;
 
 /// How long a rule waits for a fact, ns.
 pub const MAX_WAIT_NS: u64 = 2_000_000_000;
-
-/// What enrichment found out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Fact {
-    /// The shells installed here; replaces the table.
-    Shells(Vec<KnownShell>),
-    /// Content of an executable, as asked for by [`Request::Hash`].
-    Hash {
-        /// Process it was asked for.
-        process: ProcessId,
-        /// Executable it was asked for.
-        file: FileId,
-        /// SHA-256; `None` when the file could not be read any more.
-        sha256: Option<[u8; 32]>,
-    },
-}
-
-/// A fact the detector would like to have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
-    /// SHA-256 of an executable; `/proc/<tgid>/exe` is the surest way to it.
-    Hash {
-        /// Process that runs it.
-        process: ProcessId,
-        /// Device and inode it must have.
-        file: FileId,
-        /// Bytes it must have.
-        size: u64,
-        /// Path in the process's mount namespace.
-        path: BString,
-        /// That namespace.
-        mount_ns: u32,
-    },
-}
 
 /// A rule that matched.
 #[derive(Clone, Debug)]
@@ -226,6 +190,7 @@ impl Detector {
                 self.shells = shells;
                 Verdicts::default()
             }
+            Fact::Examined(_) => Verdicts::default(),
             Fact::Hash {
                 process,
                 file,

@@ -6,7 +6,9 @@ use std::{
 };
 
 use crate::{
+    alert::Reason,
     event::{Event, RingKind},
+    incident,
     lineage::ServiceKind,
 };
 
@@ -37,6 +39,16 @@ impl Kinds {
     }
 }
 
+/// Numbers of incidents.
+#[derive(Debug, Default)]
+pub(super) struct IncidentStats {
+    pub(super) open: AtomicU64,
+    pub(super) opened: AtomicU64,
+    pub(super) suppressed: AtomicU64,
+    /// In order of [`Reason::ALL`].
+    pub(super) closed: [AtomicU64; Reason::ALL.len()],
+}
+
 /// Counters and gauges of the core. All times are `CLOCK_BOOTTIME` ns.
 #[derive(Debug, Default)]
 pub struct CoreStats {
@@ -51,6 +63,7 @@ pub struct CoreStats {
     pub(super) exited: AtomicU64,
     pub(super) evicted: AtomicU64,
     pub(super) services: Kinds,
+    pub(super) incidents: IncidentStats,
     self_test_ns: AtomicU64,
     tick_ns: AtomicU64,
 }
@@ -90,6 +103,16 @@ impl CoreStats {
             let count: u64 = of_kind.map(|(_, count)| count).sum();
             gauge.live.store(count, Relaxed);
             gauge.met.fetch_or(count > 0, Relaxed);
+        }
+    }
+
+    /// States the numbers of incidents.
+    pub fn set_incidents(&self, stats: &incident::Stats) {
+        self.incidents.open.store(stats.open, Relaxed);
+        self.incidents.opened.store(stats.opened, Relaxed);
+        self.incidents.suppressed.store(stats.suppressed, Relaxed);
+        for (counter, &count) in self.incidents.closed.iter().zip(&stats.closed) {
+            counter.store(count, Relaxed);
         }
     }
 

@@ -3,7 +3,10 @@
 
 use std::{
     error::Error,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use prometheus::{
@@ -13,8 +16,8 @@ use prometheus::{
 };
 use sensor_common::counter::Counter;
 
-use super::CoreStats;
-use crate::sink::SinkStats;
+use super::{CoreStats, core::IncidentStats};
+use crate::{alert::Reason, sink::SinkStats};
 
 /// The one ring there is.
 const LIFECYCLE: &str = "lifecycle";
@@ -132,6 +135,7 @@ impl Page {
             ["kind"],
             services,
         );
+        self.incidents(&core.incidents);
         if let Some(age) = core.self_test_age(now_ns) {
             let opts = Opts::new(
                 "self_test_age_seconds",
@@ -141,6 +145,36 @@ impl Page {
             gauge.with_label_values::<&str>(&[]).set(age.as_secs_f64());
             self.0.extend(gauge.collect());
         }
+    }
+
+    fn incidents(&mut self, incidents: &IncidentStats) {
+        let load = |counter: &AtomicU64| counter.load(Relaxed);
+        self.gauges(
+            "incidents",
+            "Incidents open.",
+            [],
+            [([], load(&incidents.open))],
+        );
+        self.counters(
+            "incidents_opened_total",
+            "Incidents opened: spawn roots that alerted.",
+            [],
+            [([], load(&incidents.opened))],
+        );
+        let closed = Reason::ALL.iter().zip(&incidents.closed);
+        let closed = closed.map(|(reason, count)| ([reason.name()], load(count)));
+        self.counters(
+            "incidents_closed_total",
+            "Incidents closed, by reason.",
+            ["reason"],
+            closed,
+        );
+        self.counters(
+            "alerts_suppressed_total",
+            "Alerts left out because their rule had alerted too often below one spawn root.",
+            [],
+            [([], load(&incidents.suppressed))],
+        );
     }
 
     fn kernel(&mut self, core: &CoreStats, reading: Option<KernelReading>, readable: Option<bool>) {

@@ -44,7 +44,7 @@ impl KernelCounters for Fixed {
 struct Nowhere;
 
 impl crate::sink::Deliver for Nowhere {
-    fn deliver(&mut self, _: &crate::alert::Alert) -> Result<(), crate::sink::DeliverError> {
+    fn deliver(&mut self, _: &crate::alert::Document) -> Result<(), crate::sink::DeliverError> {
         Ok(())
     }
 }

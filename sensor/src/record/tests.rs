@@ -8,7 +8,7 @@ use super::*;
 use crate::service::Apache;
 use crate::{
     alert::Host,
-    detect::{Fact, KnownShell},
+    detect::{Examined, Fact, FileRole, KnownShell, Peer},
     engine::Input,
     event::{
         self, Actor, Args, Event, Exec, Exit, ExitStatus, Faults, FileAction, FileId, Fork, Image,
@@ -161,6 +161,22 @@ fn inputs() -> Vec<Input> {
             file: FileId::default(),
             sha256: None,
         }),
+        Input::Stop,
+        Input::Fact(Fact::Examined(Box::new(Examined {
+            number: 9,
+            role: FileRole::Written,
+            path: "/srv/www/x.php".into(),
+            sha256: Some([7; 32]),
+            size: Some(3),
+            kind: Some("php".to_owned()),
+            packages_known: true,
+            package: Some("x".to_owned()),
+            problem: Some("gone".to_owned()),
+            peers: vec![Peer {
+                fd: 1,
+                far: "10.0.0.1:4".to_owned(),
+            }],
+        }))),
     ]
 }
 
@@ -228,7 +244,7 @@ fn a_tape_gives_what_a_writer_gives() {
     }
     let summary = tape.finish().unwrap();
     let bytes = std::fs::read(file.path()).unwrap();
-    assert_eq!((summary.inputs, summary.events), (15, 6));
+    assert_eq!((summary.inputs, summary.events), (17, 6));
     assert_eq!(summary.bytes, bytes.len() as u64);
     let (back, error) = read(&bytes);
     assert!(error.is_none(), "{error:?}");

@@ -5,12 +5,13 @@
 //! one line each; the sentence and the process itself are wrapped, never cut.
 
 mod layout;
+mod notice;
 
 use anstyle::{AnsiColor, Style};
 
 use self::layout::{Line, Page};
 use crate::{
-    alert::{Alert, Exit, Level, Relative},
+    alert::{Alert, Document, Exit, Incident, LeftOut, Level, Relative, WrittenBy},
     printable::word,
 };
 
@@ -18,6 +19,14 @@ const PLAIN: Style = Style::new();
 const DIM: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
 const MARK: Style = AnsiColor::Yellow.on_default();
+
+/// Draws an alert or a notice without a final newline.
+pub(super) fn document(document: &Document, colour: bool, width: Option<usize>) -> String {
+    match document {
+        Document::Alert(alert) => render(alert, colour, width),
+        Document::Notice(notice) => notice::render(notice, colour, width),
+    }
+}
 
 /// Draws one alert without a final newline. `width` in columns, `None` without bound.
 pub(super) fn render(alert: &Alert, colour: bool, width: Option<usize>) -> String {
@@ -233,6 +242,8 @@ fn remarks(alert: &Alert) -> Vec<(&'static str, String)> {
         ),
         ("env", argv(&alert.process.env_vars)),
         ("written", written(alert)),
+        ("script", script(alert)),
+        ("request", request(alert)),
         ("ATT&CK", techniques.join(" ")),
         (
             "triage",
@@ -245,6 +256,10 @@ fn remarks(alert: &Alert) -> Vec<(&'static str, String)> {
                 .to_owned(),
         ),
         ("profile", profile(alert)),
+        (
+            "incident",
+            alert.incident.as_deref().map(incident).unwrap_or_default(),
+        ),
         ("cut", evidence.truncated.join(", ")),
         ("unknown", evidence.incomplete.join(", ")),
         ("lost", lost),
@@ -268,6 +283,86 @@ fn profile(alert: &Alert) -> String {
     format!("{}: {}{silent}", profile.judgement, profile.reason)
 }
 
+/// Place in the incident; nothing for a first alert, which has no history.
+fn incident(incident: &Incident) -> String {
+    if incident.alerts == 1 && incident.folded == 0 {
+        return String::new();
+    }
+    let raised = if incident.raised {
+        format!(", raised to {} by {} rules", incident.level, incident.rules)
+    } else {
+        String::new()
+    };
+    let left_out = match left_out(&incident.suppressed) {
+        none if none.is_empty() => none,
+        some => format!("; {some}"),
+    };
+    let (id, number) = (short(&incident.id), incident.alerts);
+    format!("{id}, alert {number}{raised}{left_out}")
+}
+
+/// Begin of an id, as people compare it.
+fn short(id: &str) -> &str {
+    id.get(..8).unwrap_or(id)
+}
+
+/// `suppressed 12 since 04:05:06Z of rule_a, 3 since ...`
+fn left_out(suppressed: &[LeftOut]) -> String {
+    let each = suppressed.iter().map(|it| {
+        let time = it.since.split_once('T').map_or("", |(_, time)| time);
+        let time = time.get(..8).unwrap_or(time);
+        format!("{} since {time}Z of {}", it.count, it.rule)
+    });
+    let each: Vec<_> = each.collect();
+    if each.is_empty() {
+        return String::new();
+    }
+    format!("suppressed {}", each.join(", "))
+}
+
+/// The script behind it, and how that is known.
+fn script(alert: &Alert) -> String {
+    let Some(script) = &alert.script else {
+        return String::new();
+    };
+    let path = word(&script.path);
+    let written = match &script.written_by {
+        Some(by) => format!(", written by {} {} s before", whom(alert, by), by.seconds),
+        None => String::new(),
+    };
+    let seconds = script.seconds.unwrap_or_default();
+    match script.source {
+        "environment" => format!("{path}, as the request says"),
+        "read" => format!("{path}, read {seconds} s before{written}"),
+        "last_read" => format!("{path} perhaps: last read, {seconds} s before{written}"),
+        _ => format!("one in {path} perhaps: its working directory"),
+    }
+}
+
+/// The request of a CGI environment.
+fn request(alert: &Alert) -> String {
+    let Some(request) = &alert.request else {
+        return String::new();
+    };
+    let parts = [
+        request.client.as_ref(),
+        request.method.as_ref(),
+        request.host.as_ref(),
+        request.uri.as_ref(),
+    ];
+    let parts: Vec<_> = parts.into_iter().flatten().map(|it| word(it)).collect();
+    parts.join(" ")
+}
+
+fn whom(alert: &Alert, by: &WrittenBy) -> &'static str {
+    let own = alert.service.as_ref().is_some_and(|it| it.id == by.service);
+    if own {
+        "this service"
+    } else {
+        "another service"
+    }
+}
+
 /// Who wrote what it is about.
 fn written(alert: &Alert) -> String {
     let process = &alert.process;
@@ -282,12 +377,7 @@ fn written(alert: &Alert) -> String {
     ];
     let said = all.iter().filter_map(|(what, by)| {
         let by = by.as_ref()?;
-        let own = alert.service.as_ref().is_some_and(|it| it.id == by.service);
-        let whom = if own {
-            "this service"
-        } else {
-            "another service"
-        };
+        let whom = whom(alert, by);
         Some(format!("{what} by {whom}, {} s before", by.seconds))
     });
     said.collect::<Vec<_>>().join("; ")

@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{Deliver, DeliverError, pretty};
-use crate::alert::Alert;
+use crate::alert::Document;
 
 /// Form of an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,10 +85,10 @@ impl Stream {
         }
     }
 
-    fn render(&self, alert: &Alert) -> String {
+    fn render(&self, document: &Document) -> String {
         let mut text = match self.encoding {
-            Encoding::Json => alert.to_json(),
-            Encoding::Pretty => pretty::render(alert, self.colour, self.width()),
+            Encoding::Json => document.to_json(),
+            Encoding::Pretty => pretty::document(document, self.colour, self.width()),
         };
         text.push('\n');
         text
@@ -126,8 +126,8 @@ impl Stream {
 }
 
 impl Deliver for Stream {
-    fn deliver(&mut self, alert: &Alert) -> Result<(), DeliverError> {
-        let mut text = self.render(alert);
+    fn deliver(&mut self, document: &Document) -> Result<(), DeliverError> {
+        let mut text = self.render(document);
         if self.torn {
             text.insert(0, '\n');
         }

@@ -62,6 +62,7 @@ async fn each_sink_has_its_threshold() {
     sinks.add("all", Level::Informational, stream).unwrap();
     let mut low = sample();
     low.rule.level = Level::Low;
+    low.standing = None;
     sinks.send(Arc::new(low.alert()));
     assert_eq!(sinks.drain(Duration::from_secs(5)).await, 0);
     drop(sinks);
@@ -69,6 +70,15 @@ async fn each_sink_has_its_threshold() {
     reader.read_to_string(&mut none).unwrap();
     all.read_to_string(&mut one).unwrap();
     assert_eq!((none.lines().count(), one.lines().count()), (0, 1));
+}
+
+#[test]
+fn an_alert_that_raises_its_incident_counts_by_that_level() {
+    let mut low = sample();
+    low.rule.level = Level::Low;
+    assert_eq!(low.alert().weight(), Level::Critical);
+    low.standing.as_mut().unwrap().raised = false;
+    assert_eq!(low.alert().weight(), Level::Low);
 }
 
 #[tokio::test]
@@ -135,7 +145,7 @@ fn a_torn_line_is_ended_before_the_next() {
     use super::Deliver as _;
     let (reader, mut stream) = pipe(None, Colour::Auto);
     stream.torn = true;
-    stream.deliver(&alert()).unwrap();
+    stream.deliver(&alert().into()).unwrap();
     drop(stream);
     let lines = BufReader::new(reader)
         .lines()
@@ -160,8 +170,10 @@ fn drawn() {
          └─ 900  dash → /usr/bin/id  id
 
       stdio    null pipe pipe
+      script   /var/www/html/x.php, read 1 s before, written by this service 61 s before
       ATT&CK   T1505.003 T1033
       triage   Look at the access log of this second.
+      incident 5f0b9d1c, alert 3, raised to critical by 3 rules; suppressed 12 since 04:05:36Z of web_server_discovery
       id       883ef1abc31139dc4dcb9f51a6910b59
     ");
 }
@@ -214,8 +226,13 @@ fn drawn_narrow_with_everything_missing() {
                            six | sh' ''
 
       stdio    null pipe pipe
+      script   /var/www/html/x.php, read 1 s before, written by
+               this service 61 s before
       ATT&CK   T1505.003 T1033
       triage   Look at the access log of this second.
+      incident 5f0b9d1c, alert 3, raised to critical by 3 rules;
+               suppressed 12 since 04:05:36Z of
+               web_server_discovery
       lost     2 events: the lineage may lack a process
       degraded files: syscall rung
       id       883ef1abc31139dc4dcb9f51a6910b59
@@ -248,4 +265,19 @@ fn encodings_follow_the_descriptor() {
     assert_eq!((stream.encoding, stream.colour), (Encoding::Json, false));
     let (_, stream) = pipe(Some(Encoding::Pretty), Colour::Always);
     assert_eq!((stream.encoding, stream.colour), (Encoding::Pretty, true));
+}
+
+#[test]
+fn a_closed_incident_is_drawn_in_few_lines() {
+    let notice = crate::alert::sample::closed();
+    let drawn = super::pretty::document(&notice.into(), false, Some(80));
+    let expected = "\
+2026-02-03 04:07:42.789Z  CRITICAL  incident 5f0b9d1c closed
+  incident closed after 4 alerts of 1 rule, 19 left out (its processes have
+  ended): php-fpm worker (pid 812) ran /usr/bin/id through /usr/bin/dash as
+  www-data in /var/www/html
+  rules    4 web_server_discovery (+19 left out)
+  left out suppressed 7 since 04:06:41Z of web_server_discovery
+";
+    assert_eq!(drawn, expected);
 }

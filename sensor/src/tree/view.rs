@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::Tree;
+use super::{Tree, node::Branch};
 use crate::event::{ProcessId, Program};
 use crate::lineage::{Role, ServiceKind};
 use crate::service::container_id;
@@ -81,6 +81,36 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
+/// A process that the tree knows, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct KnownView {
+    /// pid.
+    pub pid: u32,
+    /// Start, ns since boot.
+    pub start_ns: u64,
+    /// Path of the executable; empty when unknown.
+    pub executable: String,
+    /// Has exited.
+    pub exited: bool,
+    /// Its part in each service it stands in.
+    pub services: Vec<PartView>,
+}
+
+/// A part in a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PartView {
+    /// Kind of the service.
+    pub kind: &'static str,
+    /// Its role.
+    pub role: &'static str,
+    /// systemd unit; empty when in none.
+    pub unit: String,
+    /// pid of its root.
+    pub root: u32,
+    /// The part.
+    pub part: &'static str,
+}
+
 /// Numbers for the metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -141,6 +171,41 @@ impl Tree {
             evicted: self.shed.exited.saturating_add(self.shed.live),
             lost: self.lost,
             program_bytes: self.table.program_bytes(),
+        }
+    }
+
+    /// Processes that have or had this pid, as far as the tree remembers them, by age.
+    #[must_use]
+    pub fn known(&self, tgid: u32) -> Vec<KnownView> {
+        let all = self.table.nodes().filter(|(id, _)| id.tgid == tgid);
+        let mut known: Vec<_> = all
+            .map(|(id, node)| KnownView {
+                pid: tgid,
+                start_ns: id.start_ns,
+                executable: node
+                    .program
+                    .as_ref()
+                    .map(|it| it.image.path.to_string())
+                    .unwrap_or_default(),
+                exited: node.end.is_some(),
+                services: node
+                    .branches()
+                    .map(|branch| self.part_view(branch))
+                    .collect(),
+            })
+            .collect();
+        known.sort_by_key(|view| view.start_ns);
+        known
+    }
+
+    fn part_view(&self, branch: &Branch) -> PartView {
+        let service = self.table.service(branch.service);
+        PartView {
+            kind: service.map_or("unknown", |entry| entry.service.kind.name()),
+            role: service.map_or("", |entry| entry.service.role.name()),
+            unit: service.map_or_else(String::new, |entry| entry.service.unit.clone()),
+            root: branch.service.tgid,
+            part: branch.part.name(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use sensor::{alert, decode::ENVIRONMENT, detect};
+use sensor::{alert, decode::ENVIRONMENT, detect, incident};
 use serde_json::Value;
 
 use crate::page::{code, head, page, table};
@@ -23,6 +23,7 @@ fn alerts() {
     text += "\n`[]` marks a list. A field that is not always there is marked *optional*, within \
              the object it belongs to.\n";
     text += &table(["Field", "Form", "What it says"], rows);
+    text += &incidents();
     text += "\n## Fields for rules\n\nWhat a Sigma rule of category `process_creation`, `file_event`, \
              `network_connection`, or of our own `process_survival` (what outlives the request \
              that started it) and `sensor_status` (records lost), can name. Fields of one category only say which; all others \
@@ -52,6 +53,36 @@ fn alerts() {
         variables.join(" ")
     );
     page("alerts.md", &text);
+}
+
+/// What incidents are, with the fields of a notice.
+fn incidents() -> String {
+    let schema: Value = serde_json::from_str(alert::NOTICE_SCHEMA).expect("JSON");
+    let mut text = "\n## Incidents\n\n".to_owned();
+    put!(
+        text,
+        "All alerts below one spawn root, the first process that left the service's own image, are \
+         one incident; what a process does in the service's own image is an incident of its own. \
+         The first alert goes out at once and is never left out. Later ones are updates: {} alerts \
+         of one rule may follow each other, then one in {} s; what is left out is counted in \
+         `incident.folded` and named in `incident.suppressed` of the next alert or the close event. \
+         The level of an incident is the highest of its rules, one higher with three different \
+         rules of low or above, two with six; the alert that raises it passes sinks by that level. \
+         A notice closes it when the spawn root and all below it have ended (as long as the tree \
+         remembers them: `limits.exited_grace_seconds`), when nothing has matched for {} minutes, \
+         when more than {} are open, and when the sensor stops. Files that an alert names are looked \
+         at a moment later, each once for an incident; what is found is a notice of its own, which \
+         sinks take by the level of the alert, but for files that are what a package has put there: \
+         those go to the history only.\n\n## Fields of a notice\n\n{}\n",
+        incident::BURST,
+        incident::EVERY_NS / 1_000_000_000,
+        incident::QUIET_NS / 60_000_000_000,
+        incident::OPEN,
+        schema["description"].as_str().unwrap_or_default()
+    );
+    let mut rows = Vec::new();
+    properties(&schema, &schema, "", &mut rows);
+    text + &table(["Field", "Form", "What it says"], rows)
 }
 
 /// Rows of the properties of an object, depth first.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use sensor::{
-    alert::{Alert, Level},
+    alert::{Document, Level},
     decode::DecodeError,
     lineage::ServiceKind,
     metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
@@ -33,7 +33,7 @@ impl KernelCounters for Zeroes {
 struct Nowhere;
 
 impl Deliver for Nowhere {
-    fn deliver(&mut self, _: &Alert) -> Result<(), DeliverError> {
+    fn deliver(&mut self, _: &Document) -> Result<(), DeliverError> {
         Ok(())
     }
 }

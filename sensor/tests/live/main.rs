@@ -34,6 +34,7 @@ mod benign;
 mod command;
 mod daemon;
 mod fixtures;
+mod history;
 mod host;
 mod hostile;
 mod lifecycle;

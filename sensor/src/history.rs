@@ -1,0 +1,92 @@
+//! The history: every alert and notice, of all levels, in a `SQLite` file of bounded size.
+//!
+//! Written by a thread of its own behind a bounded queue (it is a sink): a disk that is
+//! full, slow or locked costs documents, which are counted and said, and never delays
+//! detection. Read by commands, also while no sensor runs. The file is private to its
+//! owner. What cannot be read any more is set aside, not deleted.
+
+mod read;
+mod store;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::path::PathBuf;
+
+pub use self::{
+    read::{Filter, Reader, Row},
+    store::{Kept, Store},
+    write::History,
+};
+
+/// Layout of the file; another one is set aside.
+pub const VERSION: i64 = 1;
+/// Documents kept, whatever their size.
+pub const ROWS: u64 = 200_000;
+/// Bytes of the log that `SQLite` keeps beside the file.
+pub const LOG_BYTES: u64 = 4 << 20;
+
+/// How much is kept, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The file.
+    pub path: PathBuf,
+    /// Its bytes, the log beside it not counted.
+    pub max_bytes: u64,
+    /// Age beyond which documents go, s.
+    pub max_age_s: u64,
+}
+
+/// What is wrong with the history.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The system refused.
+    #[error("{what} {}: {source}", path.display())]
+    Io {
+        /// Operation.
+        what: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// `SQLite` refused.
+    #[error("history {}: {source}", path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// The file has another layout.
+    #[error("history {}: written by another version of the sensor (layout {found}, this one reads {VERSION})", path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        found: i64,
+    },
+    /// The file could not be opened a moment ago and was not tried again.
+    #[error("not open: {0}")]
+    Closed(String),
+}
+
+impl HistoryError {
+    /// The file itself is of no use: to be set aside.
+    fn is_unusable(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match self {
+            Self::Version { .. } => true,
+            Self::Sqlite { source, .. } => source
+                .sqlite_error_code()
+                .is_some_and(|code| matches!(code, DatabaseCorrupt | NotADatabase)),
+            Self::Io { .. } | Self::Closed(_) => false,
+        }
+    }
+
+    /// There is no room: in the file, or on the disk.
+    fn is_full(&self) -> bool {
+        matches!(self, Self::Sqlite { source, .. }
+            if source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
+    }
+}

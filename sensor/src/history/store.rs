@@ -1,0 +1,308 @@
+//! The file: opened, set aside when it is of no use, written, pruned.
+
+use std::{
+    ffi::OsString,
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use rusqlite::{Connection, OpenFlags, params};
+use rustix::fs::OFlags;
+
+use super::{HistoryError, LOG_BYTES, ROWS, Settings, VERSION};
+
+/// How long another process may hold the file before a document is given up: shorter than
+/// the queue is long in a storm of alerts.
+const BUSY: Duration = Duration::from_secs(2);
+/// Documents between two looks at what is too much.
+const PRUNE_EVERY: u32 = 128;
+/// Share of what is kept that goes at once when there is too much: one in this many.
+const SHARE: u64 = 10;
+
+const LAYOUT: &str = "
+CREATE TABLE documents (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    time_ns INTEGER NOT NULL,
+    level INTEGER NOT NULL,
+    pid INTEGER NOT NULL,
+    incident TEXT,
+    json TEXT NOT NULL
+);
+CREATE INDEX documents_id ON documents (id);
+CREATE INDEX documents_incident ON documents (incident);
+CREATE INDEX documents_time ON documents (time_ns);
+";
+
+const INSERT: &str = "INSERT INTO documents (id, kind, time_ns, level, pid, incident, json) \
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+
+/// One document as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// `event.id`.
+    pub id: String,
+    /// `alert` or `notice`.
+    pub kind: &'static str,
+    /// When, ns since the epoch.
+    pub time_ns: i64,
+    /// Place of the level in `Level::ALL`.
+    pub level: u8,
+    /// pid it is about.
+    pub pid: u32,
+    /// The incident.
+    pub incident: Option<String>,
+    /// The document.
+    pub json: String,
+}
+
+/// The open file.
+#[derive(Debug)]
+pub struct Store {
+    db: Connection,
+    settings: Settings,
+    /// Documents since it was last looked what is too much.
+    unpruned: u32,
+}
+
+impl Store {
+    /// Opens the file, or makes it, with its directory. One that is of no use is renamed;
+    /// the second value says so.
+    ///
+    /// # Errors
+    /// When the system or `SQLite` refuses.
+    pub fn open(settings: &Settings) -> Result<(Self, Option<String>), HistoryError> {
+        match Self::try_open(settings) {
+            Err(error) if error.is_unusable() => {
+                let aside = set_aside(&settings.path)?;
+                let store = Self::try_open(settings)?;
+                let said = format!("{error}; set aside as {}, began anew", aside.display());
+                Ok((store, Some(said)))
+            }
+            opened => opened.map(|store| (store, None)),
+        }
+    }
+
+    fn try_open(settings: &Settings) -> Result<Self, HistoryError> {
+        let path = private_file(&settings.path)?;
+        let sqlite = |source| HistoryError::Sqlite {
+            path: settings.path.clone(),
+            source,
+        };
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        let db = Connection::open_with_flags(path, flags).map_err(sqlite)?;
+        let found = prepare(&db, settings.max_bytes).map_err(sqlite)?;
+        if found != VERSION {
+            let path = settings.path.clone();
+            return Err(HistoryError::Version { path, found });
+        }
+        Ok(Self {
+            db,
+            settings: settings.clone(),
+            unpruned: PRUNE_EVERY,
+        })
+    }
+
+    /// Keeps one document. When the file is full the oldest give way.
+    ///
+    /// # Errors
+    /// When the system or `SQLite` refuses.
+    pub fn insert(&mut self, kept: &Kept) -> Result<(), HistoryError> {
+        if self.unpruned >= PRUNE_EVERY {
+            self.prune(now_ns())?;
+            self.unpruned = 0;
+        }
+        self.unpruned += 1;
+        match self.try_insert(kept) {
+            Err(error) if error.is_full() => {
+                self.drop_oldest(self.count()? / SHARE + 1)?;
+                self.try_insert(kept)
+            }
+            result => result,
+        }
+    }
+
+    fn try_insert(&self, kept: &Kept) -> Result<(), HistoryError> {
+        let insert = || {
+            self.db.prepare(INSERT)?.execute(params![
+                kept.id,
+                kept.kind,
+                kept.time_ns,
+                kept.level,
+                kept.pid,
+                kept.incident,
+                kept.json
+            ])
+        };
+        insert().map(drop).map_err(|error| self.error(error))
+    }
+
+    /// Removes what is too old or too much.
+    ///
+    /// # Errors
+    /// When the system or `SQLite` refuses.
+    pub fn prune(&mut self, now_ns: i64) -> Result<(), HistoryError> {
+        let age_ns = i64::try_from(self.settings.max_age_s)
+            .unwrap_or(i64::MAX)
+            .saturating_mul(1_000_000_000);
+        let before = now_ns.saturating_sub(age_ns);
+        self.db
+            .execute("DELETE FROM documents WHERE time_ns < ?1", [before])
+            .map_err(|error| self.error(error))?;
+        let count = self.count()?;
+        if count > ROWS {
+            self.drop_oldest(count - ROWS + ROWS / SHARE)?;
+        } else if self.bytes()? > self.settings.max_bytes - self.settings.max_bytes / SHARE {
+            self.drop_oldest(count / SHARE + 1)?;
+        }
+        Ok(())
+    }
+
+    /// Documents kept.
+    ///
+    /// # Errors
+    /// When the system or `SQLite` refuses.
+    pub fn count(&self) -> Result<u64, HistoryError> {
+        self.number("SELECT count(*) FROM documents")
+    }
+
+    /// Bytes in use in the file.
+    ///
+    /// # Errors
+    /// When the system or `SQLite` refuses.
+    pub fn bytes(&self) -> Result<u64, HistoryError> {
+        self.number(
+            "SELECT (page_count - freelist_count) * page_size \
+             FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
+        )
+    }
+
+    fn drop_oldest(&self, count: u64) -> Result<(), HistoryError> {
+        const OLDEST: &str = "DELETE FROM documents WHERE seq IN \
+                              (SELECT seq FROM documents ORDER BY seq LIMIT ?1)";
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let dropped = self.db.execute(OLDEST, [count]);
+        dropped.map(drop).map_err(|error| self.error(error))
+    }
+
+    fn number(&self, query: &str) -> Result<u64, HistoryError> {
+        let number = self.db.query_one(query, [], |row| row.get::<_, i64>(0));
+        let number = number.map_err(|error| self.error(error))?;
+        Ok(u64::try_from(number).unwrap_or_default())
+    }
+
+    fn error(&self, source: rusqlite::Error) -> HistoryError {
+        HistoryError::Sqlite {
+            path: self.settings.path.clone(),
+            source,
+        }
+    }
+}
+
+/// Sets the connection up, makes the layout where there is none, and gives its version.
+fn prepare(db: &Connection, max_bytes: u64) -> rusqlite::Result<i64> {
+    db.busy_timeout(BUSY)?;
+    let version = db.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))?;
+    let tables = "SELECT count(*) FROM sqlite_schema";
+    let empty = db.query_one(tables, [], |row| row.get::<_, i64>(0))? == 0;
+    if !empty {
+        let sound = db.query_one("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))?;
+        if sound != "ok" {
+            let corrupt = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+            return Err(rusqlite::Error::SqliteFailure(corrupt, Some(sound)));
+        }
+        if version != VERSION {
+            return Ok(version);
+        }
+    }
+    db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+    db.pragma_update(None, "synchronous", "normal")?;
+    db.pragma_update(None, "temp_store", "memory")?;
+    db.pragma_update(None, "cache_size", -256)?;
+    let log = i64::try_from(LOG_BYTES).unwrap_or(i64::MAX);
+    db.pragma_update_and_check(None, "journal_size_limit", log, |_| Ok(()))?;
+    db.pragma_update_and_check(None, "wal_autocheckpoint", 256, |_| Ok(()))?;
+    let page = db.pragma_query_value(None, "page_size", |row| row.get::<_, i64>(0))?;
+    let pages = i64::try_from(max_bytes).unwrap_or(i64::MAX) / page.max(1);
+    db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+    if empty {
+        db.execute_batch(&format!(
+            "BEGIN; {LAYOUT} PRAGMA user_version = {VERSION}; COMMIT;"
+        ))?;
+    }
+    Ok(VERSION)
+}
+
+/// Makes the file and its directory, for this user only; the path without symbolic links
+/// in its directory. `SQLite` gives its log the mode of the file.
+fn private_file(path: &Path) -> Result<PathBuf, HistoryError> {
+    let io = |what| {
+        move |source| HistoryError::Io {
+            what,
+            path: path.into(),
+            source,
+        }
+    };
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let made = DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory);
+    made.map_err(io("create the directory of"))?;
+    let directory = directory
+        .canonicalize()
+        .map_err(io("find the directory of"))?;
+    let name = path.file_name().unwrap_or_default();
+    let options = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        // A device or a pipe in its place must not make the thread hang.
+        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
+        .open(directory.join(name));
+    let file: File = options.map_err(io("open history"))?;
+    let is_file = file.metadata().map_err(io("examine history"))?.is_file();
+    if !is_file {
+        return Err(io("open history")(std::io::Error::other(
+            "something that is not a file is in the way",
+        )));
+    }
+    let restricted = file.set_permissions(Permissions::from_mode(0o600));
+    restricted.map_err(io("restrict history"))?;
+    Ok(directory.join(name))
+}
+
+/// Renames the file and its log; an earlier one that was set aside is replaced.
+fn set_aside(path: &Path) -> Result<PathBuf, HistoryError> {
+    let with = |suffix: &str| {
+        let mut name = OsString::from(path);
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let aside = with(".corrupt");
+    fs::rename(path, &aside).map_err(|source| HistoryError::Io {
+        what: "set aside history",
+        path: path.into(),
+        source,
+    })?;
+    for log in ["-wal", "-shm"] {
+        // Often there is none.
+        drop(fs::rename(with(log), with(&format!(".corrupt{log}"))));
+    }
+    Ok(aside)
+}
+
+/// Now, ns since the epoch.
+fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+    })
+}

@@ -74,7 +74,7 @@ pub enum Output {
     /// A fact is wanted.
     Request(Request),
     /// A file that an alert names is to be looked at.
-    Examine(Examine),
+    Inquire(Examine),
 }
 
 /// See the module.
@@ -175,7 +175,7 @@ impl Engine {
         let matches = self.detector.tick(self.now_ns);
         self.alert(&matches, out);
         let due = self.inquiry.tick(self.now_ns);
-        out.extend(due.into_iter().map(Output::Examine));
+        out.extend(due.into_iter().map(Output::Inquire));
         let tree = &self.tree;
         let closed = self.incidents.tick(self.now_ns, |id| tree.has_ended(id));
         self.close(&closed, out);
@@ -265,7 +265,7 @@ impl Engine {
             let inquest = inquest(found, standing.id, &alert);
             out.push(Output::Alert(Arc::new(alert)));
             let examine = self.inquiry.begin(&found.subject, &inquest);
-            out.extend(examine.into_iter().map(Output::Examine));
+            out.extend(examine.into_iter().map(Output::Inquire));
         }
         self.close(&closed, out);
         verdicts

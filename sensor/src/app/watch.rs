@@ -346,7 +346,7 @@ impl<'a> Watch<'a> {
                     }
                 }
                 Output::Request(request) => self.asker.fact(request),
-                Output::Examine(file) => self.asker.file(file),
+                Output::Inquire(file) => self.asker.file(file),
             }
         }
     }

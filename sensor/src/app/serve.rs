@@ -24,6 +24,7 @@ use crate::{
     lineage::ServiceKind,
     metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
     probe::Counters,
+    profile::Judge,
     ring::Read,
     sink::{Colour, Encoding, Sinks, Stream},
     tree,
@@ -173,6 +174,15 @@ impl Stats {
             }
             Read::Malformed(error) => self.metrics.count_decode_error(error.name()),
         }
+    }
+
+    /// Notes what profiles have silenced and learnt.
+    pub(super) fn profiles(&self, judge: &Judge) {
+        let (silenced, would_silence) = judge.counts();
+        self.core.set_silenced(silenced, would_silence);
+        let learner = judge.learner();
+        self.core
+            .set_learnt(learner.chains() as u64, learner.overflow());
     }
 
     /// Notes the state of the tree, and that the loop turns.

@@ -230,7 +230,9 @@ impl<'a> Watch<'a> {
         if let Some(log) = &mut self.kernel_log {
             log.flush();
         }
-        self.surroundings.stats().tree(&self.core.engine.stats());
+        let stats = self.surroundings.stats();
+        stats.profiles(self.core.engine.profiles());
+        stats.tree(&self.core.engine.stats());
         self.recording.tell(self.core.tape.as_ref());
     }
 

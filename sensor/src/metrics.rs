@@ -17,7 +17,7 @@ use std::{
 };
 
 use prometheus::{
-    Histogram, HistogramOpts, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use self::scrape::Scrape;
@@ -43,9 +43,7 @@ const LATENCY_BUCKETS: &[f64] = &[
 ];
 
 const LATENCY: &str = "Time from the exec in the kernel to the alert written by a sink.";
-const SILENCED: &str = "Rules that matched and raised no alert, by what kept them from it.";
-/// Value of the label `reason`: an exception of the configuration.
-const EXCEPTION: &str = "exception";
+const EXCEPTED: &str = "Matches that an exception of the configuration kept from alerting.";
 const UNDECODED: &str = "Records of the kernel that could not be decoded.";
 const BUILD: &str = "Version of the sensor and release of the kernel; always 1.";
 
@@ -68,7 +66,7 @@ pub struct Metrics {
     series: Mutex<BTreeSet<(String, Level, &'static str)>>,
     latency: Histogram,
     decode_errors: IntCounterVec,
-    silenced: IntCounterVec,
+    excepted: IntCounter,
 }
 
 impl Metrics {
@@ -99,9 +97,8 @@ impl Metrics {
         registry.register(Box::new(alerts.clone()))?;
         registry.register(Box::new(latency.clone()))?;
         registry.register(Box::new(decode_errors.clone()))?;
-        let silenced = counter("alerts_silenced_total", SILENCED, &["reason"])?;
-        silenced.with_label_values(&[EXCEPTION]).inc_by(0);
-        registry.register(Box::new(silenced.clone()))?;
+        let excepted = IntCounter::new("alerts_excepted_total", EXCEPTED)?;
+        registry.register(Box::new(excepted.clone()))?;
         registry.register(Box::new(build_info))?;
         registry.register(Box::new(scrape.clone()))?;
         let series = Mutex::default();
@@ -114,7 +111,7 @@ impl Metrics {
             series,
             latency,
             decode_errors,
-            silenced,
+            excepted,
         })
     }
 
@@ -159,7 +156,7 @@ impl Metrics {
 
     /// Counts a rule that matched and was excused by an exception.
     pub fn count_excepted(&self) {
-        self.silenced.with_label_values(&[EXCEPTION]).inc();
+        self.excepted.inc();
     }
 
     /// Measures an alert that a sink has just written.
@@ -193,12 +190,7 @@ impl Metrics {
         self.series.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn alert_series(
-        &self,
-        rule: &str,
-        level: Level,
-        service: &'static str,
-    ) -> prometheus::IntCounter {
+    fn alert_series(&self, rule: &str, level: Level, service: &'static str) -> IntCounter {
         let key = (rule.to_owned(), level, service);
         let mut series = self.series();
         let room = series.contains(&key) || series.len() < ALERT_SERIES;

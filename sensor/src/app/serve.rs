@@ -27,6 +27,7 @@ use crate::{
     lineage::ServiceKind,
     metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
     probe::Counters,
+    profile::Judge,
     ring::Read,
     sink::{Colour, Encoding, Sinks, Stream},
     tree,
@@ -193,6 +194,15 @@ impl Stats {
     /// Notes the numbers of incidents.
     pub(super) fn incidents(&self, stats: &incident::Stats) {
         self.core.set_incidents(stats);
+    }
+
+    /// Notes what profiles have silenced and learnt.
+    pub(super) fn profiles(&self, judge: &Judge) {
+        let (silenced, would_silence) = judge.counts();
+        self.core.set_silenced(silenced, would_silence);
+        let learner = judge.learner();
+        self.core
+            .set_learnt(learner.chains() as u64, learner.overflow());
     }
 
     /// Notes the state of the tree, and that the loop turns.

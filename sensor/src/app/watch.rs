@@ -242,6 +242,7 @@ impl<'a> Watch<'a> {
         let stats = self.surroundings.stats();
         stats.tree(&self.core.engine.stats());
         stats.incidents(&self.core.engine.incidents());
+        stats.profiles(self.core.engine.profiles());
         self.recording.tell(self.core.tape.as_ref());
     }
 

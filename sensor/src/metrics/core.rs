@@ -62,6 +62,10 @@ pub struct CoreStats {
     pub(super) live: AtomicU64,
     pub(super) exited: AtomicU64,
     pub(super) evicted: AtomicU64,
+    pub(super) silenced: AtomicU64,
+    pub(super) would_silence: AtomicU64,
+    pub(super) chains: AtomicU64,
+    pub(super) not_learnt: AtomicU64,
     pub(super) services: Kinds,
     pub(super) incidents: IncidentStats,
     self_test_ns: AtomicU64,
@@ -93,6 +97,18 @@ impl CoreStats {
     /// States how many processes have been dropped from the tree to keep its bound.
     pub fn set_evicted(&self, total: u64) {
         self.evicted.store(total, Relaxed);
+    }
+
+    /// States how many alerts profiles have silenced, and would have in mode alert.
+    pub fn set_silenced(&self, silenced: u64, would_silence: u64) {
+        self.silenced.store(silenced, Relaxed);
+        self.would_silence.store(would_silence, Relaxed);
+    }
+
+    /// States how many chains have been learnt, and for how many execs there was no room.
+    pub fn set_learnt(&self, chains: u64, not_learnt: u64) {
+        self.chains.store(chains, Relaxed);
+        self.not_learnt.store(not_learnt, Relaxed);
     }
 
     /// States how many services of each kind live; kinds not named have none.

@@ -108,6 +108,26 @@ impl Collector for Scrape {
 struct Page(Vec<MetricFamily>);
 
 impl Page {
+    fn profiles(&mut self, core: &CoreStats) {
+        let modes = [("alert", &core.silenced), ("shadow", &core.would_silence)];
+        let modes = modes.map(|(mode, count)| ([mode], count.load(Relaxed)));
+        self.counters(
+            "alerts_silenced_total",
+            "Matches that a profile silenced; under shadow those it would have.",
+            ["mode"],
+            modes,
+        );
+        let chains = [([], core.chains.load(Relaxed))];
+        self.gauges("profile_chains", "Chains of programs learnt.", [], chains);
+        let missed = [([], core.not_learnt.load(Relaxed))];
+        self.counters(
+            "profile_overflow_total",
+            "Execs that were not learnt because there was no room.",
+            [],
+            missed,
+        );
+    }
+
     fn core(&mut self, core: &CoreStats, now_ns: u64) {
         let events = [
             ("exec", &core.execs),
@@ -136,6 +156,7 @@ impl Page {
             services,
         );
         self.incidents(&core.incidents);
+        self.profiles(core);
         if let Some(age) = core.self_test_age(now_ns) {
             let opts = Opts::new(
                 "self_test_age_seconds",

@@ -237,38 +237,23 @@ impl Judge {
             }
             return;
         }
-        let Some(standing) = &subject.profile else {
+        let (Some(standing), Some(key)) = (&subject.profile, Key::of(subject)) else {
             return;
         };
-        let Some(key) = Key::of(subject) else {
-            return;
-        };
-        if self.policy.mode(&key) == Mode::Off {
-            return;
-        }
-        let day = self.day(subject);
         let exe = || subject.program.image.path.to_string();
-        if let Judgement::Refused(_, why) = &standing.judgement {
-            if let Some(lacks) = &mut self.lacks {
-                lacks.note(&key, exe(), why);
-            }
-            return self.learner.refuse(&key, &exe(), why);
-        }
-        let known = match &standing.judgement {
-            Judgement::Known(known) => Some(&*known.profile),
-            _ => None,
-        };
-        if known.is_some_and(|profile| profile != LOCK) {
+        let built_in =
+            matches!(&standing.judgement, Judgement::Known(known) if &*known.profile != LOCK);
+        if built_in || self.policy.mode(&key) == Mode::Off {
             return;
+        }
+        self.lack(&key, subject, &standing.judgement);
+        if let Judgement::Refused(_, why) = &standing.judgement {
+            return self.learner.refuse(&key, &exe(), why);
         }
         let Ok(trail) = Trail::of(subject) else {
             return;
         };
-        if let (None, Some(lacks)) = (known, &mut self.lacks) {
-            let chain = trail.chain().map(|chain| chain.to_string());
-            let shown = chain.unwrap_or_else(|_none| exe());
-            lacks.note(&key, shown, &standing.judgement.reason());
-        }
+        let day = self.day(subject);
         match forbidden {
             Some(found) => {
                 let why = format!("rule {} is never learnt", found.rule.name);
@@ -279,6 +264,21 @@ impl Judge {
                 self.learner.refuse(&key, &exe(), SECRET);
             }
             None => self.learner.note(&key, &trail, day),
+        }
+    }
+
+    /// Notes for `profile check` what the profile does not know.
+    fn lack(&mut self, key: &Key, subject: &Subject, judgement: &Judgement) {
+        let Some(lacks) = &mut self.lacks else {
+            return;
+        };
+        let chain = Trail::of(subject).and_then(|trail| trail.chain());
+        let shown = chain.map(|chain| chain.to_string());
+        let shown = shown.unwrap_or_else(|_none| subject.program.image.path.to_string());
+        match judgement {
+            Judgement::Known(_) => {}
+            Judgement::Refused(_, why) => lacks.note(key, shown, why),
+            other => lacks.note(key, shown, &other.reason()),
         }
     }
 

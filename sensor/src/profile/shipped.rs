@@ -279,43 +279,10 @@ fn product(name: &'static str, text: &str, file: &File, problems: &mut Vec<Strin
     }
     let mut examples = 0;
     for entry in &file.chains {
-        let mut problem = |what: String| problems.push(format!("{name}: {}: {what}", entry.note));
-        if entry.known.is_empty() || entry.unknown.is_empty() {
-            problem("needs examples of both kinds".to_owned());
-        }
-        let own = entry.kinds.as_ref().unwrap_or(&file.kinds);
-        let kind = own.first().and_then(|kind| super::Key::kind(kind));
-        let origin = if entry.master {
-            Part::Master
-        } else {
-            Part::Worker
-        };
-        let scene = |age_ns| Scene {
-            kind: kind.unwrap_or_default(),
-            origin,
-            age_ns,
-        };
-        for (number, lines, wanted) in numbered(entry) {
-            examples += 1;
-            let programs: Vec<_> = lines.iter().map(|line| program(line)).collect();
-            let trail = Trail::of_programs(&programs);
-            let known = |age| {
-                trail
-                    .as_ref()
-                    .is_ok_and(|trail| shipped.known(scene(age), trail).is_some())
-            };
-            if known(0) != wanted {
-                let should = if wanted {
-                    "is not known"
-                } else {
-                    "is known and should not be"
-                };
-                problem(format!("example {number} {should}"));
-            }
-            if wanted && entry.within.is_some() && known(u64::MAX) {
-                problem(format!("example {number} is known for ever"));
-            }
-        }
+        examples += entry.known.len() + entry.unknown.len();
+        let kinds = entry.kinds.as_ref().unwrap_or(&file.kinds);
+        let wrong = wrong(&shipped, kinds, entry);
+        problems.extend(wrong.map(|what| format!("{name}: {}: {what}", entry.note)));
     }
     Product {
         name,
@@ -323,6 +290,39 @@ fn product(name: &'static str, text: &str, file: &File, problems: &mut Vec<Strin
         notes: file.chains.iter().map(|entry| entry.note.clone()).collect(),
         examples,
     }
+}
+
+/// What is wrong with the examples of an entry.
+fn wrong(shipped: &Shipped, kinds: &[String], entry: &Entry) -> impl Iterator<Item = String> {
+    let kind = kinds.first().and_then(|kind| super::Key::kind(kind));
+    let scene = |age_ns| Scene {
+        kind: kind.unwrap_or_default(),
+        origin: [Part::Worker, Part::Master][usize::from(entry.master)],
+        age_ns,
+    };
+    let lacking = entry.known.is_empty() || entry.unknown.is_empty();
+    let mut wrong = Vec::new();
+    wrong.extend(lacking.then(|| "needs examples of both kinds".to_owned()));
+    for (number, lines, wanted) in numbered(entry) {
+        let programs: Vec<_> = lines.iter().map(|line| program(line)).collect();
+        let trail = Trail::of_programs(&programs);
+        let known = |age| {
+            let known = trail.as_ref().map(|trail| shipped.known(scene(age), trail));
+            known.is_ok_and(|known| known.is_some())
+        };
+        if known(0) != wanted {
+            let is = if wanted {
+                "is not known"
+            } else {
+                "is known and should not be"
+            };
+            wrong.push(format!("example {number} {is}"));
+        }
+        if wanted && entry.within.is_some() && known(u64::MAX) {
+            wrong.push(format!("example {number} is known for ever"));
+        }
+    }
+    wrong.into_iter()
 }
 
 /// The examples of an entry, by number, and whether each is to be known.

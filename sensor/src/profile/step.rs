@@ -41,53 +41,45 @@ impl<'p> Ran<'p> {
     /// # Errors
     /// When something about it is not known, or is of a kind that is never matched.
     pub(super) fn new(program: &'p Program) -> Result<Self, Refusal> {
-        let lacking = fault::ARGS | fault::ARGS_CUT | fault::EXE_CUT | fault::PATH;
-        if program.args.truncated || program.faults.has(lacking) {
-            return Err(Refusal::Truncated);
-        }
-        let image = &program.image;
-        if image.unlinked {
-            return Err(Refusal::Unlinked);
-        }
-        if program.written.is_some() {
-            return Err(Refusal::Written);
-        }
-        if is_loader(image.name()) {
-            return Err(Refusal::Loader);
-        }
-        let exe = str::from_utf8(&image.path).or(Err(Refusal::Encoding))?;
+        whole(program)?;
+        let exe = str::from_utf8(&program.image.path).or(Err(Refusal::Encoding))?;
         let args: Result<Vec<_>, _> = program.args.iter().map(|arg| text(arg)).collect();
-        let mut args = args?;
-        if args.len() > ARGS_MAX {
+        let mut ran = Self {
+            exe,
+            args: args?,
+            command: None,
+            freedom: tool::freedom(program_name(program)),
+            literal: 0,
+        };
+        if ran.args.len() > ARGS_MAX {
             return Err(Refusal::Long);
         }
-        let (shell, name) = (is_shell(program_name(program)), program_name(program));
-        let (mut command, mut literal) = (None, 0);
-        let mut freedom = tool::freedom(name);
+        ran.interpret(program)?;
+        Ok(ran)
+    }
+
+    /// Finds what a shell or an interpreter was given to run.
+    fn interpret(&mut self, program: &Program) -> Result<(), Refusal> {
+        let name = program_name(program);
+        let shell = is_shell(name);
         match run(program, name) {
             Some(Run::Input) => return Err(Refusal::Input),
             Some(Run::Code) if shell => {
-                let refs: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
+                let refs: Vec<&str> = self.args.iter().map(AsRef::as_ref).collect();
                 let (at, dashes) = command_at(&refs).ok_or(Refusal::Option)?;
                 if dashes {
-                    args.remove(at);
+                    self.args.remove(at);
                 }
-                let text = args.get(at).ok_or(Refusal::Input)?;
-                command = Some((at, tokens(text.as_bytes())?));
-                literal = at;
+                let text = self.args.get(at).ok_or(Refusal::Input)?;
+                self.command = Some((at, tokens(text.as_bytes())?));
+                self.literal = at;
             }
-            Some(Run::Script(path)) => literal = absolute(program, path, &mut args)?,
-            Some(Run::Code) => freedom = Freedom::None,
+            Some(Run::Script(path)) => self.literal = absolute(program, path, &mut self.args)?,
+            Some(Run::Code) => self.freedom = Freedom::None,
             Some(Run::Other) if shell => return Err(Refusal::Option),
             Some(Run::Other) | None => {}
         }
-        Ok(Self {
-            exe,
-            args,
-            command,
-            freedom,
-            literal,
-        })
+        Ok(())
     }
 
     /// Path of the executable.
@@ -125,6 +117,22 @@ impl<'p> Ran<'p> {
     }
 }
 
+/// Everything about the program is known, and it is a file that was there before.
+fn whole(program: &Program) -> Result<(), Refusal> {
+    let lacking = fault::ARGS | fault::ARGS_CUT | fault::EXE_CUT | fault::PATH;
+    if program.args.truncated || program.faults.has(lacking) {
+        Err(Refusal::Truncated)
+    } else if program.image.unlinked {
+        Err(Refusal::Unlinked)
+    } else if program.written.is_some() {
+        Err(Refusal::Written)
+    } else if is_loader(program.image.name()) {
+        Err(Refusal::Loader)
+    } else {
+        Ok(())
+    }
+}
+
 /// An argument as text; line breaks and tabs may stand in code.
 fn text(arg: &[u8]) -> Result<Cow<'_, str>, Refusal> {
     if arg.len() > super::template::TEXT_MAX {
@@ -140,11 +148,10 @@ fn text(arg: &[u8]) -> Result<Cow<'_, str>, Refusal> {
 }
 
 /// Puts the whole path in the place of a script named from a working directory, which
-/// anybody may choose. Returns where it stands.
+/// anybody may choose. Returns where it stands; the last place when it is named twice.
 fn absolute(program: &Program, path: &[u8], args: &mut [Cow<'_, str>]) -> Result<usize, Refusal> {
-    let Some(at) = args.iter().position(|arg| arg.as_bytes() == path) else {
-        return Err(Refusal::Option);
-    };
+    let named = |arg: &Cow<'_, str>| arg.as_bytes() == path;
+    let at = args.iter().rposition(named).ok_or(Refusal::Option)?;
     if path.starts_with(b"/") {
         return Ok(at);
     }
@@ -153,8 +160,8 @@ fn absolute(program: &Program, path: &[u8], args: &mut [Cow<'_, str>]) -> Result
     }
     let whole = script(program, program_name(program)).ok_or(Refusal::Option)?;
     let whole = String::from_utf8(whole.into_owned()).or(Err(Refusal::Encoding))?;
-    if let Some(arg) = args.get_mut(at) {
-        *arg = Cow::Owned(whole);
+    for arg in args.iter_mut().filter(|arg| named(arg)) {
+        *arg = Cow::Owned(whole.clone());
     }
     Ok(at)
 }

@@ -88,7 +88,7 @@ fn a_rule_that_is_off_or_unknown_is_said() {
     }
     assert_eq!(ask("no_such_rule").0, Some(64));
     let silenced = sensor.metrics();
-    let line = "lineage_sensor_alerts_silenced_total{reason=\"exception\"} 1";
+    let line = "lineage_sensor_alerts_excepted_total 1";
     assert!(silenced.contains(line), "{silenced}");
     sensor.stop();
 }

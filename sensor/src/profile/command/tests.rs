@@ -120,7 +120,7 @@ fn programs_of_a_command() {
 const TEMPLATES: &[&str] = &[
     "convert {path:/tmp} -resize {number}x{number} {path:/srv/up:.jpg}",
     "sendmail -t -i -f{address}",
-    "cd /srv/x && make {word} 2>&1",
+    "cd /srv/x && tool {word} 2>&1",
     "tool '{path:/srv/a b}' {hex} | head -n {number}",
     "echo $$ {word}",
 ];

@@ -305,24 +305,37 @@ impl Engine {
             .partition(|found| is_own(&found.subject));
         self.alert(&older, out);
         let mut verdicts = self.tell(&own, out);
-        for found in settled.silenced {
+        let silenced = settled.silenced.into_iter().map(|found| {
             let reason = found.subject.profile.as_ref();
-            let reason = reason.map(|it| it.judgement.reason().to_string());
-            let verdict = self.excuse(&found.rule, Silence::Profile, reason.unwrap_or_default());
-            match is_own(&found.subject) {
-                true => verdicts.push(verdict),
-                false => self.decisions.note(&found.subject, vec![verdict]),
-            }
-            out.push(Output::Silenced(Box::new(found)));
-        }
-        for found in excepted {
+            let reason = reason.map(|it| it.judgement.reason().clone());
+            let said = (
+                found.rule.clone(),
+                Silence::Profile,
+                reason.unwrap_or_default(),
+            );
+            (
+                found.subject.clone(),
+                said,
+                Output::Silenced(Box::new(found)),
+            )
+        });
+        let excepted = excepted.into_iter().map(|found| {
             let reason = found.exception.to_string();
-            let verdict = self.excuse(&found.rule, Silence::Exception, reason);
-            match is_own(&found.subject) {
-                true => verdicts.push(verdict),
-                false => self.decisions.note(&found.subject, vec![verdict]),
+            let said = (found.rule.clone(), Silence::Exception, reason);
+            (
+                found.subject.clone(),
+                said,
+                Output::Excepted(Box::new(found)),
+            )
+        });
+        for (subject, (rule, silence, reason), output) in silenced.chain(excepted) {
+            let verdict = self.excuse(&rule, silence, reason);
+            if is_own(&subject) {
+                verdicts.push(verdict);
+            } else {
+                self.decisions.note(&subject, vec![verdict]);
             }
-            out.push(Output::Excepted(Box::new(found)));
+            out.push(output);
         }
         verdicts
     }

@@ -103,6 +103,38 @@ impl Stage {
                 self.write("x.so", How::Create),
                 self.exec("tool", &["tool"], |exec| exec.env = self.preload()),
             ]),
+            "java_lookup_then_spawn" => java(vec![
+                Deed::Connect(SocketAddr::from((NOBODY, 1_389))),
+                self.run("dash", &["sh", "-c", ":"]),
+            ]),
+            "java_page_deployed" => java(vec![self.write("webapps/ROOT/x.jsp", How::Create)]),
+            "process_memory_written" => {
+                java(vec![Deed::Write("/proc/self/mem".into(), How::Update)])
+            }
+            "interactive_shell_under_service" => php(vec![self.run("bash", &["bash", "-i"])]),
+            "arguments_cut" => {
+                let long = "x".repeat(8_192);
+                php(vec![self.run("dash", &["sh", "-c", &long])])
+            }
+            "recon_burst_under_service" => php(["id", "uname", "ls"]
+                .map(|tool| self.run(tool, &[tool]))
+                .into()),
+            "dropped_script_used" => php(vec![
+                self.write("phpAbCdEf", How::Create),
+                Deed::Rename(self.file("phpAbCdEf"), self.file("htdocs/uploads/x.php")),
+                Deed::Read(self.file("htdocs/uploads/x.php")),
+                self.run("dash", &["sh", "-c", ":"]),
+            ]),
+            _ => {
+                let other = self.of_others(rule).or_else(|| self.of_java(rule));
+                return other.or_else(|| self.of_files(rule));
+            }
+        })
+    }
+
+    /// Chains of edge servers, of servers of CGI and of databases.
+    fn of_others(&self, rule: &str) -> Option<Scenario> {
+        Some(match rule {
             "shellshock_environment" => Self::worker(
                 "apache2",
                 vec![self.exec("bash", &["bash", "-c", ":"], |exec| {
@@ -133,35 +165,13 @@ impl Stage {
                     Deed::Read(self.file("x.so")),
                 ],
             ),
-            "java_lookup_then_spawn" => java(vec![
-                Deed::Connect(SocketAddr::from((NOBODY, 1_389))),
-                self.run("dash", &["sh", "-c", ":"]),
-            ]),
-            "java_page_deployed" => java(vec![self.write("webapps/ROOT/x.jsp", How::Create)]),
-            "process_memory_written" => {
-                java(vec![Deed::Write("/proc/self/mem".into(), How::Update)])
-            }
-            "interactive_shell_under_service" => php(vec![self.run("bash", &["bash", "-i"])]),
-            "arguments_cut" => {
-                let long = "x".repeat(8_192);
-                php(vec![self.run("dash", &["sh", "-c", &long])])
-            }
-            "recon_burst_under_service" => php(["id", "uname", "ls"]
-                .map(|tool| self.run(tool, &[tool]))
-                .into()),
-            "dropped_script_used" => php(vec![
-                self.write("phpAbCdEf", How::Create),
-                Deed::Rename(self.file("phpAbCdEf"), self.file("htdocs/uploads/x.php")),
-                Deed::Read(self.file("htdocs/uploads/x.php")),
-                self.run("dash", &["sh", "-c", ":"]),
-            ]),
             "cgi_ran_script_of_own_user" => Self::worker(
                 "fcgiwrap",
                 vec![self.exec("perl", &["perl", &self.name("open.pl")], |exec| {
                     exec.deeds = vec![Deed::Read(self.file("open.pl"))];
                 })],
             ),
-            _ => return self.of_java(rule).or_else(|| self.of_files(rule)),
+            _ => return None,
         })
     }
 

@@ -62,12 +62,19 @@ pub fn shortcoming(hook: &str, rung: Rung) -> Option<&'static str> {
             Some("32-bit programs are not seen; io_uring is reported when it is asked for")
         }
         (Rung::Syscall, "connect") => Some("32-bit programs are not seen"),
+        (Rung::Syscall, "chmod") => Some(
+            "paths are joined as typed, not resolved; whether the bits were there before is not \
+                 known; 32-bit programs are not seen",
+        ),
         (Rung::Syscall, _) => Some(
             "paths are joined as typed, not resolved; 32-bit programs are not seen; \
                  io_uring is reported when it is asked for",
         ),
         (_, URING) => Some("reported when it is asked for: it may fail"),
         (Rung::Lsm, "open") => None,
+        (Rung::Lsm, "connect") => {
+            Some("reported before it is done: it may have failed; the descriptor is not known")
+        }
         (Rung::Lsm, _) => Some("reported before it is done: it may have failed"),
         _ => None,
     }

@@ -44,3 +44,4 @@ mod record;
 mod server;
 mod simulate;
 mod startup;
+mod watched;

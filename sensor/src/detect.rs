@@ -41,7 +41,7 @@ pub use self::{
     check::{CheckReport, check},
     detector::{Detector, Excepted, MAX_WAIT_NS, MAX_WAITING, Match, Verdicts},
     fact::{Examine, Examined, Fact, FileRole, Peer, Request},
-    field::{ENV, ENV_ABOUT, Field, Kind, all as fields, has_field, nearest as nearest_field},
+    field::{ENV, ENV_ABOUT, Field, Kind, all as fields},
     hook::{Hooks, Shortage},
     masquerade::KnownShell,
     rule::{Learnable, Level, Need, Rule},
@@ -49,7 +49,7 @@ pub use self::{
     silence::Silence,
     source::Problem,
     trial::{Trial, Tried, trial},
-    tuning::{Adjustment, Exception, Pattern, Tuning},
+    tuning::{Adjustment, Exception, Pattern, Tuning, is_exception_field, nearest_exception_field},
     view::Users,
 };
 pub(crate) use self::{

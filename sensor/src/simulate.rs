@@ -2,8 +2,8 @@
 //!
 //! For each rule a server is simulated by a copy of this binary under a server's name in a
 //! directory of its own; it does what the rule looks for, with further copies under the
-//! names of shells and tools that do nothing. Whether the rule alerted is asked of the
-//! running sensor. Nothing is left behind, and no packet leaves the machine.
+//! names of shells and tools that do nothing. Whether the rule alerted meanwhile is asked
+//! of the running sensor. The directory is removed, and no packet leaves the machine.
 
 mod deed;
 mod scenario;
@@ -13,7 +13,10 @@ use std::{
     fmt::Write as _,
     fs,
     io::{self, Write as _},
-    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _},
+        process::CommandExt as _,
+    },
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -183,8 +186,8 @@ impl Sensor<'_> {
         let failed = format_args!("make a directory below {}", below.display());
         let made = Made::new(below).or_exit(Exit::Usage, failed)?;
         let Some(scenario) = made.stage.scenario(rule) else {
-            return Ok(Outcome::Failed(
-                "there is no chain for it on this machine".to_owned(),
+            return Ok(Outcome::NotSimulated(
+                "there is no chain for it on this machine",
             ));
         };
         if let Err(error) = made.run(&scenario) {
@@ -214,6 +217,7 @@ impl Made {
     /// An empty stage that only this user may enter.
     fn new(below: &Path) -> io::Result<Self> {
         let below = fs::canonicalize(below)?;
+        is_safe(&below)?;
         let directory = tempfile::Builder::new()
             .prefix(DIRECTORY)
             .permissions(fs::Permissions::from_mode(0o700))
@@ -288,6 +292,24 @@ impl Made {
     }
 }
 
+/// Nobody but this user and root can put something else in the place of what is made
+/// below `directory`, which is then run and written as root.
+fn is_safe(directory: &Path) -> io::Result<()> {
+    let own = rustix::process::geteuid().as_raw();
+    for above in directory.ancestors() {
+        let meta = fs::metadata(above)?;
+        let (mode, owner) = (meta.mode(), meta.uid());
+        let foreign = owner != 0 && owner != own;
+        // In a sticky directory everybody can only take away what is his.
+        if foreign || mode & 0o022 != 0 && mode & 0o1000 == 0 {
+            let above = above.display();
+            let text = format!("others may replace what is in {above}: use /tmp or /var/tmp");
+            return Err(io::Error::other(text));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,6 +338,18 @@ mod tests {
         assert_eq!(bits & 0o777, 0o700);
         made.leave().unwrap();
         assert!(!root.exists());
+    }
+
+    #[test]
+    fn a_directory_of_others_is_refused() {
+        let below = tempfile::tempdir().unwrap();
+        let open = below.path().join("open");
+        fs::create_dir(&open).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+        let error = Made::new(&open).err().unwrap().to_string();
+        assert!(error.contains("use /tmp or /var/tmp"), "{error}");
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o1777)).unwrap();
+        Made::new(&open).unwrap().leave().unwrap();
     }
 
     #[test]

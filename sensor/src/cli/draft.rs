@@ -10,7 +10,11 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::exit::{Exit, Failure};
+use crate::{
+    detect::Pattern,
+    exit::{Exit, Failure},
+    printable::hides,
+};
 
 /// Longest alert line, bytes: as long as the sensor writes them.
 const LINE: usize = 32 * 1024;
@@ -103,12 +107,12 @@ impl<'a> Shown<'a> {
             "# A draft: matches the alert it was made from and nothing else. Widen `detection`,\n\
              # give it a title and say what it is for, then run `lineage-sensor rules check DIR`.\n\
              title: {title}\nid: {id}\nname: {name}\nstatus: experimental\nlevel: {level}\n\
-             description: Drafted from alert {alert}\n",
+             description: {about}\n",
             title = quoted(&title),
             id = self.uuid(),
             name = quoted(&name),
             level = quoted(&level),
-            alert = quoted(&self.say("/event/id")).trim_matches('"'),
+            about = quoted(&format!("Drafted from alert {}", self.say("/event/id"))),
         );
         let techniques = self.alert.pointer("/threat/technique/id");
         let techniques = techniques.and_then(Value::as_array).into_iter().flatten();
@@ -149,7 +153,7 @@ impl<'a> Shown<'a> {
         let unit = self.say("/service/unit");
         let unit = (!unit.is_empty()).then_some(("Service.Unit", unit));
         for (field, value) in unit.iter().chain(&self.fields) {
-            let _ = writeln!(out, "      {field}: {}", quoted(value));
+            let _ = writeln!(out, "      {field}: {}", quoted(&Pattern::escape(value)));
         }
         out
     }
@@ -182,7 +186,14 @@ impl<'a> Shown<'a> {
             }
             _ => {
                 let (ip, port) = (self.say("/destination/ip"), self.say("/destination/port"));
-                line("connect", format!("{{ip: {}, port: {port}}}", quoted(&ip)));
+                line(
+                    "connect",
+                    format!(
+                        "{{ip: {}, port: {}}}",
+                        quoted(&ip),
+                        port.parse::<u16>().unwrap_or_default()
+                    ),
+                );
             }
         }
         out
@@ -209,10 +220,10 @@ impl<'a> Shown<'a> {
 
     /// Word of `Target.Action`.
     fn action(&self) -> String {
-        match self.say("/event/action").as_str() {
-            "create" => "write".to_owned(),
-            other => other.to_owned(),
-        }
+        let said = self.say("/event/action");
+        let known = ["read", "rename", "exchange", "link", "symlink", "chmod"];
+        let word = known.into_iter().find(|word| *word == said);
+        word.unwrap_or("write").to_owned()
     }
 
     /// The same alert gives the same id: RFC 9562, version 8.
@@ -249,9 +260,17 @@ fn word(alert: &Value, place: &str) -> Option<String> {
     }
 }
 
-/// JSON's quoting is valid in YAML.
+/// JSON's quoting is valid in YAML; what a terminal would act on or hide is spelt out.
 fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
+    let mut out = String::new();
+    for c in Value::from(text).to_string().chars() {
+        if hides(c) {
+            let _ = write!(out, "\\U{:08x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// Text that stands for itself in Sigma.

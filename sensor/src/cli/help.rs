@@ -78,9 +78,11 @@ Examples:
 
 pub(super) const SIMULATE_LONG: &str = "\
 Makes the running sensor alert: for each built-in rule a simulated server, a copy of this program \
-under a server's name in a temporary directory, does what the rule looks for. Its shells and tools \
-are copies that do nothing, connects are UDP and send no packet, and the directory is removed. \
-Prints which rules fired; exit code 69 when one did not.
+under a server's name in a temporary directory, does what the rule looks for. Its tools are copies \
+that do nothing, its shells run `:`. Connects to addresses nobody has are UDP and send no packet; \
+port 10255 of this machine is knocked at, /etc/shadow is opened and not read out. The directory is \
+removed. Prints which rules alerted meanwhile (on a busy server another alert of the same rule counts \
+too); exit code 69 when one did not.
 
 The alerts go where alerts go: tell whoever receives them. Each names the temporary directory, \
 lineage-sensor-simulate.*, in its lineage.";

@@ -281,11 +281,17 @@ mod tests {
     fn hostile_text_stays_a_value() {
         let mut alert: Value =
             serde_json::from_str(&alert("nginx-php-fpm-attack.jsonl")[0]).unwrap();
-        let hostile = "sh -c \"x: *?\\ \u{1b}[2J\n---\ntitle: y #{}\u{2028}";
+        let hostile = "sh -c \"x: *?\\ \u{1b}[2J\u{9b}2J\u{202e}\n---\ntitle: y #{}\u{2028}";
         alert["process"]["command_line"] = hostile.into();
         alert["process"]["args"] = json!([hostile]);
         alert["message"] = hostile.into();
         let text = new(&alert.to_string(), false).unwrap();
+        assert!(
+            !text
+                .lines()
+                .any(|line| line.contains(crate::printable::hides)),
+            "{text:?}"
+        );
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("new.yml"), &text).unwrap();
         let (report, exit) = check(Some(directory.path())).unwrap();

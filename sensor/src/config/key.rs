@@ -111,7 +111,10 @@ const EXCEPTIONS: &str = "rules.exceptions.";
 /// `true` for a name that an element of the list `path` may have.
 #[must_use]
 pub fn is_inner(path: &str) -> bool {
-    INNER.contains(&path) || path.strip_prefix(EXCEPTIONS).is_some_and(detect::has_field)
+    INNER.contains(&path)
+        || path
+            .strip_prefix(EXCEPTIONS)
+            .is_some_and(detect::is_exception_field)
 }
 
 impl Key {
@@ -153,7 +156,7 @@ pub fn nearest(path: &str) -> Option<String> {
             .filter_map(|inner| inner.strip_prefix(EXCEPTIONS));
         let near = inner.min_by_key(|inner| strsim::osa_distance(field, inner));
         let near = near.filter(|inner| strsim::osa_distance(field, inner) <= 2);
-        let near = near.or_else(|| detect::nearest_field(field));
+        let near = near.or_else(|| detect::nearest_exception_field(field));
         return near.map(|name| format!("{EXCEPTIONS}{name}"));
     }
     let known = || {

@@ -38,8 +38,9 @@ impl Form for Vec<Exception> {
 
     fn expected() -> String {
         "a list, each with the name of a rule, an owner, a reason, the day on which it expires \
-         (like 2027-01-31), and at least one field of rules with the value it must have, in \
-         which * stands for part of a word"
+         (like 2027-01-31), and at least one field with the value it must have (with a command \
+         line also Image); in values * stands for part of a word between slashes, ** for slashes \
+         too, at most eight times, and \\* for itself"
             .into()
     }
 
@@ -96,20 +97,20 @@ fn exception(row: &[(String, Raw)]) -> Option<Exception> {
             "owner" => owner = Some(words(text)?),
             "reason" => reason = Some(words(text)?),
             "expires" => expires = Some(text.parse::<Date>().ok()?),
-            field if detect::has_field(field) => {
+            field if detect::is_exception_field(field) => {
                 fields.push((field.to_owned(), Pattern::new(text).ok()?));
             }
             _ => return None,
         }
     }
-    (!fields.is_empty()).then_some(())?;
-    Some(Exception {
+    let exception = Exception {
         rule: rule?,
         owner: owner?,
         reason: reason?,
         expires: expires?,
         fields,
-    })
+    };
+    exception.is_bound().then_some(exception)
 }
 
 /// Reads every section of a list.
@@ -163,6 +164,7 @@ mod tests {
             "reason: report, ",
             "expires: \"2027-01-31\", ",
             "Image: /usr/bin/dash, CommandLine: \"sh -c report *\"",
+            "Image: /usr/bin/dash, ",
         ] {
             let text = EXCEPTION.replace(without, "");
             assert_ne!(text, EXCEPTION, "{without}");
@@ -177,6 +179,9 @@ mod tests {
     fn a_misspelt_field_has_a_neighbour() {
         let error = read(&EXCEPTION.replace("CommandLine", "ComandLine")).unwrap_err();
         assert!(error.contains("rules.exceptions.CommandLine"), "{error}");
+        // Made of others: no newline is left in it.
+        let error = read(&EXCEPTION.replace("CommandLine", "Shell.Command")).unwrap_err();
+        assert!(error.contains("Shell.Command"), "{error}");
         assert!(read("rules: {adjust: [{rule: a}]}").is_err());
         assert!(read("rules: {adjust: [{rule: a, level: urgent}]}").is_err());
     }

@@ -138,6 +138,7 @@ impl Detector {
 
     /// Forgets earlier acts: each example stands by itself.
     pub(super) fn forget(&mut self) {
+        self.waiting.clear();
         *self.memory = Memory::default();
     }
 

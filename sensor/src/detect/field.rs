@@ -122,16 +122,8 @@ fn bucket(name: &str) -> usize {
     (end * 31 + at(0) * 7 + at(end.wrapping_sub(1)) * 3 + at(end.wrapping_sub(4)) * 5) % BUCKETS
 }
 
-/// `true` for a field that rules and exceptions may name.
-#[must_use]
-pub fn has_field(name: &str) -> bool {
-    let variable = name.strip_prefix(ENV).is_some_and(|name| !name.is_empty());
-    variable || find(name).is_some()
-}
-
 /// The field whose name is most like `name`, if any is at all.
-#[must_use]
-pub fn nearest(name: &str) -> Option<&'static str> {
+pub(super) fn nearest(name: &str) -> Option<&'static str> {
     let wanted = name.to_lowercase();
     let scored = all().map(|field| {
         let tail = field

@@ -355,6 +355,10 @@ fn link(image: &str, argv: &[String]) -> Arc<Program> {
     Arc::new(Program {
         image,
         args: args(argv),
+        ns: Namespaces {
+            mount: act::MOUNT_NS,
+            ..Namespaces::default()
+        },
         ..Program::default()
     })
 }

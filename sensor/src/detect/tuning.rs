@@ -1,9 +1,11 @@
 //! What the configuration makes of the rules: some off, some at another level, and
 //! exceptions that somebody owns and that end.
 //!
-//! An exception says exactly what it excuses. Its values are compared whole; `*` stands
-//! for the characters of one word of a path or number and never for a blank, a newline
-//! or anything a shell acts on, so that `report *` does not excuse `report x; curl ...`.
+//! An exception says exactly what it excuses. It names fields that are as the kernel has
+//! them, none that is made of them; values are compared whole, and what was cut in capture
+//! is excused by nothing. `*` stands for part of one word between slashes and never for a
+//! blank, a newline, an option or anything a shell acts on, so that `report *` does not
+//! excuse `report x; curl ...`.
 
 mod pattern;
 #[cfg(test)]
@@ -13,6 +15,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use jiff::{civil::Date, tz::TimeZone};
 use rsigma_eval::{Event as _, EventValue};
+use sensor_common::record::fault;
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
 pub use self::pattern::Pattern;
@@ -21,6 +24,54 @@ use super::{
     rule::{Level, Rule},
     view::View,
 };
+use crate::event::Program;
+
+/// What makes a path or an argument other than it was.
+const CUT: u32 = fault::ARGS | fault::ARGS_CUT | fault::EXE_CUT | fault::CWD_CUT | fault::PATH;
+
+/// Fields that an exception may name. Not those that are made of others for rules to
+/// match (`Shell.Command` has no newlines and no quotes any more), nor the environment.
+const FIELDS: [&str; 18] = [
+    "Image",
+    "CommandLine",
+    "CurrentDirectory",
+    "User",
+    "ParentImage",
+    "ParentCommandLine",
+    "Service.Kind",
+    "Service.Role",
+    "Service.Unit",
+    "Service.Worker",
+    "TargetFilename",
+    "Target.Action",
+    "Target.Kind",
+    "Initiated",
+    "Protocol",
+    "DestinationHostname",
+    "DestinationIp",
+    "DestinationPort",
+];
+
+/// Fields that whoever starts a program writes as he likes: they say nothing without the
+/// executable.
+const TYPED: [&str; 2] = ["CommandLine", "ParentCommandLine"];
+
+/// `true` for a field that an exception may name.
+#[must_use]
+pub fn is_exception_field(name: &str) -> bool {
+    FIELDS.contains(&name)
+}
+
+/// The field most like `name` that an exception may name.
+#[must_use]
+pub fn nearest_exception_field(name: &str) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    let like = |field: &&str| strsim::normalized_damerau_levenshtein(&name, &field.to_lowercase());
+    let best = FIELDS
+        .into_iter()
+        .max_by(|a, b| like(a).total_cmp(&like(b)))?;
+    (like(&best) >= 0.6).then_some(best)
+}
 
 /// A rule that is switched off or has another level.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,13 +117,16 @@ impl Exception {
         midnight.map_or(i128::MIN, |time| time.timestamp().as_nanosecond())
     }
 
+    /// The fields say something: what a caller writes is bound to the file that runs.
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        let names = |field: &str| self.fields.iter().any(|(name, _)| name == field);
+        !self.fields.is_empty() && (names("Image") || !TYPED.into_iter().any(names))
+    }
+
     fn holds(&self, view: &View<'_>) -> bool {
-        let holds = |(name, pattern): &(String, Pattern)| {
-            // A cut command line may end in anything.
-            let cut = name == "CommandLine" && view.program().args.truncated;
-            !cut && value(view, name, pattern)
-        };
-        !self.fields.is_empty() && self.fields.iter().all(holds)
+        let holds = |(name, pattern): &(String, Pattern)| value(view, name, pattern);
+        self.is_bound() && is_whole(view) && is_at_home(view) && self.fields.iter().all(holds)
     }
 }
 
@@ -90,6 +144,20 @@ impl fmt::Display for Exception {
             "exception of {owner} for {rule} until {expires} ({reason})"
         )
     }
+}
+
+/// Nothing that an exception may name was cut in capture: what is missing may be anything.
+fn is_whole(view: &View<'_>) -> bool {
+    let whole = |program: &Program| !program.args.truncated && !program.faults.has(CUT);
+    whole(view.program()) && view.parent().is_none_or(whole)
+}
+
+/// The process sees the files of its service: in a mount namespace of one's own any file
+/// has any path.
+fn is_at_home(view: &View<'_>) -> bool {
+    let root = view.subject.lineage.ancestors.first();
+    let root = root.and_then(|root| root.program.as_deref());
+    view.service().is_none() || root.is_none_or(|root| root.ns.mount == view.program().ns.mount)
 }
 
 /// Compares one field. Of a list one member is enough; of a text that is offered in

@@ -27,6 +27,9 @@ detection:
 level: high
 ";
 
+/// What is done with the first path and the second.
+type Deed = fn(&Path, &Path) -> std::io::Result<()>;
+
 /// Renames and links by absolute paths: on the rung of system calls no descriptor tells
 /// where they lead.
 #[test]
@@ -45,7 +48,6 @@ fn a_stranger_in_a_watched_directory_is_seen_by_absolute_paths() {
     let mut sensor = Sensor::launch_with(&["--rules", rules], &variables);
     sensor.wait_ready();
 
-    type Deed = fn(&Path, &Path) -> std::io::Result<()>;
     let deeds: [(&str, Deed); 4] = [
         ("written", |_, to| fs::write(to, "x")),
         ("renamed", |from, to| fs::rename(from, to)),

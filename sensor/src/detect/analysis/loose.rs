@@ -97,12 +97,13 @@ fn walk(condition: &ConditionExpr, negated: bool, all: &Detections, loose: &mut 
     }
 }
 
-/// A selection is as tight as its tightest item: one whole value is enough.
+/// A selection is as tight as its tightest text: one whole value is enough. What all acts
+/// of a service have in common does not make it tighter.
 fn collect(selection: &str, detection: &Detection, loose: &mut Vec<Loose>) {
     match detection {
         Detection::AllOf(items) => {
             let typed: Vec<_> = items.iter().filter_map(typed).collect();
-            let tight = items.len() > typed.len() || typed.iter().any(|(_, way)| way.is_none());
+            let tight = typed.iter().any(|(_, way)| way.is_none());
             if !tight {
                 loose.extend(typed.into_iter().filter_map(|(field, way)| {
                     Some(Loose {
@@ -118,6 +119,11 @@ fn collect(selection: &str, detection: &Detection, loose: &mut Vec<Loose>) {
                 collect(selection, part, loose);
             }
         }
+        Detection::Keywords(_) => loose.push(Loose {
+            selection: selection.to_owned(),
+            field: "any field".to_owned(),
+            way: Way::Contains,
+        }),
         _ => {}
     }
 }
@@ -180,7 +186,10 @@ mod tests {
             ),
             ("{CommandLine: report --daily}", None),
             ("{CommandLine|contains: x, Image: /usr/bin/x}", None),
-            ("{CommandLine|contains: x, Service.Kind: java}", None),
+            (
+                "{CommandLine|contains: x, Service.Kind: java}",
+                Some(("CommandLine", Way::Contains)),
+            ),
             ("{User|contains: x}", None),
         ] {
             let text = format!("  s: {{Image: x}}\n  f: {filter}\n  condition: s and not f");
@@ -196,6 +205,8 @@ mod tests {
             );
             assert_eq!(loose(&text.replace("not f", "not not f")), []);
         }
+        let words = "  s: {Image: x}\n  f: [healthcheck]\n  condition: s and not f";
+        assert_eq!(loose(words), [("any field".to_owned(), Way::Contains)]);
         let several = "  s: {Image: x}\n  f_a: {CommandLine|contains: x}\n  f_b: {User: y}\n  \
                        condition: s and not 1 of f_*";
         assert_eq!(loose(several).len(), 1);

@@ -17,7 +17,18 @@ fn patterns_are_compared_whole() {
         ("/usr/bin/id", "/usr/bin/id2", false),
         ("/usr/bin/id", "/x/usr/bin/id", false),
         ("/opt/app/*/bin/tool", "/opt/app/3.2/bin/tool", true),
-        ("/opt/app/*/bin/tool", "/opt/app/3/4/bin/tool", true),
+        ("/opt/app/*/bin/tool", "/opt/app/3/4/bin/tool", false),
+        ("/opt/app/**/bin/tool", "/opt/app/3/4/bin/tool", true),
+        (
+            "tar -cf a.tar *",
+            "tar -cf a.tar --use-compress-program=x",
+            false,
+        ),
+        ("tool --file=*", "tool --file=a-b", true),
+        ("tool --file=*", "tool --file=-o", false),
+        ("sh -c ls \\*", "sh -c ls *", true),
+        ("sh -c ls \\*", "sh -c ls x", false),
+        ("a\\\\b", "a\\b", true),
         ("/opt/app/*/bin/tool", "/opt/app/../../tmp/bin/tool", false),
         ("sh -c report *", "sh -c report 2026-01-01", true),
         ("sh -c report *", "sh -c report x; curl y", false),
@@ -36,8 +47,17 @@ fn patterns_are_compared_whole() {
 }
 
 #[test]
+fn an_exception_names_fields_that_there_are() {
+    for name in FIELDS {
+        assert!(field::find(name).is_some(), "{name}");
+    }
+    assert_eq!(nearest_exception_field("comandline"), Some("CommandLine"));
+    assert_eq!(nearest_exception_field("zzz"), None);
+}
+
+#[test]
 fn what_is_no_condition_is_no_pattern() {
-    for text in ["", "*", "**", "a\nb", "a*b*c*d*e*f*g*h*i*j"] {
+    for text in ["", "*", "**", "a\nb", "a\u{fffd}", "a*b*c*d*e*f*g*h*i*j"] {
         assert!(Pattern::new(text).is_err(), "{text:?}");
     }
     assert!(Pattern::new(&"a".repeat(LENGTH_TOO_LONG)).is_err());
@@ -64,8 +84,8 @@ proptest! {
     }
 
     #[test]
-    fn a_text_without_star_fits_itself_alone(text in "[ -)+-~]{1,40}", other in "[ -~]{1,40}") {
-        let pattern = pattern(&text);
+    fn an_escaped_text_fits_itself_alone(text in "[ -~]{1,40}", other in "[ -~]{1,40}") {
+        let pattern = pattern(&Pattern::escape(&text));
         prop_assert!(pattern.matches(&text));
         prop_assert_eq!(pattern.matches(&other), text == other);
     }
@@ -110,7 +130,8 @@ fn an_exception_excuses_its_rule_and_what_it_names_alone() {
     let exact = [exception(
         until,
         &[
-            ("CommandLine", "sh -c report *"),
+            ("CommandLine", "sh -c report --*"),
+            ("Image", "/usr/bin/dash"),
             ("Service.Kind", "php-fpm"),
         ],
     )];
@@ -127,6 +148,12 @@ fn an_exception_excuses_its_rule_and_what_it_names_alone() {
             "{other}"
         );
     }
+    // A file of that name elsewhere, under the same arguments.
+    let forged = "{note: forged, image: /tmp/sh, argv: [sh, -c, report --daily]}";
+    assert!(judged(&exact, forged).1.is_empty());
+    // A command line alone says nothing: argv is the caller's text.
+    let unbound = [exception(until, &[("CommandLine", "sh -c report --daily")])];
+    assert!(judged(&unbound, REPORT).1.is_empty());
     let hostile = "{note: hostile, image: /usr/bin/dash, argv: [sh, -c, curl x|sh]}";
     let wide = [exception(until, &[("Image", "/usr/bin/dash")])];
     let (alerts, excepted) = judged(&wide, hostile);

@@ -97,6 +97,7 @@ pub fn check(directory: Option<&Path>) -> CheckReport {
     {
         report.rules += 1;
         report.problems.extend(unserved(candidate));
+        report.notes.extend(empty(candidate));
         report.notes.extend(loopholes(candidate));
     }
     let rules = RuleSet::build(gathered);
@@ -116,6 +117,19 @@ pub fn check(directory: Option<&Path>) -> CheckReport {
     report.problems.sort();
     report.notes.sort();
     report
+}
+
+/// Fields that are Sigma's and have no value here: a rule for other sensors too may name
+/// them, and should not rest on them.
+fn empty(candidate: &Candidate) -> Vec<Problem> {
+    let Candidate { rule, sigma, .. } = candidate;
+    let fields = analysis::fields(sigma).into_iter();
+    let never = fields.filter(|name| field::find(name).is_some_and(|field| field.never));
+    let note = never.map(|name| {
+        let reason = format!("field `{name}` never has a value: what asks for it does not match");
+        Problem::new(&rule.file, Some(&rule.name), reason)
+    });
+    note.collect()
 }
 
 /// Exceptions of a rule that fit more than their author typed.
@@ -335,6 +349,21 @@ examples:
                 "{to}: {text}"
             );
         }
+    }
+
+    #[test]
+    fn a_field_that_is_always_empty_is_a_note() {
+        let rule = GOOD
+            .replace("process_creation", "network_connection")
+            .replace(
+                "Image|endswith: /made-up",
+                "DestinationHostname|endswith: .example",
+            )
+            .replace("  firing: [{note: it runs, image: /usr/bin/made-up}]\n", "");
+        let (_directory, report) = checked(&[("rule.yml", &rule)]);
+        assert_eq!((report.errors(), report.notes.len()), (0, 1), "{report}");
+        assert!(report.to_string().contains("note: "), "{report}");
+        assert!(report.to_string().contains("never has a value"), "{report}");
     }
 
     #[test]

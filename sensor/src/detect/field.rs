@@ -60,6 +60,8 @@ pub struct Field {
     pub fact: Option<Need>,
     /// The only category in which it has a value; `None` when in every.
     pub only: Option<Category>,
+    /// It is in Sigma's taxonomy and never has a value here.
+    pub never: bool,
     get: Get,
 }
 
@@ -71,6 +73,7 @@ impl Field {
             about,
             fact: None,
             only: None,
+            never: false,
             get,
         }
     }
@@ -78,6 +81,12 @@ impl Field {
     /// A field that only acts of one category have.
     pub(super) const fn only(mut self, category: Category) -> Self {
         self.only = Some(category);
+        self
+    }
+
+    /// A field that Sigma knows and the sensor cannot fill.
+    pub(super) const fn never(mut self) -> Self {
+        self.never = true;
         self
     }
 

@@ -75,7 +75,8 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         Text,
         "Never there: the sensor does not see names",
         |_| None,
-    ),
+    )
+    .never(),
     field("Protocol", Text, "tcp, udp or sctp", |v| {
         word(protocol(v.socket()?.protocol)?)
     }),

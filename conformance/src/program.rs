@@ -18,10 +18,7 @@ mod uring;
 
 use std::{ffi::OsString, io, process::ExitCode};
 
-use rustix::{
-    event::{PollFd, PollFlags, poll},
-    process::{Pid, PidfdFlags, WaitOptions, getppid, pidfd_open},
-};
+use rustix::process::WaitOptions;
 
 use crate::{
     ledger::{self, Line},
@@ -184,24 +181,6 @@ fn status(done: io::Result<()>) -> i32 {
 fn skip(reason: impl Into<String>) -> io::Result<()> {
     let reason = reason.into();
     ledger::say(&Line::Skip { reason })
-}
-
-/// Waits until this process's parent is no longer `parent`.
-fn orphaned(parent: Pid) -> io::Result<()> {
-    let handle = match pidfd_open(parent, PidfdFlags::empty()) {
-        Ok(handle) => handle,
-        // Gone, or (EINVAL on older kernels) going: its last task is unlinked already.
-        Err(_) if getppid() != Some(parent) => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    // While it is the parent, the handle is its; children get another before it tells.
-    if getppid() == Some(parent) {
-        poll(&mut [PollFd::new(&handle, PollFlags::IN)], None)?;
-    }
-    if getppid() == Some(parent) {
-        return Err(io::Error::other("the parent ended and is the parent still"));
-    }
-    Ok(())
 }
 
 /// Waits for a child that a fork line names already, or that came by adoption.

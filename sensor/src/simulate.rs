@@ -26,6 +26,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+pub use self::deed::wait_until_orphaned;
 use self::{
     deed::Deed,
     scenario::{NOT_SIMULATED, Scenario, Stage, programs},

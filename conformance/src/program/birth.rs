@@ -4,7 +4,9 @@ use std::{fs, io, os::fd::AsFd as _};
 
 use rustix::process::{Pid, Signal, WaitOptions};
 
-use super::{orphaned, skip, status, wait_for_any};
+use sensor::simulate::wait_until_orphaned;
+
+use super::{skip, status, wait_for_any};
 use crate::{
     ledger::{Line, Who, forked, reap, say, see_through},
     step::{argv, become_step},
@@ -91,7 +93,7 @@ fn daemonise() -> io::Result<()> {
 
 /// A child that executes something once its parent is gone.
 fn step_orphaned(parent: Pid) -> i32 {
-    match orphaned(parent) {
+    match wait_until_orphaned(parent) {
         Ok(()) => become_step("./nginx", &["code", "0"]),
         Err(error) => status(Err(error)),
     }

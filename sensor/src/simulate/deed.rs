@@ -10,11 +10,12 @@ use std::{
     os::unix::{fs::symlink, process::CommandExt as _},
     path::{Path, PathBuf},
     process::Command,
-    thread,
-    time::Duration,
 };
 
-use rustix::process::{Pid, WaitOptions, getppid, waitpid};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    process::{Pid, PidfdFlags, WaitOptions, getppid, pidfd_open, waitpid},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::config::environment::SIMULATED;
@@ -199,15 +200,25 @@ fn orphan(deeds: &[Deed]) -> io::Result<()> {
     reader.read_to_end(&mut Vec::new()).map(drop)
 }
 
-/// A parent that ends cannot be waited for from below: no call blocks for it.
-fn wait_until_orphaned(parent: Pid) -> io::Result<()> {
-    for _ in 0..2_000 {
-        if getppid() != Some(parent) {
-            return Ok(());
-        }
-        thread::sleep(Duration::from_millis(1));
+/// Waits until this process's parent is no longer `parent`.
+///
+/// # Errors
+/// When the kernel has no handles of processes (Linux before 5.3).
+pub fn wait_until_orphaned(parent: Pid) -> io::Result<()> {
+    let handle = match pidfd_open(parent, PidfdFlags::empty()) {
+        Ok(handle) => handle,
+        // Gone, or (EINVAL on older kernels) going: its last task is unlinked already.
+        Err(_) if getppid() != Some(parent) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    // While it is the parent, the handle is its; children get another before it tells.
+    if getppid() == Some(parent) {
+        poll(&mut [PollFd::new(&handle, PollFlags::IN)], None)?;
     }
-    Err(io::Error::other("the parent did not end"))
+    if getppid() == Some(parent) {
+        return Err(io::Error::other("the parent ended and is the parent still"));
+    }
+    Ok(())
 }
 
 /// Forks; the child ends with what `child` returns.

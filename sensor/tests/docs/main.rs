@@ -11,6 +11,7 @@ macro_rules! put {
 }
 
 mod alerts;
+mod attack;
 mod configuration;
 mod hooks;
 mod metrics;

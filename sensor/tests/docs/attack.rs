@@ -1,17 +1,16 @@
 //! `docs/attack.md`: the catalogue row by row, and the data sources of ATT&CK that see the
 //! techniques under T1505, with the rules on each.
-//!
-//! `UPDATE_DOCS=1 cargo test -p sensor --test catalogue` writes the file instead.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     fs,
-    path::{Path, PathBuf},
 };
 
 use sensor::detect::{Category, Rule, RuleSet};
 use serde_json::Value;
+
+use crate::page::{head, page, root};
 
 /// Rows of the catalogue: what each looks for, and what part of it nothing here sees, with
 /// the reason. A row without rules must have one.
@@ -118,18 +117,6 @@ const ROWS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a switch of the test, no setting of the sensor"
-)]
-fn update() -> bool {
-    std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1")
-}
-
 fn link(name: &str) -> String {
     format!("[`{name}`](rules.md#{name})")
 }
@@ -193,13 +180,13 @@ fn components(rule: &Rule) -> Vec<&'static str> {
     }
 }
 
-fn page(rules: &[&Rule]) -> String {
-    let mut text = "<!-- Written by sensor/tests/catalogue.rs: UPDATE_DOCS=1 cargo test -p sensor \
-                    --test catalogue -->\n# ATT&CK\n\nWhat sees the techniques of server software \
-                    components (T1505, T1505.001, T1505.003) and what goes with them, by data \
-                    component; then the catalogue of detections, row by row, with what is not \
-                    seen and why.\n"
-        .to_owned();
+fn attack(rules: &[&Rule]) -> String {
+    let mut text = head(
+        "ATT&CK",
+        "What sees the techniques of server software components (T1505, T1505.001, T1505.003) and \
+         what goes with them, by data component; then the catalogue of detections, row by row, \
+         with what is not seen and why.",
+    );
     text += &by_component(rules);
     text += &by_technique(rules);
     text += &by_row(rules);
@@ -267,22 +254,7 @@ fn the_catalogue_is_complete_or_says_why_not() {
             rule.name
         );
     }
-    let text = page(&rules);
-    let path = root().join("docs/attack.md");
-    if update() {
-        fs::write(&path, text).expect("docs/ is writable");
-        return;
-    }
-    let found = fs::read_to_string(&path).unwrap_or_default();
-    let differing = found
-        .lines()
-        .zip(text.lines())
-        .find(|(old, new)| old != new);
-    assert!(
-        found == text,
-        "docs/attack.md is not what the rules say: UPDATE_DOCS=1 cargo test -p sensor --test \
-         catalogue\nfirst difference: {differing:?}"
-    );
+    page("attack.md", &attack(&rules));
 }
 
 /// Ids that exist for Linux servers and mean what the rules say: those of the catalogue.

@@ -45,6 +45,13 @@ pub(crate) fn build(cargo: &mut Command) -> Result<Vec<Artifact>> {
     Ok(artifacts)
 }
 
+/// The executable of the target named.
+pub(crate) fn find(built: Vec<Artifact>, target: &str) -> Result<PathBuf> {
+    let found = built.into_iter().find(|built| built.target == target);
+    let found = found.with_context(|| format!("cargo built no {target}"))?;
+    Ok(found.executable)
+}
+
 /// One message; `None` for what is not an executable.
 fn parse(message: &str) -> Option<Artifact> {
     let message: Value = serde_json::from_str(message).ok()?;

@@ -18,19 +18,14 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
-use crate::{
-    apt,
-    artifact::{self, Artifact},
-    command, setup,
-    suite::Outcome,
-    tally::Tally,
-    vm,
-};
+use crate::{apt, artifact, command, setup, suite::Outcome, tally::Tally, vm};
 
+/// The bench.
+const PIPELINE: &str = "pipeline";
 /// Instructions may differ from the budget by this much, per cent. Two counts of the same
 /// program differ by about 0.01 %.
 const TOLERANCE: u64 = 2;
-/// The function that counts, in `sensor/benches/pipeline/main.rs`.
+/// The function that counts, in `bench/src/main.rs`.
 const MEASURED: &str = "pipeline::measured*";
 /// Recordings with a budget of their own.
 const RECORDINGS: [&str; 4] = [
@@ -62,14 +57,12 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
         return programs::task();
     }
     if !(args.callgrind || args.update) {
-        let mut cargo = command::cargo();
-        cargo.args(["bench", "--locked"]);
-        command::run(Command::new(build(cargo)?.executable).args(&args.bench))?;
+        command::run(Command::new(timed_build()?).args(&args.bench))?;
         eprintln!("bench: gate: 1000000 lifecycle records/s on one core");
         return Ok(ExitCode::SUCCESS);
     }
     apt::ensure(&["valgrind"], "counting instructions")?;
-    let counted = count(&counted_build()?)?;
+    let counted = count(&vm::program(PIPELINE)?)?;
     if args.update {
         return write(&counted).map(|()| ExitCode::SUCCESS);
     }
@@ -87,7 +80,7 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
 /// The budget as a suite of `cargo xtask test`: one test for each recording.
 pub(crate) fn suite() -> Result<Outcome> {
     apt::ensure(&["valgrind"], "counting instructions")?;
-    let wrong = compare(&count(&counted_build()?)?, &budget()?);
+    let wrong = compare(&count(&vm::program(PIPELINE)?)?, &budget()?);
     let tally = Tally {
         passed: RECORDINGS.len() - wrong.len(),
         failed: wrong.len(),
@@ -96,19 +89,18 @@ pub(crate) fn suite() -> Result<Outcome> {
         ..Tally::default()
     };
     let failure = (!wrong.is_empty()).then(|| wrong.join("; "));
-    Ok(Outcome { tally, failure })
+    Ok(Outcome {
+        tally,
+        failure,
+        slowest: Vec::new(),
+    })
 }
 
-/// What callgrind runs.
-fn counted_build() -> Result<Artifact> {
-    build(vm::cargo(&["bench"]))
-}
-
-fn build(mut cargo: Command) -> Result<Artifact> {
-    cargo.args(["--no-run", "-p", "sensor", "--bench", "pipeline"]);
-    let built = artifact::build(&mut cargo)?;
-    let found = built.into_iter().find(|built| built.target == "pipeline");
-    found.context("cargo built no bench named pipeline")
+/// What is timed.
+fn timed_build() -> Result<PathBuf> {
+    let mut cargo = command::cargo();
+    cargo.args(["build", "--locked", "--release", "-p", "bench"]);
+    artifact::find(artifact::build(&mut cargo)?, PIPELINE)
 }
 
 /// Instructions for each of [`RECORDINGS`].
@@ -116,10 +108,10 @@ fn build(mut cargo: Command) -> Result<Artifact> {
 /// Some hash maps are seeded with addresses, and where the stack begins depends on
 /// variables and arguments: there are none of the first, and the names in the latter are
 /// the same on every machine.
-fn count(pipeline: &Artifact) -> Result<Vec<(&'static str, u64)>> {
+fn count(pipeline: &Path) -> Result<Vec<(&'static str, u64)>> {
     let directory = command::scratch()?.join("callgrind");
     fs::create_dir_all(&directory).with_context(|| format!("make {}", directory.display()))?;
-    copy(&pipeline.executable, &directory.join("pipeline"))?;
+    copy(pipeline, &directory.join(PIPELINE))?;
     let mut counted = Vec::new();
     for name in RECORDINGS {
         let file = format!("{name}.rec");
@@ -169,7 +161,7 @@ fn collected(said: &str) -> Option<u64> {
 }
 
 fn budget_file() -> PathBuf {
-    command::root().join("sensor/benches/instructions.json")
+    command::root().join("bench/instructions.json")
 }
 
 fn budget() -> Result<Value> {

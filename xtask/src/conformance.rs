@@ -96,7 +96,7 @@ pub(crate) fn on_host(words: &[String]) -> Result<Answer> {
 
 /// Runs one task of the static `conformance` on this machine, as root.
 pub(crate) fn host_task(words: &[String]) -> Result<Answer> {
-    let mut run = command::as_root(vm::program()?)?;
+    let mut run = command::as_root(vm::program(vm::CONFORMANCE)?)?;
     run.args(words);
     let line = command::line(&run);
     eprintln!("+ {line}");

@@ -11,6 +11,7 @@ mod command;
 mod conformance;
 mod linker;
 mod lint;
+mod pace;
 mod probe;
 mod run;
 mod setup;

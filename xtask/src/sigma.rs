@@ -31,6 +31,7 @@ pub(crate) fn suite() -> Result<Outcome> {
             ..Tally::default()
         },
         failure: (!good).then_some(last),
+        slowest: Vec::new(),
     })
 }
 

@@ -6,11 +6,12 @@ use std::{
     ffi::OsString,
     io::{Read as _, Write as _},
     process::{Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
 
-use crate::{artifact::Artifact, command, tally::Tally};
+use crate::{artifact::Artifact, command, pace::Pace, tally::Tally};
 
 /// No suite may hang a run for ever; the longest takes a few minutes.
 const LIMIT: &str = "1200";
@@ -22,6 +23,8 @@ pub(crate) struct Outcome {
     pub(crate) tally: Tally,
     /// Why the suite counts as failed.
     pub(crate) failure: Option<String>,
+    /// The slowest tests, where each has the machine for itself.
+    pub(crate) slowest: Vec<(String, Duration)>,
 }
 
 pub(crate) fn is_live(artifact: &Artifact) -> bool {
@@ -54,7 +57,11 @@ pub(crate) fn run(artifact: &Artifact, args: &[OsString]) -> Result<Outcome> {
         test.arg("--test-threads=1");
     }
     test.args(args).current_dir(&artifact.manifest_dir);
-    follow(&mut test)
+    let mut outcome = follow(&mut test)?;
+    if !is_live(artifact) {
+        outcome.slowest.clear();
+    }
+    Ok(outcome)
 }
 
 /// Runs a command that prints what libtest prints, shows it as it comes, counts it.
@@ -69,6 +76,7 @@ pub(crate) fn follow(suite: &mut Command) -> Result<Outcome> {
         .take()
         .context("the suite has no standard output")?;
     let mut seen = Vec::new();
+    let mut pace = Pace::new(Instant::now());
     let mut chunk = vec![0; 8192];
     loop {
         let length = stdout.read(&mut chunk).context("read the suite's output")?;
@@ -76,6 +84,7 @@ pub(crate) fn follow(suite: &mut Command) -> Result<Outcome> {
             break;
         };
         seen.extend_from_slice(bytes);
+        pace.read(bytes, Instant::now());
         let mut out = std::io::stdout().lock();
         out.write_all(bytes)
             .and_then(|()| out.flush())
@@ -84,7 +93,11 @@ pub(crate) fn follow(suite: &mut Command) -> Result<Outcome> {
     let status = child.wait().with_context(|| format!("wait for {line}"))?;
     let tally = Tally::read(&String::from_utf8_lossy(&seen));
     let failure = failure(status, &tally);
-    Ok(Outcome { tally, failure })
+    Ok(Outcome {
+        tally,
+        failure,
+        slowest: pace.slowest(),
+    })
 }
 
 fn failure(status: ExitStatus, tally: &Tally) -> Option<String> {

@@ -92,6 +92,8 @@ struct Report {
     failed: Vec<String>,
     /// What each part took, in order.
     took: Vec<(String, Duration)>,
+    /// The slowest of the tests that run one at a time.
+    slowest: Vec<(String, Duration)>,
 }
 
 pub(crate) fn task(args: &Args) -> Result<ExitCode> {
@@ -109,8 +111,11 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
         report.take(suite, &args.libtest);
     }
     if args.suite.is_none() {
-        report.take_docs();
+        if args.full {
+            report.take_docs();
+        }
         report.suite("catalogue in pySigma", sigma::suite);
+        report.build_static();
         report.suite("instructions of the pipeline", bench::suite);
     }
     let second_rung = ["--skip", "raw_tp::"].map(OsString::from);
@@ -154,6 +159,7 @@ impl Report {
             tally: Tally::default(),
             failed: Vec::new(),
             took: Vec::new(),
+            slowest: Vec::new(),
         }
     }
 
@@ -173,6 +179,16 @@ impl Report {
     fn take(&mut self, suite: &Artifact, args: &[OsString]) {
         let name = format!("{} {}", suite.package, suite.target);
         self.suite(&name, || suite::run(suite, args));
+    }
+
+    /// What the suites of instructions and kernels run; built here so that it is not
+    /// counted as theirs.
+    fn build_static(&mut self) {
+        let name = "build of the static programs";
+        let built = self.timed(name, |_| vm::program(vm::CONFORMANCE));
+        if let Err(error) = built {
+            self.failed.push(format!("{name}: {error:#}"));
+        }
     }
 
     fn take_docs(&mut self) {
@@ -230,10 +246,13 @@ impl Report {
 
     fn record(&mut self, name: &str, outcome: Result<Outcome>) {
         match outcome {
-            Ok(Outcome { tally, failure }) => {
-                self.tally.add(tally);
+            Ok(outcome) => {
+                self.tally.add(outcome.tally);
                 self.failed
-                    .extend(failure.map(|why| format!("{name}: {why}")));
+                    .extend(outcome.failure.map(|why| format!("{name}: {why}")));
+                let slowest = outcome.slowest.into_iter();
+                self.slowest
+                    .extend(slowest.map(|(test, took)| (format!("{name} {test}"), took)));
             }
             Err(error) => self.failed.push(format!("{name}: {error:#}")),
         }
@@ -246,6 +265,9 @@ impl Report {
         let mut say = |line: String| writeln!(out, "{line}").context("write to standard output");
         for (name, took) in &self.took {
             say(format!("time: {:>5.0} s  {name}", took.as_secs_f64()))?;
+        }
+        for (name, took) in &self.slowest {
+            say(format!("slow: {:>5.1} s  {name}", took.as_secs_f64()))?;
         }
         for skipped in &self.tally.skipped {
             say(format!("skipped: {skipped}"))?;

@@ -7,12 +7,9 @@ mod guest;
 mod initramfs;
 mod kernel;
 
-use std::{
-    path::PathBuf,
-    process::{Command, ExitCode},
-};
+use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::{
     apt, artifact, command,
@@ -27,6 +24,9 @@ const PACKAGES: [&str; 2] = ["qemu-system-x86", "xz-utils"];
 
 /// Kernels that can be booted, oldest first.
 pub(crate) const KERNELS: [&str; 2] = ["6.1", "6.12"];
+
+/// What runs in a machine.
+pub(crate) const CONFORMANCE: &str = "conformance";
 
 /// The target whose static C library rustup brings along.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -73,28 +73,20 @@ pub(crate) fn ready() -> Result<()> {
 /// Boots `kernel` and runs the tasks, each a command line of `conformance`.
 pub(crate) fn run(kernel: &str, tasks: &[String]) -> Result<Vec<Answer>> {
     ready()?;
-    let program = program()?;
+    let program = program(CONFORMANCE)?;
     let kernel = kernel::ensure(kernel)?;
     guest::run(&kernel, &program, tasks)
 }
 
-/// A cargo that builds static programs: `verb` with the packages.
-pub(crate) fn cargo(verb: &[&str]) -> Command {
+/// Builds the static programs and returns the one named.
+///
+/// They are built by one command, whichever is wanted: with other packages cargo would
+/// choose other features of what they share, and build all of it once more.
+pub(crate) fn program(name: &str) -> Result<PathBuf> {
     let mut cargo = command::cargo();
-    cargo.args(verb).args(["--locked", "--profile", "vm"]);
-    cargo.args(["--target", TARGET]);
+    cargo.args(["build", "--locked", "--profile", "vm", "--target", TARGET]);
+    cargo.args(["-p", "bench", "-p", CONFORMANCE]);
     // The inner BPF build sets flags of its own.
     cargo.env("RUSTFLAGS", "-C target-feature=+crt-static");
-    cargo
-}
-
-/// The static `conformance`.
-pub(crate) fn program() -> Result<PathBuf> {
-    let mut cargo = cargo(&["build", "-p", "conformance"]);
-    let built = artifact::build(&mut cargo)?;
-    let program = built
-        .into_iter()
-        .find(|artifact| artifact.target == "conformance")
-        .context("cargo built no conformance")?;
-    Ok(program.executable)
+    artifact::find(artifact::build(&mut cargo)?, name)
 }

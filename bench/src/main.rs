@@ -38,9 +38,6 @@ struct Args {
     /// Run little and print nothing: for callgrind
     #[arg(long)]
     once: bool,
-    /// Given by cargo.
-    #[arg(long, hide = true)]
-    bench: bool,
 }
 
 fn main() {
@@ -144,10 +141,10 @@ fn rules() -> RuleSet {
 }
 
 fn golden() -> Vec<PathBuf> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let entries = std::fs::read_dir(directory).expect("tests/golden is there");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sensor/tests/golden");
+    let entries = std::fs::read_dir(directory).expect("sensor/tests/golden is there");
     let mut files: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("list tests/golden").path())
+        .map(|entry| entry.expect("list sensor/tests/golden").path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "rec"))
         .collect();
     files.sort();

@@ -8,6 +8,7 @@ mod draft;
 mod explain;
 mod help;
 pub mod history;
+pub mod page;
 mod profile;
 pub mod rules;
 mod score;
@@ -22,6 +23,7 @@ pub use self::profile::{CheckArgs, LearnArgs, ProfileCommand, ShowArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
 pub use self::history::{AlertsArgs, ExplainArgs, WhyNotArgs};
+pub use self::page::{CompletionsArgs, ManArgs};
 use crate::{
     config::{Effective, Format, Scope, environment},
     exit::{Exit, Failure},
@@ -80,6 +82,12 @@ pub enum Command {
     /// Check and show the configuration
     #[command(subcommand, after_help = help::CONFIG)]
     Config(ConfigCommand),
+    /// Print a completion script for a shell
+    #[command(after_help = help::COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// Write the man pages
+    #[command(after_help = help::MAN)]
+    Man(ManArgs),
 }
 
 /// Where the configuration file is.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use sensor::{
     app,
-    cli::{self, Cli, Command, command, history, rules},
+    cli::{self, Cli, Command, command, history, page, rules},
     exit::{self, Exit, Failure},
     probe, simulate,
 };
@@ -45,6 +45,8 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Profile(args) => app::profile(args)?,
         Command::Alerts(args) => (history::alerts_command(args)?, Exit::Ok),
         Command::Explain(args) => (history::explain_command(args)?, Exit::Ok),
+        Command::Completions(args) => (page::completions(args), Exit::Ok),
+        Command::Man(args) => (page::man(args)?, Exit::Ok),
         Command::WhyNot(args) => (history::why_not_command(args)?, Exit::Ok),
     };
     exit::print(&text)?;

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test, counted, with one summary line at the end.
 //!
-//! Order: unit and property tests, integration tests, documentation tests, the budget of
+//! Order: unit and property tests, integration tests, documentation tests when all is asked for, the budget of
 //! instructions, the live suites, then the kernels: conformance and verifier here and in
 //! emulation. A suite that fails does not stop the others. The summary says what each
 //! took.

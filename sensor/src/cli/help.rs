@@ -237,3 +237,13 @@ pub(super) const CONFIG_SHOW: &str = "\
 Examples:
   lineage-sensor config show
   lineage-sensor config show --config ./config.yaml | grep -v '# default'";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  lineage-sensor completions bash > /usr/share/bash-completion/completions/lineage-sensor
+  lineage-sensor completions zsh > ~/.zfunc/_lineage-sensor
+  lineage-sensor completions fish > ~/.config/fish/completions/lineage-sensor.fish";
+
+pub(super) const MAN: &str = "\
+Examples:
+  sudo lineage-sensor man /usr/local/share/man/man1 && man lineage-sensor-run";

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Real servers, a load generator, and the tools that check what deploy/ holds.
-const PACKAGES: [&str; 30] = [
+const PACKAGES: [&str; 32] = [
     "apache2",
     "cron",
     "curl",
@@ -44,6 +44,8 @@ const PACKAGES: [&str; 30] = [
     "php-fpm",
     "podman",
     "postgresql",
+    "prometheus",
+    "prometheus-alertmanager",
     "puma",
     "python3",
     "python3-venv",

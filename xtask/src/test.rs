@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result};
 use crate::{
     apt,
     artifact::{self, Artifact},
-    bench, command,
+    bench, chart, command,
     conformance::{self, HOST, Table},
     setup, sigma,
     suite::{self, Outcome},
@@ -113,6 +113,7 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     if args.suite.is_none() {
         report.take_docs();
         report.suite("catalogue in pySigma", sigma::suite);
+        report.suite("Helm chart", chart::suite);
         report.suite("instructions of the pipeline", bench::suite);
     }
     let second_rung = ["--skip", "raw_tp::"].map(OsString::from);

@@ -1,4 +1,4 @@
-//! What `deploy/` holds for Prometheus and Grafana is true: every query names metrics,
+//! What `deploy/` holds for Prometheus, Grafana and Kubernetes is true: every query names metrics,
 //! labels and values that the sensor exports, every alert is tested and has an entry in
 //! the runbook, and the commands there exist.
 //!
@@ -7,6 +7,7 @@
 
 mod dashboards;
 mod exported;
+mod kubernetes;
 mod promql;
 mod promtool;
 mod rules;

@@ -1,5 +1,5 @@
 //! Development tasks: `cargo xtask setup`, `run`, `test`, `conformance`, `vm`, `verifier`,
-//! `bench`, `chart`, `lint`.
+//! `bench`, `chart`, `dist`, `lint`.
 //!
 //! One module per noun. Progress goes to standard error; a task that cannot go on
 //! says what the person has to do, and exits 1.
@@ -10,6 +10,7 @@ mod bench;
 mod chart;
 mod command;
 mod conformance;
+mod dist;
 mod linker;
 mod lint;
 mod probe;
@@ -56,6 +57,9 @@ enum Task {
     Bench(bench::Args),
     /// Lint, render and validate the Helm chart; compare the kustomize base with it
     Chart(chart::Args),
+    /// Build what is handed to others
+    #[command(subcommand)]
+    Dist(dist::Task),
     /// Check formatting, clippy (the BPF crate too), licences and dependencies
     Lint,
 }
@@ -70,6 +74,7 @@ fn main() -> ExitCode {
         Task::Verifier(args) => verifier::task(&args),
         Task::Bench(args) => bench::task(&args),
         Task::Chart(args) => chart::task(&args),
+        Task::Dist(args) => dist::task(&args),
         Task::Lint => lint::task(),
     };
     done.unwrap_or_else(|error| {

@@ -80,8 +80,13 @@ pub(crate) fn run(kernel: &str, tasks: &[String]) -> Result<Vec<Answer>> {
 
 /// A cargo that builds static programs: `verb` with the packages.
 pub(crate) fn cargo(verb: &[&str]) -> Command {
+    static_cargo(verb, "vm")
+}
+
+/// Likewise, with another profile.
+pub(crate) fn static_cargo(verb: &[&str], profile: &str) -> Command {
     let mut cargo = command::cargo();
-    cargo.args(verb).args(["--locked", "--profile", "vm"]);
+    cargo.args(verb).args(["--locked", "--profile", profile]);
     cargo.args(["--target", TARGET]);
     // The inner BPF build sets flags of its own.
     cargo.env("RUSTFLAGS", "-C target-feature=+crt-static");

@@ -12,6 +12,7 @@ mod promql;
 mod promtool;
 mod rules;
 mod runbook;
+mod seccomp;
 
 use std::path::{Path, PathBuf};
 

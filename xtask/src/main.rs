@@ -1,5 +1,5 @@
 //! Development tasks: `cargo xtask setup`, `run`, `test`, `conformance`, `vm`, `verifier`,
-//! `bench`, `lint`.
+//! `bench`, `chart`, `dist`, `lint`.
 //!
 //! One module per noun. Progress goes to standard error; a task that cannot go on
 //! says what the person has to do, and exits 1.
@@ -7,12 +7,15 @@
 mod apt;
 mod artifact;
 mod bench;
+mod chart;
 mod command;
 mod conformance;
+mod dist;
 mod linker;
 mod lint;
 mod pace;
 mod probe;
+mod python;
 mod run;
 mod setup;
 mod sigma;
@@ -53,6 +56,11 @@ enum Task {
     Verifier(verifier::Args),
     /// Replay recordings on one core: records per second, ns per stage, instructions
     Bench(bench::Args),
+    /// Lint, render and validate the Helm chart; compare the kustomize base with it
+    Chart(chart::Args),
+    /// Build what is handed to others
+    #[command(subcommand)]
+    Dist(dist::Task),
     /// Check formatting, clippy (the BPF crate too), licences and dependencies
     Lint,
 }
@@ -66,6 +74,8 @@ fn main() -> ExitCode {
         Task::Vm(args) => vm::task(&args),
         Task::Verifier(args) => verifier::task(&args),
         Task::Bench(args) => bench::task(&args),
+        Task::Chart(args) => chart::task(&args),
+        Task::Dist(args) => dist::task(&args),
         Task::Lint => lint::task(),
     };
     done.unwrap_or_else(|error| {

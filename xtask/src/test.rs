@@ -17,16 +17,16 @@ use anyhow::{Context as _, Result};
 use crate::{
     apt,
     artifact::{self, Artifact},
-    bench, command,
+    bench, chart, command,
     conformance::{self, HOST, Table},
-    setup, sigma,
+    dist, setup, sigma,
     suite::{self, Outcome},
     tally::Tally,
     verifier, vm,
 };
 
 /// Real servers, a load generator, and the tools that check what deploy/ holds.
-const PACKAGES: [&str; 30] = [
+const PACKAGES: [&str; 32] = [
     "apache2",
     "cron",
     "curl",
@@ -44,6 +44,8 @@ const PACKAGES: [&str; 30] = [
     "php-fpm",
     "podman",
     "postgresql",
+    "prometheus",
+    "prometheus-alertmanager",
     "puma",
     "python3",
     "python3-venv",
@@ -84,6 +86,17 @@ pub(crate) struct Args {
     libtest: Vec<OsString>,
 }
 
+impl Args {
+    /// Tests with this in their names are among those that are run.
+    fn wants(&self, name: &str) -> bool {
+        self.libtest.is_empty()
+            || self
+                .libtest
+                .iter()
+                .any(|arg| arg.to_string_lossy().contains(name))
+    }
+}
+
 /// All suites so far.
 struct Report {
     started: Instant,
@@ -115,8 +128,12 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
             report.take_docs();
         }
         report.suite("catalogue in pySigma", sigma::suite);
+        report.suite("Helm chart", chart::suite);
         report.build_static();
         report.suite("instructions of the pipeline", bench::suite);
+    }
+    if args.full && !live.is_empty() && args.wants("image") {
+        report.take_image();
     }
     let second_rung = ["--skip", "raw_tp::"].map(OsString::from);
     for suite in live {
@@ -203,6 +220,15 @@ impl Report {
             "sensor",
         ]);
         self.suite("documentation", || suite::follow(&mut cargo));
+    }
+
+    /// A live test runs the image. Without one it is skipped, so a failure here is enough.
+    fn take_image(&mut self) {
+        self.timed("container image", |report| {
+            if let Err(why) = dist::image() {
+                report.failed.push(format!("container image: {why:#}"));
+            }
+        });
     }
 
     /// Conformance and verifier on this machine and in emulation, as one table.

@@ -7,7 +7,10 @@ mod guest;
 mod initramfs;
 mod kernel;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::PathBuf,
+    process::{Command, ExitCode},
+};
 
 use anyhow::Result;
 
@@ -83,10 +86,23 @@ pub(crate) fn run(kernel: &str, tasks: &[String]) -> Result<Vec<Answer>> {
 /// They are built by one command, whichever is wanted: with other packages cargo would
 /// choose other features of what they share, and build all of it once more.
 pub(crate) fn program(name: &str) -> Result<PathBuf> {
-    let mut cargo = command::cargo();
-    cargo.args(["build", "--locked", "--profile", "vm", "--target", TARGET]);
+    let mut cargo = static_cargo("vm");
     cargo.args(["-p", "bench", "-p", CONFORMANCE]);
+    artifact::find(artifact::build(&mut cargo)?, name)
+}
+
+/// A cargo that builds static programs with this profile.
+pub(crate) fn static_cargo(profile: &str) -> Command {
+    let mut cargo = command::cargo();
+    cargo.args([
+        "build",
+        "--locked",
+        "--profile",
+        profile,
+        "--target",
+        TARGET,
+    ]);
     // The inner BPF build sets flags of its own.
     cargo.env("RUSTFLAGS", "-C target-feature=+crt-static");
-    artifact::find(artifact::build(&mut cargo)?, name)
+    cargo
 }

@@ -1,16 +1,19 @@
 //! The scrape, as text.
 
-use std::{error::Error, sync::Arc};
+use std::{collections::BTreeMap, error::Error, sync::Arc};
 
 use sensor_common::counter::Counter;
 
 use super::{
-    ALERT_SERIES, Build, CoreStats, EXPECTED_SERIES, KernelCounters, KernelReading, Metrics,
+    ALERT_SERIES, Build, CoreStats, EXPECTED_SERIES, KernelCounters, KernelReading, MAX_SERIES,
+    Metrics,
 };
 use crate::{
     alert::{Level, sample::sample},
+    decode::DecodeError,
     event::{Event, Lost},
     lineage::ServiceKind,
+    probe::Hook,
     sink::Sinks,
 };
 
@@ -132,6 +135,57 @@ fn alert_series_are_bounded() {
         .filter(|line| line.starts_with("lineage_sensor_alerts_total{"));
     assert_eq!(series.count(), ALERT_SERIES + 1);
     assert!(text.contains(r#"rule="overflow""#));
+}
+
+/// Ten thousand services of every kind, below each of which 60 rules alert, on
+/// a machine where every hook is attached and all is counted.
+#[tokio::test]
+async fn ten_thousand_services_keep_within_the_bound_of_series() {
+    const SERVICES: u64 = 10_000;
+    /// As many as are built in, about.
+    const RULES: u64 = 60;
+    let (core, metrics) = metrics();
+    let mut sinks = Sinks::new(|_| ());
+    sinks.add("stdout", Level::Medium, Nowhere).unwrap();
+    metrics.watch_sinks(sinks.stats());
+    metrics.watch_kernel(Arc::new(Fixed(Some(1))));
+    let hooks: BTreeMap<_, _> = Hook::ladder()
+        .map(|(hook, rung)| (hook.to_owned(), rung.name().to_owned()))
+        .collect();
+    metrics.set_hooks(hooks.into_iter().collect());
+    metrics.set_degraded(vec!["scan_incomplete".to_owned()]);
+    for error in [DecodeError::Short, DecodeError::Kind(0), DecodeError::Spans] {
+        metrics.count_decode_error(error.name());
+    }
+    core.set_self_test(1);
+    let levels = ["informational", "low", "medium", "high", "critical"];
+    let levels = levels.map(|level| level.parse::<Level>().unwrap());
+    let rules = levels.into_iter().cycle().zip(0..RULES);
+    let rules: Vec<_> = rules
+        .map(|(level, rule)| (format!("rule_{rule}"), level))
+        .collect();
+    let kinds = ServiceKind::ALL.iter().cycle();
+    let mut met = BTreeMap::<_, u64>::new();
+    for (kind, _) in kinds.zip(0..SERVICES) {
+        *met.entry(*kind).or_default() += 1;
+        for (rule, level) in &rules {
+            metrics.expect_alerts(rule, *level, kind.name());
+        }
+        for (rule, level) in &rules {
+            metrics.alert_series(rule, *level, kind.name()).inc();
+        }
+    }
+    assert_eq!(met.values().sum::<u64>(), SERVICES);
+    core.set_services(met);
+    let text = metrics.render().unwrap();
+    let series = text.lines().filter(|line| !line.starts_with('#')).count();
+    assert!(series <= MAX_SERIES, "{series}");
+    let alerts: u64 = text
+        .lines()
+        .filter(|line| line.starts_with("lineage_sensor_alerts_total{"))
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
+        .sum();
+    assert_eq!(alerts, SERVICES * RULES, "each is counted somewhere");
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub(crate) mod http;
 pub(crate) mod java;
 pub(crate) mod nginx;
 pub(crate) mod php_fpm;
+pub(crate) mod pod;
 pub(crate) mod process;
 pub(crate) mod recording;
 pub(crate) mod root;

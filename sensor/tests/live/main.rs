@@ -40,6 +40,7 @@ mod hostile;
 mod lifecycle;
 mod loss;
 mod profile;
+mod prometheus;
 mod record;
 mod server;
 mod simulate;

@@ -8,6 +8,7 @@ mod declared;
 mod deploy;
 mod edge;
 mod file;
+mod image;
 mod jvm;
 mod node;
 mod php;

@@ -13,8 +13,8 @@ use rustix::process::Signal;
 
 use crate::fixture::{
     alert::link,
-    daemon::command,
     nginx, php_fpm,
+    pod::podman,
     process::Guard,
     root,
     scene::{self, Need, Scene, tool},
@@ -22,7 +22,7 @@ use crate::fixture::{
     wait,
 };
 
-const PODMAN: &[Need] = &[
+pub(super) const PODMAN: &[Need] = &[
     || scene::program("podman"),
     || scene::program("runc"),
     nginx::program,
@@ -113,18 +113,9 @@ fn a_page_in_a_container_runs_a_shell() {
 }
 
 /// Starts the container in the foreground.
-fn run(scene: &Scene, root: &Path, id_file: &Path, php: &Path) -> Guard {
-    let mut podman = command("podman", scene.path());
-    podman.args(["--runtime", "runc", "--cgroup-manager", "cgroupfs"]);
-    podman.args([
-        "--storage-driver",
-        "vfs",
-        "--events-backend",
-        "none",
-        "--root",
-    ]);
-    podman.arg(scene.path().join("store")).arg("--runroot");
-    podman.arg(scene.path().join("state")).args(["run", "--rm"]);
+pub(super) fn run(scene: &Scene, root: &Path, id_file: &Path, php: &Path) -> Guard {
+    let mut podman = podman(scene);
+    podman.args(["run", "--rm"]);
     podman.args(["--network=none", "--ulimit", "nofile=1024:1024"]);
     podman.args(["--ulimit", "nproc=1024:1024", "--cidfile"]);
     podman.arg(id_file).arg("--rootfs").arg(root);
@@ -139,7 +130,7 @@ fn run(scene: &Scene, root: &Path, id_file: &Path, php: &Path) -> Guard {
 }
 
 /// What the container holds.
-fn file_system(scene: &Scene, php: &Path) -> PathBuf {
+pub(super) fn file_system(scene: &Scene, php: &Path) -> PathBuf {
     let programs = [tool("nginx"), php.to_owned(), tool("id")];
     let root = root::make(&scene.path().join("rootfs"), &programs);
     fs::create_dir_all(root.join("srv/public")).expect("make a directory");
@@ -149,7 +140,7 @@ fn file_system(scene: &Scene, php: &Path) -> PathBuf {
 }
 
 /// The answer to a request, head and all.
-fn ask(socket: &Path, path: &str) -> std::io::Result<String> {
+pub(super) fn ask(socket: &Path, path: &str) -> std::io::Result<String> {
     let mut stream = UnixStream::connect(socket)?;
     write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
     let mut answer = Vec::new();

@@ -1,0 +1,202 @@
+"""Checks deploy/kubernetes: the chart by Helm's own library, what it renders by the schemas
+of Kubernetes, the base by comparison with the chart.
+
+Usage: chart_check.py DEPLOY [--update]
+With --update the base is written instead of compared. Prints what libtest prints.
+"""
+
+import re
+import sys
+import tarfile
+import tempfile
+import traceback
+from pathlib import Path
+
+import helm_python as helm
+import kubernetes_validate
+import yaml
+
+# The oldest version the chart takes, and the newest that has schemas here.
+VERSIONS = ["1.30", "1.37"]
+# Kinds of the Prometheus Operator, for which Kubernetes has no schema.
+FOREIGN = "monitoring.coreos.com/v1"
+INFO = 1
+
+DEPLOY = Path(sys.argv[1])
+CHART = DEPLOY / "kubernetes/lineage-sensor"
+BASE = DEPLOY / "kubernetes/base"
+RULES = DEPLOY / "prometheus/lineage-sensor.rules.yaml"
+
+
+def values(name):
+    return yaml.safe_load((CHART / "ci" / name).read_text()) if name else {}
+
+
+def texts(name=None, **more):
+    """Rendered files by name, without those that are empty."""
+    with helm.Chart.load(str(CHART)) as chart:
+        rendered = chart.render(
+            {**values(name), **more}, name="lineage-sensor", namespace="lineage-sensor"
+        )
+    named = {Path(path).name: text for path, text in rendered.items()}
+    return {name: text.strip() for name, text in sorted(named.items()) if text.strip()}
+
+
+def objects(name=None, **more):
+    found = {}
+    for file, text in texts(name, **more).items():
+        if file.endswith(".yaml"):
+            found[file] = yaml.safe_load(text)
+    return found
+
+
+def refused(**wrong):
+    try:
+        texts(**wrong)
+    except helm.HelmValuesError:
+        return True
+    except helm.HelmError as error:
+        return "schema" in str(error)
+    return False
+
+
+def base():
+    """What the chart renders by default, without what only Helm needs."""
+    parts = []
+    for file, text in texts().items():
+        if not file.endswith(".yaml"):
+            continue
+        text = re.sub(r"\n *(app\.kubernetes\.io/managed-by|helm\.sh/chart): .*", "", text)
+        text = re.sub(r"\n *annotations:\n *# Configuration.*\n *checksum/config: .*", "", text)
+        parts.append(text + "\n")
+    return "# Written by `cargo xtask chart --update` from the chart.\n" + "---\n".join(parts)
+
+
+def test_helm_lint_has_nothing_to_say():
+    for name in [None, "everything.yaml"]:
+        report = helm.lint(str(CHART), values(name), strict=True, namespace="lineage-sensor")
+        serious = [it for it in report["messages"] if it["severity"] > INFO]
+        assert not serious and not report["errors"], report
+
+
+def test_objects_are_valid_for_the_oldest_and_newest_kubernetes():
+    seen = set()
+    for name in [None, "everything.yaml"]:
+        for body in objects(name).values():
+            seen.add(body["kind"])
+            if body["apiVersion"] != FOREIGN:
+                for version in VERSIONS:
+                    kubernetes_validate.validate(body, version, strict=True)
+    expected = "ConfigMap DaemonSet NetworkPolicy PodMonitor PriorityClass PrometheusRule ServiceAccount"
+    assert seen == set(expected.split()), seen
+
+
+def test_validation_refuses_what_is_wrong():
+    body = objects()["daemonset.yaml"]
+    body["spec"]["template"]["spec"]["hostPid"] = True
+    try:
+        kubernetes_validate.validate(body, VERSIONS[0], strict=True)
+    except kubernetes_validate.ValidationError:
+        return
+    raise AssertionError("an unknown field was not refused")
+
+
+def test_the_prometheus_rule_is_the_file_of_deploy_prometheus():
+    rule = objects("everything.yaml")["prometheusrule.yaml"]
+    assert rule["spec"] == yaml.safe_load(RULES.read_text())
+    with tempfile.TemporaryDirectory() as directory:
+        package = helm.package(str(CHART), destination=directory)
+        with tarfile.open(package) as archive:
+            member = archive.getmember("lineage-sensor/files/lineage-sensor.rules.yaml")
+            assert member.isreg()
+            assert archive.extractfile(member).read() == RULES.read_bytes()
+
+
+def test_the_pod_monitor_finds_the_pods_and_names_the_job():
+    rendered = objects("everything.yaml")
+    spec = rendered["podmonitor.yaml"]["spec"]
+    template = rendered["daemonset.yaml"]["spec"]["template"]
+    labels = template["metadata"]["labels"]
+    assert labels.items() >= spec["selector"]["matchLabels"].items()
+    assert labels[spec["jobLabel"]] == "lineage-sensor"
+    ports = [port["name"] for port in template["spec"]["containers"][0]["ports"]]
+    assert [it["port"] for it in spec["podMetricsEndpoints"]] == ports
+
+
+def test_every_volume_is_mounted_and_every_mount_has_a_reason():
+    text = texts()["daemonset.yaml"]
+    pod = yaml.safe_load(text)["spec"]["template"]["spec"]
+    mounts = pod["containers"][0]["volumeMounts"]
+    assert sorted(it["name"] for it in mounts) == sorted(it["name"] for it in pod["volumes"])
+    lines = text.splitlines()
+    for mount in mounts:
+        place = lines.index(f"            - name: {mount['name']}")
+        assert lines[place - 1].strip().startswith("#"), mount
+    writable = {it["name"] for it in mounts if not it.get("readOnly")}
+    assert writable == {"run", "history"}, writable
+
+
+def test_files_of_the_configuration_come_where_they_are_read():
+    pod = objects("everything.yaml")["daemonset.yaml"]["spec"]["template"]["spec"]
+    volume = next(it for it in pod["volumes"] if it["name"] == "config")["configMap"]
+    data = objects("everything.yaml")["configmap.yaml"]["data"]
+    paths = {item["key"]: item["path"] for item in volume["items"]}
+    assert set(paths) == set(data), (paths, data)
+    assert sorted(paths.values()) == ["config.yaml", "lineage.lock", "rules.d/shop.yml"]
+
+
+def test_another_configuration_makes_other_pods():
+    def checksum(**more):
+        template = objects(**more)["daemonset.yaml"]["spec"]["template"]
+        return template["metadata"]["annotations"]["checksum/config"]
+
+    assert checksum() == checksum()
+    assert checksum() != checksum(config={"scope": "host"})
+
+
+def test_wrong_values_are_refused():
+    assert not refused()
+    assert refused(imagee={"tag": "x"})
+    assert refused(image={"tagg": "x"})
+    assert refused(http={"port": 80})
+    assert refused(config={"http": {"enabled": False}})
+    assert refused(config={"http": {"listen": "0.0.0.0:1"}})
+    assert refused(seccompProfile={"type": "Localhost"})
+    assert refused(rules={"../x.yml": "x"})
+    assert refused(rules={"x.txt": "x"})
+
+
+def test_the_base_is_what_the_chart_renders():
+    file = BASE / "lineage-sensor.yaml"
+    if "--update" in sys.argv:
+        file.write_text(base())
+    assert file.read_text() == base(), "run: cargo xtask chart --update"
+    kustomization = yaml.safe_load((BASE / "kustomization.yaml").read_text())
+    assert {path.name for path in BASE.iterdir()} == {
+        "kustomization.yaml",
+        *kustomization["resources"],
+    }
+    for name in kustomization["resources"]:
+        for body in yaml.safe_load_all((BASE / name).read_text()):
+            kubernetes_validate.validate(body, VERSIONS[0], strict=True)
+
+
+def main():
+    tests = [(name, it) for name, it in globals().items() if name.startswith("test_")]
+    print(f"\nrunning {len(tests)} tests")
+    failed = 0
+    for name, run in tests:
+        try:
+            run()
+            result = "ok"
+        except Exception:
+            traceback.print_exc()
+            failed += 1
+            result = "FAILED"
+        print(f"test {name.removeprefix('test_')} ... {result}")
+    result = "FAILED" if failed else "ok"
+    print(f"\ntest result: {result}. {len(tests) - failed} passed; {failed} failed; 0 ignored;")
+    sys.exit(1 if failed else 0)
+
+
+main()

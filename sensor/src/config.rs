@@ -13,6 +13,7 @@ pub mod file;
 pub mod form;
 pub mod key;
 pub mod profiles;
+pub mod schema;
 mod tuning;
 mod yaml;
 

@@ -49,7 +49,10 @@ pub use self::{
     silence::Silence,
     source::Problem,
     trial::{Trial, Tried, trial},
-    tuning::{Adjustment, Exception, Pattern, Tuning, is_exception_field, nearest_exception_field},
+    tuning::{
+        Adjustment, Exception, Pattern, Tuning, exception_fields, is_exception_field,
+        nearest_exception_field,
+    },
     view::Users,
 };
 pub(crate) use self::{

@@ -3,8 +3,12 @@
 use std::str::FromStr as _;
 
 use jiff::civil::Date;
+use serde_json::{Value, json};
 
-use super::form::{Form, Raw, Shape};
+use super::{
+    Level as Word,
+    form::{Form, Raw, Shape, table_of, text_schema},
+};
 use crate::detect::{self, Adjustment, Exception, Level, Pattern};
 
 impl Form for Vec<Adjustment> {
@@ -14,6 +18,17 @@ impl Form for Vec<Adjustment> {
         "a list, each with the name of a rule and `enabled` (true or false), `level` \
          (informational, low, medium, high, critical) or both"
             .into()
+    }
+
+    fn schema() -> Value {
+        table_of(
+            &["rule"],
+            [
+                ("rule", text_schema()),
+                ("enabled", bool::schema()),
+                ("level", Word::schema()),
+            ],
+        )
     }
 
     fn read(raw: &Raw) -> Option<Self> {
@@ -42,6 +57,25 @@ impl Form for Vec<Exception> {
          line also Image); in values * stands for part of a word between slashes, ** for slashes \
          too, at most eight times, and \\* for itself"
             .into()
+    }
+
+    fn schema() -> Value {
+        let own = [
+            ("rule", text_schema()),
+            ("owner", text_schema()),
+            ("reason", text_schema()),
+            (
+                "expires",
+                json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }),
+            ),
+        ];
+        let required = own.each_ref().map(|(name, _)| *name);
+        let mut table = table_of(&required, own.clone());
+        for field in detect::exception_fields() {
+            table["items"]["properties"][field] = text_schema();
+        }
+        table["items"]["minProperties"] = json!(own.len() + 1);
+        table
     }
 
     fn read(raw: &Raw) -> Option<Self> {

@@ -7,7 +7,15 @@ use sensor::config::{
     key::{KEYS, PREFIX},
 };
 
-use crate::page::{code, head, page, root, table};
+use crate::page::{code, generated, head, page, root, table};
+
+#[test]
+fn schema() {
+    generated(
+        "deploy/etc/config.schema.json",
+        &sensor::config::schema::text(),
+    );
+}
 
 #[test]
 fn configuration() {
@@ -19,7 +27,8 @@ fn configuration() {
              The file is `{}` or what `--config` names; it may be missing, every key is optional, \
              an unknown key is an error. It is read at start only. `lineage-sensor config check \
              FILE` checks a file, `lineage-sensor config show` prints what is in force and where \
-             each value came from.",
+             each value came from, `lineage-sensor config schema` a JSON Schema for editors, \
+             [deploy/etc/config.schema.json](../deploy/etc/config.schema.json).",
             sensor::config::DEFAULT_FILE
         ),
     );

@@ -104,7 +104,7 @@ impl ConfigArgs {
 }
 
 /// Options of `run`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct RunArgs {
     /// Configuration file.
     #[command(flatten)]

@@ -14,6 +14,7 @@ pub mod form;
 pub mod key;
 pub mod profiles;
 pub mod schema;
+mod successor;
 mod tuning;
 mod yaml;
 

@@ -47,7 +47,7 @@ pub use self::{
     rule::{Learnable, Level, Need, Rule},
     ruleset::{LoadError, RuleSet, Skipped},
     silence::Silence,
-    source::Problem,
+    source::{Problem, Source, places},
     trial::{Trial, Tried, trial},
     tuning::{
         Adjustment, Exception, Pattern, Tuning, exception_fields, is_exception_field,

@@ -40,7 +40,11 @@ impl Form for Vec<Adjustment> {
             let level = it.level.map(|level| Raw::Text(level.as_str().into()));
             named([
                 ("rule", Some(Raw::Text(it.rule.clone()))),
-                ("enabled", (!it.enabled).then_some(Raw::Flag(false))),
+                // Said where nothing else is: a row must say something.
+                (
+                    "enabled",
+                    (!it.enabled || it.level.is_none()).then_some(Raw::Flag(it.enabled)),
+                ),
                 ("level", level),
             ])
         };
@@ -185,6 +189,9 @@ mod tests {
         let text = "rules: {adjust: [{rule: a, enabled: false}, {rule: b, level: low}]}";
         let config = read(text).unwrap();
         assert_eq!(config.rules.adjust.len(), 2);
+        let on = read("rules: {adjust: [{rule: a, enabled: true}]}").unwrap();
+        let back = Config::from_core_yaml(&on.core_yaml()).unwrap();
+        assert_eq!(back.rules.adjust, on.rules.adjust);
         let config = read(EXCEPTION).unwrap();
         let back = Config::from_core_yaml(&config.core_yaml()).unwrap();
         assert_eq!(back.rules.exceptions, config.rules.exceptions);

@@ -41,6 +41,7 @@ mod lifecycle;
 mod loss;
 mod profile;
 mod record;
+mod reload;
 mod server;
 mod simulate;
 mod startup;

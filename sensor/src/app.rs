@@ -4,6 +4,7 @@
 mod core;
 mod profile;
 mod record;
+mod reload;
 mod replay;
 mod serve;
 mod start;
@@ -20,6 +21,7 @@ pub use self::{
     replay::{Replay, ReplayError, replay},
 };
 use self::{
+    reload::Reloader,
     serve::Surroundings,
     start::{Started, refused},
     watch::{Signals, Watch},
@@ -83,7 +85,19 @@ async fn sense(
     // Sockets first, hooks last: what fails early leaves nothing attached.
     let surroundings = Surroundings::open(effective, query_tx).await?;
     let result = match Started::new(args, effective, record) {
-        Ok(started) => Box::pin(observe(started, query_rx, signals, &surroundings)).await,
+        Ok(started) => {
+            let hash = started.hash.clone();
+            match Reloader::start(args.clone(), effective.clone(), hash) {
+                Ok(reloader) => {
+                    let observe = observe(started, query_rx, signals, reloader, &surroundings);
+                    Box::pin(observe).await
+                }
+                Err(error) => Err(Failure::new(
+                    Exit::Internal,
+                    format_args!("start the thread that reloads: {error}"),
+                )),
+            }
+        }
         Err(failure) => Err(failure),
     };
     surroundings.close(DRAIN).await;
@@ -95,10 +109,11 @@ async fn observe(
     started: Started,
     queries: mpsc::Receiver<Query>,
     signals: Signals,
+    reloader: Reloader,
     surroundings: &Surroundings,
 ) -> Result<(), Failure> {
     surroundings.observe(&started);
-    Watch::new(started, queries, signals, surroundings)?
+    Watch::new(started, queries, signals, reloader, surroundings)?
         .run()
         .await
 }

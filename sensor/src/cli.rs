@@ -112,7 +112,7 @@ impl ConfigArgs {
 }
 
 /// Options of `run`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct RunArgs {
     /// Configuration file.
     #[command(flatten)]
@@ -433,7 +433,17 @@ pub enum ConfigCommand {
     },
     /// Print the configuration in force, each value with where it came from
     #[command(after_help = help::CONFIG_SHOW)]
-    Show(ConfigArgs),
+    Show {
+        /// All that is in force, defaults included: what is shown also without this
+        #[arg(long)]
+        effective: bool,
+        /// Configuration file.
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Print the JSON Schema of the configuration file, for editors
+    #[command(after_help = help::CONFIG_SCHEMA)]
+    Schema,
 }
 
 fn offset(text: &str) -> Result<(String, u64), String> {

@@ -13,6 +13,8 @@ pub mod file;
 pub mod form;
 pub mod key;
 pub mod profiles;
+pub mod schema;
+mod successor;
 mod tuning;
 mod yaml;
 

@@ -47,9 +47,12 @@ pub use self::{
     rule::{Learnable, Level, Need, Rule},
     ruleset::{LoadError, RuleSet, Skipped},
     silence::Silence,
-    source::Problem,
+    source::{Problem, Source, places},
     trial::{Trial, Tried, trial},
-    tuning::{Adjustment, Exception, Pattern, Tuning, is_exception_field, nearest_exception_field},
+    tuning::{
+        Adjustment, Exception, Pattern, Tuning, exception_fields, is_exception_field,
+        nearest_exception_field,
+    },
     view::Users,
 };
 pub(crate) use self::{

@@ -18,14 +18,15 @@ use crate::{
     control::{Query, QueryKind},
     decision::{Decisions, Outcome, Verdict},
     detect::{
-        Detector, Examine, Examined, Excepted, Exception, Fact, Match, Request, Rule, Silence,
-        Verdicts,
+        Detector, Examine, Examined, Excepted, Exception, Fact, Match, Request, Rule, RuleSet,
+        Silence, Tuning, Verdicts,
     },
     event::{Event, Membership, ProcessId, Program, Snapshot},
     incident::{self, Folded, Incidents},
     inquiry::Inquiry,
     lineage::{Service, Subject},
     profile::{Judge, Lock, Policy, Settled, verdict},
+    reload::{Parts, Reload},
     service::Apache,
     tree::{Effects, Stats, Tree},
 };
@@ -53,6 +54,8 @@ pub enum Input {
     Apache(Apache),
     /// The sensor stops: what is open is closed.
     Stop,
+    /// Other rules, profiles and services take the place of those in force.
+    Reload(Box<Reload>),
     /// Somebody asks. Changes nothing, so it is not recorded; the last, because a skipped
     /// variant before another would shift the numbers of those behind it.
     #[serde(skip)]
@@ -128,8 +131,7 @@ impl Engine {
     /// An engine that has seen nothing yet.
     #[must_use]
     pub fn new(tree: Tree, detector: Detector, host: Host) -> Self {
-        let rules = detector.rules().list().iter();
-        let rules: HashMap<_, _> = rules.map(|rule| (rule.name.clone(), info(rule))).collect();
+        let rules = infos(detector.rules());
         let counts = rules.keys().map(|name| (name.clone(), Count::default()));
         let judge = Judge::new(
             Policy::default(),
@@ -204,6 +206,7 @@ impl Engine {
                 self.close(&closed, out);
             }
             Input::Degraded(degraded) => self.degraded = degraded,
+            Input::Reload(reload) => self.reload(*reload),
             Input::Query(query) => self.answer(query),
         }
     }
@@ -226,6 +229,28 @@ impl Engine {
     #[must_use]
     pub fn incidents(&self) -> incident::Stats {
         self.incidents.stats()
+    }
+
+    /// What alerted before keeps its number; incidents go on.
+    fn reload(&mut self, reload: Reload) {
+        let Some(parts) = reload.into_parts() else {
+            return;
+        };
+        let Parts {
+            rules,
+            exceptions,
+            policy,
+            lock,
+            catalogue,
+        } = parts;
+        self.rules = infos(&rules);
+        for name in self.rules.keys() {
+            self.counts.entry(name.clone()).or_default();
+        }
+        let tuning = Tuning::new(&exceptions, self.host.realtime_minus_boottime_ns);
+        self.detector.replace(rules, tuning);
+        self.judge.replace(policy, &lock);
+        self.tree.set_catalogue(catalogue);
     }
 
     fn tick(&mut self, now_ns: u64, out: &mut Vec<Output>) {
@@ -436,6 +461,12 @@ fn inquest(found: &Match, incident: String, alert: &Alert) -> Inquest {
         service: found.subject.service.clone(),
         spawn_root: found.subject.spawn_root,
     }
+}
+
+/// Rules as alerts present them, by name.
+fn infos(rules: &RuleSet) -> HashMap<String, RuleInfo> {
+    let rules = rules.list().iter();
+    rules.map(|rule| (rule.name.clone(), info(rule))).collect()
 }
 
 /// A rule as alerts present it.

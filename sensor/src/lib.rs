@@ -1,6 +1,6 @@
 //! The user-space agent of the lineage sensor.
 //!
-//! One direction: decode -> ring -> service -> tree -> detect -> profile -> alert -> incident -> engine -> record -> sink.
+//! One direction: decode -> ring -> service -> tree -> detect -> profile -> alert -> incident -> reload -> engine -> record -> sink.
 //! On this way a module names only what stands to its left. See ARCHITECTURE.md.
 #![deny(
     unsafe_code,
@@ -37,6 +37,7 @@ pub mod probe;
 pub mod profile;
 pub mod record;
 pub mod redact;
+pub mod reload;
 pub mod ring;
 pub mod scan;
 pub mod service;

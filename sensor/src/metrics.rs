@@ -138,6 +138,22 @@ impl Metrics {
         self.scrape.lock().degraded = reasons;
     }
 
+    /// States which configuration is in force, by its hash; `reloaded` when it took the
+    /// place of another.
+    pub fn set_config(&self, hash: &str, reloaded: bool) {
+        let config = &mut self.scrape.lock().config;
+        hash.clone_into(&mut config.hash);
+        config.failing = false;
+        config.loaded += u64::from(reloaded);
+    }
+
+    /// A configuration was read and refused: the old one stays in force.
+    pub fn count_refused_config(&self) {
+        let config = &mut self.scrape.lock().config;
+        config.failing = true;
+        config.refused += 1;
+    }
+
     /// Makes the series of a rule exist before it matches, so that `increase()` sees the
     /// first alert; not when there are [`EXPECTED_SERIES`] already, so that room is left
     /// for alerts that are raised.

@@ -301,6 +301,18 @@ impl Attached {
         mark::enter(&mut self.tasks, process, membership).map(drop)
     }
 
+    /// Recognises these names from now on, and no others.
+    ///
+    /// # Errors
+    /// When the map refuses.
+    pub fn recognise(&mut self, names: &[(NameKey, u32)]) -> Result<(), ProbeError> {
+        let ebpf = self.ebpf.as_mut();
+        let ebpf = ebpf.ok_or(ProbeError::Object("attached hook"))?;
+        // New ones first: what is known before and after is known all the time.
+        fill_names(ebpf, names)?;
+        forget_names(ebpf, names)
+    }
+
     /// Detaches every hook; what is in the ring stays readable.
     pub fn detach(&mut self) {
         self.links.clear();
@@ -391,12 +403,28 @@ fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<aya::maps::Map, ProbeErro
     ebpf.take_map(name).ok_or(ProbeError::Object(name))
 }
 
-fn fill_names(ebpf: &mut Ebpf, names: &[(NameKey, u32)]) -> Result<(), ProbeError> {
+fn names_map(ebpf: &mut Ebpf) -> Result<HashMap<&mut MapData, NameKey, u32>, ProbeError> {
     let map = ebpf
         .map_mut("LINEAGE_NAMES")
         .ok_or(ProbeError::Object("LINEAGE_NAMES"))?;
-    let mut map: HashMap<_, NameKey, u32> =
-        HashMap::try_from(map).map_err(ProbeError::map("LINEAGE_NAMES"))?;
+    HashMap::try_from(map).map_err(ProbeError::map("LINEAGE_NAMES"))
+}
+
+/// Takes out every name that is not one of `names`.
+fn forget_names(ebpf: &mut Ebpf, names: &[(NameKey, u32)]) -> Result<(), ProbeError> {
+    let mut map = names_map(ebpf)?;
+    let all: Result<Vec<NameKey>, _> = map.keys().collect();
+    let all = all.map_err(ProbeError::map("LINEAGE_NAMES"))?;
+    for key in all {
+        if !names.iter().any(|(name, _)| *name == key) {
+            map.remove(&key).map_err(ProbeError::map("LINEAGE_NAMES"))?;
+        }
+    }
+    Ok(())
+}
+
+fn fill_names(ebpf: &mut Ebpf, names: &[(NameKey, u32)]) -> Result<(), ProbeError> {
+    let mut map = names_map(ebpf)?;
     for (key, index) in names {
         map.insert(key, index, 0)
             .map_err(ProbeError::map("LINEAGE_NAMES"))?;

@@ -104,7 +104,7 @@ pub struct Sinks {
 }
 
 struct Queue {
-    threshold: Level,
+    threshold: Mutex<Level>,
     stats: Arc<SinkStats>,
     /// Gone once draining has begun.
     open: Mutex<Option<Open>>,
@@ -180,7 +180,7 @@ impl Sinks {
             })?;
         let open = Mutex::new(Some(Open { documents, ended }));
         self.queues.push(Queue {
-            threshold,
+            threshold: Mutex::new(threshold),
             stats,
             open,
         });
@@ -191,9 +191,20 @@ impl Sinks {
     pub fn send(&self, document: impl Into<Document>) {
         let document = document.into();
         for queue in &self.queues {
-            if document.weight() >= queue.threshold {
+            if document.weight() >= queue.threshold() {
                 queue.send(document.clone());
             }
+        }
+    }
+
+    /// From now on the sink `name` gets the alerts of `threshold` and above.
+    pub fn set_threshold(&self, name: &str, threshold: Level) {
+        let mut named = self.queues.iter().filter(|queue| queue.stats.name == name);
+        if let Some(queue) = named.next() {
+            *queue
+                .threshold
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = threshold;
         }
     }
 
@@ -241,6 +252,13 @@ impl Sinks {
 impl Queue {
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn threshold(&self) -> Level {
+        *self
+            .threshold
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn send(&self, document: Document) {

@@ -28,6 +28,7 @@ const COMMANDS: &[&str] = &[
     "config",
     "config check",
     "config show",
+    "config schema",
 ];
 
 fn command(line: &str) -> Command {
@@ -222,6 +223,27 @@ fn show_tells_where_each_value_came_from() {
     assert!(shown.contains("  format: auto  # default\n"), "{shown}");
     let again = file(shown);
     assert_eq!(check(&again.path).status.code(), Some(0));
+}
+
+#[test]
+fn the_schema_is_the_one_in_the_repository() {
+    let output = run("config schema");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let written = include_str!("../../deploy/etc/config.schema.json");
+    assert!(
+        text(&output.stdout) == written,
+        "UPDATE_DOCS=1 cargo test -p sensor --test docs"
+    );
+    // What `config show` prints is a file by it, too.
+    let schema = serde_json::from_str(written).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let shown: serde_json::Value =
+        yaml_serde::from_str(text(&run("config show --effective").stdout)).unwrap();
+    let problems: Vec<_> = validator
+        .iter_errors(&shown)
+        .map(|it| it.to_string())
+        .collect();
+    assert!(problems.is_empty(), "{problems:?}");
 }
 
 #[test]

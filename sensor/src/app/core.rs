@@ -6,7 +6,7 @@ use crate::{
     detect::{Detector, RuleSet, Tuning},
     engine::Engine,
     profile::Lock,
-    service::Catalogue,
+    reload::Parts,
     tree::{self, Tree},
 };
 
@@ -27,15 +27,9 @@ pub fn engine(config: &Config, rules: RuleSet, lock: &Lock, host: Host) -> Engin
         Scope::Services => tree::Scope::Services,
         Scope::Host => tree::Scope::Host,
     };
-    let tuning = Tuning::new(&config.rules.exceptions, host.realtime_minus_boottime_ns);
-    let rules = rules.adjusted(&config.rules.adjust);
-    let detector = Detector::new(rules, host.users.clone()).tuned(tuning);
-    let tree = Tree::new(limits, scope, catalogue(config));
-    Engine::new(tree, detector, host).with_profiles(config.profiles.policy(), lock)
-}
-
-/// The list of servers, with those that the configuration adds.
-pub(super) fn catalogue(config: &Config) -> Catalogue {
-    let declared = config.services.declare.clone();
-    Catalogue::new(&config.services.java.main_classes).declare(declared)
+    let parts = Parts::new(config, rules, lock.clone());
+    let tuning = Tuning::new(&parts.exceptions, host.realtime_minus_boottime_ns);
+    let detector = Detector::new(parts.rules, host.users.clone()).tuned(tuning);
+    let tree = Tree::new(limits, scope, parts.catalogue);
+    Engine::new(tree, detector, host).with_profiles(parts.policy, &parts.lock)
 }

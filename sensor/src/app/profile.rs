@@ -153,12 +153,12 @@ fn replayed(
     let mut config = Config::from_core_yaml(&header.config).or_exit(Exit::Data, &name)?;
     config.profiles.mode = Mode::Learn;
     config.profiles.services.clear();
-    let mut core = Replay::with(&config, &header, rules, lock);
+    let mut core = Replay::with(&config, &header, rules, lock).trying();
     prepare(core.engine_mut().profiles_mut());
     for input in reader {
         let input = input.map_err(|error| damaged(&error))?;
         // Nobody reads the alerts; what is wanted stays in the core.
-        core.step(input).for_each(drop);
+        core.step(input).or_exit(Exit::Data, &name)?.for_each(drop);
     }
     Ok(core)
 }

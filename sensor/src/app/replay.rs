@@ -22,12 +22,16 @@ use crate::{
     printable::escape,
     profile::{self, Lock},
     record::{Header, Reader, RecordError},
+    reload::ReloadError,
     sink::{Deliver as _, DeliverError},
 };
 
 /// The core of a recording, fed by hand.
 pub struct Replay {
     engine: Engine,
+    /// Rules and profile are those of the recording, so what took their place then does so
+    /// again. Whoever tries others goes on trying them.
+    faithful: bool,
     out: Vec<Output>,
 }
 
@@ -52,9 +56,22 @@ impl Replay {
     /// A core with another configuration, or with a profile.
     #[must_use]
     pub fn with(config: &Config, header: &Header, rules: RuleSet, lock: &Lock) -> Self {
+        let faithful = rules.hash() == header.rules
+            && config.core_hash() == header.config_hash
+            && (profile::hash(lock) == header.profile || header.profile.is_empty());
         Self {
             engine: super::engine(config, rules, lock, header.host.clone()),
+            faithful,
             out: Vec::new(),
+        }
+    }
+
+    /// The same, that goes on with what it was given, whatever took its place then.
+    #[must_use]
+    pub fn trying(self) -> Self {
+        Self {
+            faithful: false,
+            ..self
         }
     }
 
@@ -70,13 +87,27 @@ impl Replay {
     }
 
     /// Takes one input; the alerts and notices it causes.
-    pub fn step(&mut self, input: Input) -> impl Iterator<Item = Document> + '_ {
-        self.engine.step(input, &mut self.out);
-        self.out.drain(..).filter_map(|output| match output {
+    ///
+    /// # Errors
+    /// When rules, profile or configuration took the place of others and this sensor
+    /// cannot use them.
+    pub fn step(
+        &mut self,
+        mut input: Input,
+    ) -> Result<impl Iterator<Item = Document> + '_, ReloadError> {
+        match &mut input {
+            Input::Reload(_) if !self.faithful => {}
+            Input::Reload(reload) => {
+                reload.unpack()?;
+                self.engine.step(input, &mut self.out);
+            }
+            _ => self.engine.step(input, &mut self.out),
+        }
+        Ok(self.out.drain(..).filter_map(|output| match output {
             Output::Alert(alert) => Some(Document::Alert(alert)),
             Output::Notice(notice) => Some(Document::Notice(notice)),
             _ => None,
-        })
+        }))
     }
 }
 
@@ -186,7 +217,13 @@ impl Run {
             let input = input.map_err(|error| damaged(name, &error))?;
             self.seen.note(&input);
             self.seen.wait(self.speed);
-            for document in self.core.step(input) {
+            if matches!(input, Input::Reload(_)) && !self.core.faithful {
+                warn(format_args!(
+                    "the recorded sensor took up other rules or settings here; those given go on"
+                ));
+            }
+            let said = self.core.step(input).or_exit(Exit::Data, name)?;
+            for document in said {
                 self.seen.alerts += u64::from(matches!(document, Document::Alert(_)));
                 if document.weight() < self.level {
                     continue;

@@ -121,6 +121,22 @@ impl Surroundings {
         self.metrics.set_degraded(reasons);
     }
 
+    /// Which configuration is in force; `reloaded` when it took the place of another.
+    pub(super) fn configured(&self, hash: &str, reloaded: bool) {
+        self.metrics.set_config(hash, reloaded);
+    }
+
+    /// A configuration was refused, and the old one stays in force.
+    pub(super) fn refused(&self) {
+        self.metrics.count_refused_config();
+    }
+
+    /// Takes the levels of another configuration.
+    pub(super) fn adjust(&self, config: &Config) {
+        self.sinks
+            .set_threshold("stdout", level(config.output.level));
+    }
+
     /// Capture has begun.
     pub(super) fn ready(&self) {
         self.capturing.met();

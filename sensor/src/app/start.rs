@@ -10,7 +10,7 @@ use crate::{
         FileRung, RecordArgs, RunArgs, Rung as Wanted, command::effective_lock,
         rules::effective_rules,
     },
-    config::{Effective, KernelLog, Scope},
+    config::{self, Effective, KernelLog, Scope},
     detect::{Fact, Shortage},
     engine::{Input, Output},
     enrich,
@@ -21,13 +21,15 @@ use crate::{
         Attached, Counters, Forced, Found, Hook, Judge, KERNEL_BTF, Options, Override, Probe,
         ProbeError, Rung,
     },
+    profile,
     record::Core,
+    reload::catalogue,
     ring::{Read, Ring},
     service::{self, Catalogue, Verdict},
     watch,
 };
 
-use super::core::{catalogue, engine};
+use super::core::engine;
 
 /// Said when seeding was given up.
 const INCOMPLETE: &str = "start-up scan incomplete: the host forks faster than it can be scanned";
@@ -56,12 +58,16 @@ pub(super) struct Started {
     pub(super) kernel_log: Option<aya_log::EbpfLogger<&'static dyn log::Log>>,
     /// Patterns of the watched directories.
     pub(super) directories: Vec<PathBuf>,
+    /// What counts as a server besides what is built in.
+    pub(super) services: config::Services,
     /// Every process of the host is followed.
     pub(super) host_scope: bool,
     /// Records read during start-up, already consumed: for the counters.
     pub(super) reads: Vec<Read>,
     /// Something is missing: the processes are to be scanned again.
     pub(super) stale: bool,
+    /// Of configuration, rules and profile.
+    pub(super) hash: String,
 }
 
 impl Started {
@@ -77,7 +83,7 @@ impl Started {
         for warning in rules.warnings() {
             warn!("{warning}");
         }
-        let profile = effective_lock(effective)?;
+        let profiles = effective_lock(effective)?;
         let catalogue = catalogue(config);
         let shells = enrich::installed_shells();
         let mut probe =
@@ -109,13 +115,14 @@ impl Started {
         let missing = probe.missing().to_vec();
         let names: Vec<&str> = missing.iter().map(|(hook, _)| *hook).collect();
         let shortage = rules.without(&names);
+        let hash = effective.hash(rules.hash(), &profile::hash(&profiles));
         // Late, so that a refusal leaves no file behind.
         let host = host::gather();
         let tape = record
-            .map(|to| super::record::open(to, config, &rules, &profile, &host))
+            .map(|to| super::record::open(to, config, &rules, &profiles, &host))
             .transpose()?;
         let mut core = Core {
-            engine: engine(config, rules, &profile, host),
+            engine: engine(config, rules, &profiles, host),
             tape,
         };
         let mut out = Vec::new();
@@ -145,9 +152,11 @@ impl Started {
             out,
             kernel_log,
             directories: config.watch.directories.clone(),
+            services: config.services.clone(),
             host_scope,
             reads: seed.backlog,
             stale,
+            hash,
         })
     }
 }

@@ -1,6 +1,8 @@
 //! The loop: ring, facts, queries and time into the engine, what it says to those it
 //! concerns. One task, no waiting for anybody outside.
 
+mod reload;
+
 use std::{
     io::{self, IsTerminal as _},
     path::PathBuf,
@@ -15,10 +17,10 @@ use tokio::{
 };
 use tracing::{debug, info, trace, warn};
 
-use super::{record::Reporter, serve::Surroundings, start::Started};
+use super::{record::Reporter, reload::Reloader, serve::Surroundings, start::Started};
 use crate::{
     alert::Document,
-    clock,
+    clock, config,
     control::Query,
     detect::Fact,
     engine::{Input, Output},
@@ -61,6 +63,7 @@ pub(super) struct Watch<'a> {
     queries: mpsc::Receiver<Query>,
     surroundings: &'a Surroundings,
     signals: Signals,
+    reloader: Reloader,
     host_scope: bool,
     out: Vec<Output>,
     /// A loss happened that the tree has not been repaired after.
@@ -71,6 +74,8 @@ pub(super) struct Watch<'a> {
     surveyed: Instant,
     refreshed: Instant,
     directories: Vec<PathBuf>,
+    /// What counts as a server besides what is built in.
+    services: config::Services,
     map_full: u64,
     /// Recursion misses seen so far.
     missed: u64,
@@ -95,11 +100,12 @@ impl<'a> Watch<'a> {
         started: Started,
         queries: mpsc::Receiver<Query>,
         signals: Signals,
+        reloader: Reloader,
         surroundings: &'a Surroundings,
     ) -> Result<Self, Failure> {
         let internal = |error: io::Error| Failure::new(Exit::Internal, error);
         let (asker, facts) = enrich::start().map_err(internal)?;
-        let services = services(&started.out);
+        let found = services(&started.out);
         let mut watch = Self {
             rings: AsyncRings::new(started.ring, started.file_ring).map_err(internal)?,
             core: started.core,
@@ -112,6 +118,7 @@ impl<'a> Watch<'a> {
             queries,
             surroundings,
             signals,
+            reloader,
             host_scope: started.host_scope,
             out: started.out,
             stale: started.stale,
@@ -120,6 +127,7 @@ impl<'a> Watch<'a> {
             surveyed: Instant::now(),
             refreshed: Instant::now(),
             directories: started.directories,
+            services: started.services,
             map_full: 0,
             missed: 0,
             snapshots: mpsc::channel(1),
@@ -137,14 +145,18 @@ impl<'a> Watch<'a> {
                 info!("{} ({}): {shortcoming}", hook.name, hook.rung);
             }
         }
+        watch
+            .surroundings
+            .configured(reload::short(&started.hash), false);
         watch.surroundings.ready();
         let uname = rustix::system::uname();
         info!(
             target: logging::READY,
-            "ready: Linux {}, hooks {}, services {services}, {}",
+            "ready: Linux {}, hooks {}, services {found}, {}, configuration {}",
             uname.release().to_string_lossy(),
             hooks(&started.hooks),
             watch.surroundings.address(),
+            reload::short(&started.hash),
         );
         Ok(watch)
     }
@@ -158,7 +170,11 @@ impl<'a> Watch<'a> {
         loop {
             tokio::select! {
                 biased;
-                () = self.signals.stop() => break,
+                signal = self.signals.next() => match signal {
+                    Wish::Stop => break,
+                    Wish::Reload => self.reloader.ask(),
+                },
+                outcome = self.reloader.next() => self.reload(outcome),
                 Some(fact) = self.facts.recv() => self.step(Input::Fact(fact)),
                 Some(query) = self.queries.recv() => {
                     // Forks wake nobody: what has happened by now is part of the answer.
@@ -231,10 +247,7 @@ impl<'a> Watch<'a> {
         }
         if self.refreshed.elapsed() >= REFRESH {
             self.refreshed = Instant::now();
-            let directories = crate::watch::directories(&self.directories);
-            if let Err(error) = self.attached.watch(&directories) {
-                warn!("cannot watch new directories: {error}");
-            }
+            self.watch_directories();
         }
         if let Some(log) = &mut self.kernel_log {
             log.flush();
@@ -244,6 +257,13 @@ impl<'a> Watch<'a> {
         stats.incidents(&self.core.engine.incidents());
         stats.profiles(self.core.engine.profiles());
         self.recording.tell(self.core.tape.as_ref());
+    }
+
+    fn watch_directories(&mut self) {
+        let directories = crate::watch::directories(&self.directories);
+        if let Err(error) = self.attached.watch(&directories) {
+            warn!("cannot watch new directories: {error}");
+        }
     }
 
     /// Looks for losses that leave no gap in the stream, and repairs the tree.
@@ -372,7 +392,15 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// The signals that end the sensor.
+/// What a signal asks for.
+pub(super) enum Wish {
+    /// The end.
+    Stop,
+    /// Everything read again.
+    Reload,
+}
+
+/// The signals that the sensor obeys.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -389,20 +417,17 @@ impl Signals {
         })
     }
 
-    /// Resolves when the sensor shall stop. A hang-up stops one that belongs to a
-    /// terminal; a daemon goes on: it has nothing to reload yet, and to die of a
-    /// well-meant `kill -HUP` would be worse.
-    async fn stop(&mut self) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hangup.recv() => {
-                    if io::stdin().is_terminal() || io::stdout().is_terminal() {
-                        return;
-                    }
-                    warn!("SIGHUP ignored: restart to load another configuration");
+    /// What the next signal asks for. A hang-up ends a sensor that belongs to a terminal,
+    /// and makes a daemon read its configuration again.
+    async fn next(&mut self) -> Wish {
+        tokio::select! {
+            _ = self.terminate.recv() => Wish::Stop,
+            _ = self.interrupt.recv() => Wish::Stop,
+            _ = self.hangup.recv() => {
+                if io::stdin().is_terminal() || io::stdout().is_terminal() {
+                    return Wish::Stop;
                 }
+                Wish::Reload
             }
         }
     }

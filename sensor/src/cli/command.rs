@@ -10,7 +10,7 @@ use super::{
     ConfigArgs, ConfigCommand, DoctorArgs, SimulateArgs, TreeArgs, rules::effective_rules,
 };
 use crate::{
-    config::{DEFAULT_FILE, Effective, profiles::DEFAULT_LOCK},
+    config::{DEFAULT_FILE, Effective, profiles::DEFAULT_LOCK, schema},
     control::{self, render},
     doctor,
     exit::{Exit, Failure},
@@ -19,13 +19,14 @@ use crate::{
     service, simulate,
 };
 
-/// `config check` and `config show`.
+/// `config check`, `config show` and `config schema`.
 ///
 /// # Errors
 /// [`Exit::Usage`] when the configuration is refused.
 pub fn config_command(command: &ConfigCommand) -> Result<String, Failure> {
     match command {
-        ConfigCommand::Show(args) => Ok(args.load()?.to_yaml()),
+        ConfigCommand::Show { config, .. } => Ok(config.load()?.to_yaml()),
+        ConfigCommand::Schema => Ok(schema::text()),
         ConfigCommand::Check { file } => {
             let effective = ConfigArgs {
                 config: file.clone(),

@@ -226,7 +226,8 @@ Examples:
 pub(super) const CONFIG: &str = "\
 Examples:
   lineage-sensor config check ./config.yaml
-  lineage-sensor config show";
+  lineage-sensor config show
+  lineage-sensor config schema > config.schema.json";
 
 pub(super) const CONFIG_CHECK: &str = "\
 Examples:
@@ -235,7 +236,7 @@ Examples:
 
 pub(super) const CONFIG_SHOW: &str = "\
 Examples:
-  lineage-sensor config show
+  lineage-sensor config show --effective
   lineage-sensor config show --config ./config.yaml | grep -v '# default'";
 
 pub(super) const COMPLETIONS: &str = "\
@@ -247,3 +248,10 @@ Examples:
 pub(super) const MAN: &str = "\
 Examples:
   sudo lineage-sensor man /usr/local/share/man/man1 && man lineage-sensor-run";
+
+pub(super) const CONFIG_SCHEMA: &str = "\
+An editor with a YAML language server takes it from the first line of the file:
+  # yaml-language-server: $schema=config.schema.json
+
+Examples:
+  lineage-sensor config schema > /etc/lineage-sensor/config.schema.json";

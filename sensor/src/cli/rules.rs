@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{RulesCommand, RulesListArgs, RulesNewArgs, RulesTestArgs, draft, score};
 use crate::{
     config::Effective,
-    detect::{self, Rule, RuleSet},
+    detect::{self, Rule, RuleSet, Source},
     exit::{Exit, Failure},
     printable::escape,
 };
@@ -135,13 +135,22 @@ fn listed(rule: &Rule) -> Value {
 /// [`Exit::Usage`], naming every rule that cannot be used, or that the configuration
 /// names and that does not exist.
 pub fn effective_rules(effective: &Effective) -> Result<RuleSet, Failure> {
+    effective_rules_with_text(effective).map(|(rules, _)| rules)
+}
+
+/// [`effective_rules`], with the text of those that do not come with the sensor.
+///
+/// # Errors
+/// Like [`effective_rules`].
+pub fn effective_rules_with_text(effective: &Effective) -> Result<(RuleSet, Vec<Source>), Failure> {
     let directories: Vec<_> = effective
         .rule_directories()
         .into_iter()
         .filter(|directory| directory.required || directory.path.exists())
         .map(|directory| directory.path)
         .collect();
-    let rules = RuleSet::load(&directories).map_err(|error| Failure::new(Exit::Usage, error))?;
+    let (rules, text) =
+        RuleSet::load_with_text(&directories).map_err(|error| Failure::new(Exit::Usage, error))?;
     let tuned = &effective.config.rules;
     let adjusted = tuned.adjust.iter().map(|it| ("rules.adjust", &it.rule));
     let excepted = tuned
@@ -161,7 +170,7 @@ pub fn effective_rules(effective: &Effective) -> Result<RuleSet, Failure> {
             format_args!("{key}: no rule `{name}`; {remedy}"),
         ));
     }
-    Ok(rules)
+    Ok((rules, text))
 }
 
 /// Each line made safe for a terminal: rules are text from outside.

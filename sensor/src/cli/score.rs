@@ -81,10 +81,12 @@ fn column(path: &Path, benign: bool, directories: &[PathBuf]) -> Result<Column, 
     let file = File::open(path).or_exit(Exit::Usage, format_args!("open {name}"))?;
     let reader = Reader::new(file).map_err(damaged)?;
     let rules = RuleSet::load(directories).map_err(|error| Failure::new(Exit::Usage, error))?;
-    let mut core = Replay::new(reader.header(), rules).or_exit(Exit::Data, &name)?;
+    let core = Replay::new(reader.header(), rules).or_exit(Exit::Data, &name)?;
+    let mut core = core.trying();
     let mut alerts = BTreeMap::new();
     for input in reader {
-        for said in core.step(input.map_err(damaged)?) {
+        let said = core.step(input.map_err(damaged)?);
+        for said in said.or_exit(Exit::Data, &name)? {
             if let Document::Alert(alert) = said {
                 *alerts.entry(alert.rule.id.clone()).or_default() += 1;
             }

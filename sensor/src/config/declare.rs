@@ -1,6 +1,8 @@
 //! `services.declare`: a list of services, each with names of its own.
 
-use super::form::{Form, Raw, Shape, TEXT_MAX};
+use serde_json::{Value, json};
+
+use super::form::{Form, Raw, Shape, TEXT_MAX, list_of, table_of, text_schema};
 use crate::{
     lineage::{Role, ServiceKind},
     service::Declaration,
@@ -74,6 +76,22 @@ impl Form for Vec<Declaration> {
         "a list of services, each with a name, at least one of exe, argv (a list), unit and image, \
          and if need be a role (edge, app, cgi, db, ci) and a kind of server"
             .into()
+    }
+
+    fn schema() -> Value {
+        let kinds: Vec<_> = ServiceKind::ALL.iter().map(|kind| kind.name()).collect();
+        table_of(
+            &["name"],
+            [
+                ("name", text_schema()),
+                ("exe", text_schema()),
+                ("argv", list_of(&text_schema())),
+                ("unit", text_schema()),
+                ("image", text_schema()),
+                ("role", json!({ "enum": Role::ALL.map(Role::name) })),
+                ("kind", json!({ "enum": kinds })),
+            ],
+        )
     }
 
     fn read(raw: &Raw) -> Option<Self> {

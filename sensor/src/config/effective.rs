@@ -115,6 +115,11 @@ impl Effective {
         self.origins.insert(key, Origin::CommandLine(option));
     }
 
+    /// Takes over from `other` where the value of `key` came from.
+    pub(super) fn take_origin(&mut self, key: &'static str, other: &Self) {
+        self.origins.insert(key, other.origin(key));
+    }
+
     /// Where the value of `key` came from.
     #[must_use]
     pub fn origin(&self, key: &str) -> Origin {

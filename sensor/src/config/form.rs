@@ -9,6 +9,7 @@ use std::{
 
 use clap::ValueEnum;
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::{Color, Format, KernelLog, Level, LogFormat, LogLevel, Scope, profiles::Mode};
 
@@ -98,7 +99,7 @@ fn scalar(text: &str) -> String {
 
 /// JSON's quoting is valid in YAML.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    Value::from(text).to_string()
 }
 
 /// What a variable's text is to be read as.
@@ -146,6 +147,8 @@ pub trait Form: Sized {
     const SHAPE: Shape;
     /// What is expected, to stand behind "must be".
     fn expected() -> String;
+    /// The same as a JSON Schema, for editors: whatever [`Form::read`] takes is valid.
+    fn schema() -> Value;
     /// The value, when it has this form.
     fn read(raw: &Raw) -> Option<Self>;
     /// The value as [`Form::read`] takes it.
@@ -157,6 +160,10 @@ impl Form for bool {
 
     fn expected() -> String {
         "true or false".into()
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "boolean" })
     }
 
     fn read(raw: &Raw) -> Option<Self> {
@@ -198,6 +205,10 @@ impl<const MIN: u64, const MAX: u64> Form for Bounded<MIN, MAX> {
         format!("a whole number from {MIN} to {MAX}")
     }
 
+    fn schema() -> Value {
+        json!({ "type": "integer", "minimum": MIN, "maximum": MAX })
+    }
+
     fn read(raw: &Raw) -> Option<Self> {
         match raw {
             Raw::Whole(value) if (MIN..=MAX).contains(value) => Some(Self(*value)),
@@ -215,6 +226,10 @@ impl Form for SocketAddr {
 
     fn expected() -> String {
         "an IP address and port like 127.0.0.1:9753 or \"[::1]:9753\"".into()
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": ":[0-9]{1,5}$" })
     }
 
     fn read(raw: &Raw) -> Option<Self> {
@@ -242,6 +257,10 @@ impl Form for PathBuf {
         "an absolute path".into()
     }
 
+    fn schema() -> Value {
+        json!({ "type": "string", "pattern": "^/", "maxLength": TEXT_MAX })
+    }
+
     fn read(raw: &Raw) -> Option<Self> {
         match raw {
             Raw::Text(text) => path(text),
@@ -259,6 +278,10 @@ impl Form for Vec<PathBuf> {
 
     fn expected() -> String {
         "a list of absolute paths".into()
+    }
+
+    fn schema() -> Value {
+        list_of(&PathBuf::schema())
     }
 
     fn read(raw: &Raw) -> Option<Self> {
@@ -284,6 +307,10 @@ impl Form for Vec<String> {
         "a list of names (text without control characters)".into()
     }
 
+    fn schema() -> Value {
+        list_of(&text_schema())
+    }
+
     fn read(raw: &Raw) -> Option<Self> {
         match raw {
             Raw::List(items) => {
@@ -299,8 +326,32 @@ impl Form for Vec<String> {
     }
 }
 
+/// A list whose elements are each of this form.
+pub(super) fn list_of(element: &Value) -> Value {
+    json!({ "type": "array", "items": element, "maxItems": LIST_MAX })
+}
+
+/// A list of sections that have these names and no others.
+pub(super) fn table_of<const N: usize>(required: &[&str], names: [(&str, Value); N]) -> Value {
+    let names: Map<_, _> = names
+        .map(|(name, form)| (name.to_owned(), form))
+        .into_iter()
+        .collect();
+    list_of(&json!({
+        "type": "object",
+        "properties": names,
+        "required": required,
+        "additionalProperties": false,
+    }))
+}
+
+/// Text that says something.
+pub(super) fn text_schema() -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": TEXT_MAX })
+}
+
 /// Names of a choice, in order of declaration.
-fn names<T: ValueEnum>() -> Vec<String> {
+pub(super) fn names<T: ValueEnum>() -> Vec<String> {
     let values = T::value_variants().iter().filter_map(T::to_possible_value);
     values.map(|value| value.get_name().to_owned()).collect()
 }
@@ -312,6 +363,10 @@ macro_rules! choice {
 
             fn expected() -> String {
                 format!("one of {}", names::<Self>().join(", "))
+            }
+
+            fn schema() -> Value {
+                json!({ "enum": names::<Self>() })
             }
 
             fn read(raw: &Raw) -> Option<Self> {

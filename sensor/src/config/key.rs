@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use serde_json::Value;
+
 use super::{
     Adjustment, Bounded, Color, Config, Exception, Format, KernelLog, Level, LogFormat, LogLevel,
     Scope,
@@ -21,6 +23,8 @@ pub struct Key {
     pub shape: Shape,
     /// What is expected, to stand behind "must be".
     pub expected: fn() -> String,
+    /// The same as a JSON Schema.
+    pub schema: fn() -> Value,
     /// Sets the value; `false` when it has another form.
     pub set: fn(&mut Config, &Raw) -> bool,
     /// The value.
@@ -33,6 +37,7 @@ macro_rules! key {
             path: $path,
             shape: <$form as Form>::SHAPE,
             expected: <$form as Form>::expected,
+            schema: <$form as Form>::schema,
             set: |config, raw| {
                 <$form as Form>::read(raw).map(|value| config.$($field).+ = value).is_some()
             },
@@ -82,7 +87,7 @@ pub static KEYS: &[Key] = &[
 ];
 
 /// Names inside the elements of a list.
-static INNER: &[&str] = &[
+pub(super) static INNER: &[&str] = &[
     "services.declare.name",
     "services.declare.exe",
     "services.declare.argv",
@@ -186,8 +191,6 @@ fn last(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-
-    use serde_json::Value;
 
     use super::*;
 

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::form::{Bounded, Form, Raw, Shape, TEXT_MAX};
+use super::form::{Bounded, Form, Raw, Shape, TEXT_MAX, list_of, table_of, text_schema};
 use crate::{
     lineage,
     profile::{self, Choice, Policy},
@@ -92,6 +93,11 @@ impl Form for Products {
     fn expected() -> String {
         let known: Vec<_> = profile::products().collect();
         format!("a list of these names: {}", known.join(", "))
+    }
+
+    fn schema() -> Value {
+        let known: Vec<_> = profile::products().collect();
+        list_of(&json!({ "enum": known }))
     }
 
     fn read(raw: &Raw) -> Option<Self> {
@@ -181,6 +187,26 @@ impl Form for Vec<ServiceMode> {
         "a list of services, each with a mode (off, learn, shadow, alert), at least one of kind, \
          unit and name, and if need be a uid"
             .into()
+    }
+
+    fn schema() -> Value {
+        let kinds: Vec<_> = lineage::ServiceKind::ALL
+            .iter()
+            .map(|kind| kind.name())
+            .collect();
+        table_of(
+            &["mode"],
+            [
+                ("kind", json!({ "enum": kinds })),
+                ("unit", text_schema()),
+                ("name", text_schema()),
+                (
+                    "uid",
+                    json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
+                ),
+                ("mode", Mode::schema()),
+            ],
+        )
     }
 
     fn read(raw: &Raw) -> Option<Self> {

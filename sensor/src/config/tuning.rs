@@ -3,8 +3,12 @@
 use std::str::FromStr as _;
 
 use jiff::civil::Date;
+use serde_json::{Value, json};
 
-use super::form::{Form, Raw, Shape};
+use super::{
+    Level as Word,
+    form::{Form, Raw, Shape, table_of, text_schema},
+};
 use crate::detect::{self, Adjustment, Exception, Level, Pattern};
 
 impl Form for Vec<Adjustment> {
@@ -16,6 +20,17 @@ impl Form for Vec<Adjustment> {
             .into()
     }
 
+    fn schema() -> Value {
+        table_of(
+            &["rule"],
+            [
+                ("rule", text_schema()),
+                ("enabled", bool::schema()),
+                ("level", Word::schema()),
+            ],
+        )
+    }
+
     fn read(raw: &Raw) -> Option<Self> {
         rows(raw, adjustment)
     }
@@ -25,7 +40,11 @@ impl Form for Vec<Adjustment> {
             let level = it.level.map(|level| Raw::Text(level.as_str().into()));
             named([
                 ("rule", Some(Raw::Text(it.rule.clone()))),
-                ("enabled", (!it.enabled).then_some(Raw::Flag(false))),
+                // Said where nothing else is: a row must say something.
+                (
+                    "enabled",
+                    (!it.enabled || it.level.is_none()).then_some(Raw::Flag(it.enabled)),
+                ),
                 ("level", level),
             ])
         };
@@ -42,6 +61,25 @@ impl Form for Vec<Exception> {
          line also Image); in values * stands for part of a word between slashes, ** for slashes \
          too, at most eight times, and \\* for itself"
             .into()
+    }
+
+    fn schema() -> Value {
+        let own = [
+            ("rule", text_schema()),
+            ("owner", text_schema()),
+            ("reason", text_schema()),
+            (
+                "expires",
+                json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" }),
+            ),
+        ];
+        let required = own.each_ref().map(|(name, _)| *name);
+        let mut table = table_of(&required, own.clone());
+        for field in detect::exception_fields() {
+            table["items"]["properties"][field] = text_schema();
+        }
+        table["items"]["minProperties"] = json!(own.len() + 1);
+        table
     }
 
     fn read(raw: &Raw) -> Option<Self> {
@@ -151,6 +189,9 @@ mod tests {
         let text = "rules: {adjust: [{rule: a, enabled: false}, {rule: b, level: low}]}";
         let config = read(text).unwrap();
         assert_eq!(config.rules.adjust.len(), 2);
+        let on = read("rules: {adjust: [{rule: a, enabled: true}]}").unwrap();
+        let back = Config::from_core_yaml(&on.core_yaml()).unwrap();
+        assert_eq!(back.rules.adjust, on.rules.adjust);
         let config = read(EXCEPTION).unwrap();
         let back = Config::from_core_yaml(&config.core_yaml()).unwrap();
         assert_eq!(back.rules.exceptions, config.rules.exceptions);

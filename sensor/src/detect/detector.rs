@@ -119,6 +119,12 @@ impl Detector {
         self
     }
 
+    /// Goes on with other rules and exceptions; what is remembered of acts stays.
+    pub fn replace(&mut self, rules: RuleSet, tuning: Tuning) {
+        self.rules = rules;
+        self.tuning = tuning;
+    }
+
     /// Exceptions that have ended by `now_ns`, each told once.
     pub fn ended(&mut self, now_ns: u64) -> Vec<Arc<Exception>> {
         self.tuning.ended(now_ns)

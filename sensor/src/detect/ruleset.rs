@@ -229,6 +229,14 @@ impl RuleSet {
     /// # Errors
     /// Every file or rule that is unreadable, invalid, unsafe or used twice.
     pub fn load(directories: &[PathBuf]) -> Result<Self, LoadError> {
+        Self::load_with_text(directories).map(|(rules, _)| rules)
+    }
+
+    /// [`RuleSet::load`], with the text of what is under `directories`.
+    ///
+    /// # Errors
+    /// Like [`RuleSet::load`].
+    pub fn load_with_text(directories: &[PathBuf]) -> Result<(Self, Vec<Source>), LoadError> {
         let mut sources = Vec::new();
         let mut problems = Vec::new();
         for directory in directories {
@@ -236,6 +244,19 @@ impl RuleSet {
             sources.extend(found);
             problems.extend(wrong);
         }
+        let rules = Self::compile(sources.clone(), problems)?;
+        Ok((rules, sources))
+    }
+
+    /// The shipped rules and those of these texts.
+    ///
+    /// # Errors
+    /// Every file or rule that is invalid, unsafe or used twice.
+    pub fn of(sources: Vec<Source>) -> Result<Self, LoadError> {
+        Self::compile(sources, Vec::new())
+    }
+
+    fn compile(sources: Vec<Source>, mut problems: Vec<Problem>) -> Result<Self, LoadError> {
         let sources: Vec<_> = source::shipped().chain(sources).collect();
         let hash = source::hash(&sources);
         let gathered = Gathered::new(sources);

@@ -4,16 +4,18 @@
 //! reload, never while events are evaluated.
 
 use std::{
+    collections::BTreeSet,
     fmt, fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 /// Text of one rule file.
-#[derive(Clone, Debug)]
-pub(super) struct Source {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Source {
     /// Name used in messages: a path, or `builtin:` and a file name.
     pub(super) file: String,
     /// YAML.
@@ -163,6 +165,21 @@ pub(super) fn read(directory: &Path) -> (Vec<Source>, Vec<Problem>) {
         }
     }
     (sources, problems)
+}
+
+/// Every rule file under `directory` and every directory it is looked for in: what changes
+/// when a rule does.
+#[must_use]
+pub fn places(directory: &Path) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    walk(directory, MAX_DEPTH, &mut paths, &mut Vec::new());
+    let parents = paths
+        .iter()
+        .filter_map(|path| Some(path.parent()?.to_owned()));
+    let mut all: BTreeSet<PathBuf> = parents.collect();
+    all.insert(directory.to_owned());
+    all.extend(paths);
+    all.into_iter().collect()
 }
 
 fn walk(directory: &Path, depth: usize, paths: &mut Vec<PathBuf>, problems: &mut Vec<Problem>) {

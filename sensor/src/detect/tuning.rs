@@ -62,6 +62,11 @@ pub fn is_exception_field(name: &str) -> bool {
     FIELDS.contains(&name)
 }
 
+/// Every field that an exception may name.
+pub fn exception_fields() -> impl Iterator<Item = &'static str> {
+    FIELDS.into_iter()
+}
+
 /// The field most like `name` that an exception may name.
 #[must_use]
 pub fn nearest_exception_field(name: &str) -> Option<&'static str> {

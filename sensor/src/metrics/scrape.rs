@@ -51,6 +51,18 @@ pub(super) struct State {
     pub(super) sinks: Vec<Arc<SinkStats>>,
     pub(super) hooks: Vec<(String, String)>,
     pub(super) degraded: Vec<String>,
+    pub(super) config: Config,
+}
+
+/// Which configuration is in force, and what came of reading it again.
+#[derive(Default)]
+pub(super) struct Config {
+    /// Begin of its hash; empty before there is one.
+    pub(super) hash: String,
+    pub(super) loaded: u64,
+    pub(super) refused: u64,
+    /// The last was refused.
+    pub(super) failing: bool,
 }
 
 /// The collector.
@@ -99,6 +111,7 @@ impl Collector for Scrape {
         page.core(&self.core, (self.clock)());
         page.kernel(&self.core, reading.and_then(Result::ok), readable);
         page.state(&state);
+        page.config(&state.config);
         page.0
     }
 }
@@ -305,6 +318,29 @@ impl Page {
             "Alerts a sink has written.",
             ["sink"],
             rows(SinkStats::written_total),
+        );
+    }
+
+    fn config(&mut self, config: &Config) {
+        let hash = (!config.hash.is_empty()).then_some(([config.hash.as_str()], 1));
+        self.gauges(
+            "config_info",
+            "Hash of the configuration, rules and profile in force; always 1.",
+            ["hash"],
+            hash,
+        );
+        let results = [("loaded", config.loaded), ("refused", config.refused)];
+        self.counters(
+            "config_reloads_total",
+            "Times the configuration was read again, by what came of it.",
+            ["result"],
+            results.map(|(result, count)| ([result], count)),
+        );
+        self.gauges(
+            "config_last_reload_successful",
+            "0 when what was last read was refused and the old set is in force.",
+            [],
+            [([], u64::from(!config.failing))],
         );
     }
 

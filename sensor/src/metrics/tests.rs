@@ -64,6 +64,7 @@ async fn the_whole_page() {
     metrics.watch_kernel(Arc::new(Fixed(Some(1))));
     metrics.set_hooks(vec![("sched_process_exec".to_owned(), "tp_btf".to_owned())]);
     metrics.set_degraded(vec!["files".to_owned()]);
+    metrics.set_config("0123456789ab", false);
     metrics.expect_alerts("never", Level::Low, "nginx");
     metrics.count_alert(&alert);
     metrics.observe_written(&alert);
@@ -78,6 +79,30 @@ async fn the_whole_page() {
     core.set_services([(ServiceKind::Java, 2)]);
     core.set_self_test(NOW - 1_500_000_000);
     insta::assert_snapshot!(metrics.render().unwrap());
+}
+
+#[test]
+fn which_configuration_is_in_force_and_whether_the_last_was_refused() {
+    let (_, metrics) = metrics();
+    metrics.set_config("first", false);
+    metrics.set_config("second", true);
+    metrics.count_refused_config();
+    let text = metrics.render().unwrap();
+    let has = |line: &str| text.contains(&format!("lineage_sensor_config_{line}\n"));
+    assert!(
+        has("info{hash=\"second\"} 1") && !text.contains("first"),
+        "{text}"
+    );
+    assert!(has("reloads_total{result=\"loaded\"} 1"), "{text}");
+    assert!(has("reloads_total{result=\"refused\"} 1"), "{text}");
+    assert!(has("last_reload_successful 0"), "{text}");
+    metrics.set_config("third", true);
+    assert!(
+        metrics
+            .render()
+            .unwrap()
+            .contains("last_reload_successful 1")
+    );
 }
 
 #[test]

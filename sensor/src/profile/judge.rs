@@ -84,6 +84,14 @@ impl Judge {
         }
     }
 
+    /// Goes on by another policy and lock; what has been learnt and counted stays.
+    pub fn replace(&mut self, policy: Policy, lock: &Lock) {
+        let new = Self::new(policy, lock, self.realtime_minus_boottime_ns);
+        self.policy = new.policy;
+        self.lock = new.lock;
+        self.shipped = new.shipped;
+    }
+
     /// What has been learnt.
     #[must_use]
     pub const fn learner(&self) -> &Learner {

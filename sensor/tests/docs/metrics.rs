@@ -48,6 +48,11 @@ const OPEN: &[(&str, &str, &str)] = &[
     ),
     ("build_info", "kernel", "release of the kernel"),
     ("build_info", "version", "version of the sensor"),
+    (
+        "config_info",
+        "hash",
+        "first 12 hex digits of a SHA-256, as in the log",
+    ),
     ("degraded", "reason", "a sentence of the sensor's own"),
 ];
 
@@ -70,6 +75,7 @@ fn scrape() -> String {
     let ladder = Hook::ladder().map(|(hook, rung)| (hook.to_owned(), rung.name().to_owned()));
     metrics.set_hooks(ladder.collect());
     metrics.set_degraded(vec!["0".to_owned()]);
+    metrics.set_config("0", false);
     let levels = ["informational", "low", "medium", "high", "critical"];
     for level in levels {
         metrics.expect_alerts("0", level.parse().expect("all are levels"), "none");

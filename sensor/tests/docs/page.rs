@@ -20,9 +20,14 @@ pub(crate) fn update() -> bool {
 
 /// Compares `docs/<name>` with `text`, or writes it.
 pub(crate) fn page(name: &str, text: &str) {
-    let path = root().join("docs").join(name);
+    generated(&format!("docs/{name}"), text);
+}
+
+/// Compares the file `name` of the repository with `text`, or writes it.
+pub(crate) fn generated(name: &str, text: &str) {
+    let path = root().join(name);
     if update() {
-        fs::write(&path, text).expect("docs/ is writable");
+        fs::write(&path, text).expect("the repository is writable");
         return;
     }
     let found = fs::read_to_string(&path).unwrap_or_default();
@@ -32,7 +37,7 @@ pub(crate) fn page(name: &str, text: &str) {
         .find(|(old, new)| old != new);
     assert!(
         found == text,
-        "docs/{name} is not what the code says: UPDATE_DOCS=1 cargo test -p sensor --test docs\n\
+        "{name} is not what the code says: UPDATE_DOCS=1 cargo test -p sensor --test docs\n\
          first difference: {differing:?}"
     );
 }

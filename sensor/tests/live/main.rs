@@ -42,6 +42,7 @@ mod loss;
 mod profile;
 mod prometheus;
 mod record;
+mod reload;
 mod server;
 mod simulate;
 mod startup;

@@ -1,0 +1,93 @@
+//! What the loop does with a configuration that was read again.
+
+use tracing::{debug, error, info, warn};
+
+use super::{
+    super::reload::{Next, Outcome},
+    Watch,
+};
+use crate::{config::Config, engine::Input, inspect, reload::catalogue};
+
+/// Digits of a hash that tell one set from another.
+const DIGITS: usize = 12;
+
+/// Begin of a hash, as metric and log have it.
+pub(super) fn short(hash: &str) -> &str {
+    hash.get(..DIGITS).unwrap_or(hash)
+}
+
+impl Watch<'_> {
+    /// Puts in force what was read, or says why not.
+    pub(super) fn reload(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Next(next) => self.take_up(*next),
+            Outcome::Same => info!("configuration read again: nothing has changed"),
+            Outcome::Refused(why) => {
+                self.surroundings.refused();
+                error!("configuration refused, the old one stays in force: {why}");
+            }
+        }
+    }
+
+    fn take_up(&mut self, next: Next) {
+        let Next {
+            effective,
+            reload,
+            hash,
+            kept,
+            warnings,
+        } = next;
+        self.step(Input::Reload(Box::new(reload)));
+        self.recognise(&effective.config);
+        self.surroundings.adjust(&effective.config);
+        self.directories
+            .clone_from(&effective.config.watch.directories);
+        self.watch_directories();
+        let hash = short(&hash);
+        self.surroundings.configured(hash, true);
+        for kind in self.core.engine.stats().services.keys() {
+            self.surroundings.expect(&self.core.engine, *kind);
+        }
+        for warning in warnings {
+            warn!("{warning}");
+        }
+        for key in kept {
+            warn!("`{key}` has another value now, which needs a restart: the old one stays");
+        }
+        info!("configuration {hash} is in force");
+    }
+
+    /// Tells the kernel side what counts as a server, and looks for declared services
+    /// among the processes that run already. What is no longer declared stays a service
+    /// until it ends.
+    fn recognise(&mut self, config: &Config) {
+        if config.services == self.services {
+            return;
+        }
+        self.services = config.services.clone();
+        let catalogue = catalogue(config);
+        if let Err(error) = self.attached.recognise(&catalogue.names()) {
+            warn!("cannot recognise what services.declare names: {error}");
+        }
+        let survey = match self.attached.survey() {
+            Ok(survey) => survey,
+            Err(error) => return warn!("cannot look for declared services: {error}"),
+        };
+        let found = self.looks.0.clone();
+        tokio::task::spawn_blocking(move || {
+            // All of them: nothing else tells that one is declared.
+            for row in survey.read(true).processes {
+                let Some(program) = row.program else { continue };
+                let image = inspect::image(&program);
+                if catalogue.declared(&program, image.as_deref()).is_none() {
+                    continue;
+                }
+                debug!("pid {} is declared a service", row.process.tgid);
+                let input = Input::Inspected(row.process, program, image);
+                if found.blocking_send(input).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,130 @@
+//! Rules that take the place of others while the sensor runs, and the recording of it.
+
+use std::{fs::File, path::Path};
+
+use sensor::{
+    alert::Document,
+    app::Replay,
+    config::Config,
+    detect::RuleSet,
+    engine::{Engine, Input, Output},
+    profile::Lock,
+    record::{Header, Reader, Writer},
+    reload::Reload,
+};
+
+/// What the golden attack on nginx alerts with.
+const RULE: &str = "edge_server_executed_program";
+
+fn golden() -> (Header, Vec<Input>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/nginx-attack.rec");
+    let reader = Reader::new(File::open(path).expect("a golden file")).expect("it was made here");
+    let mut header = reader.header().clone();
+    // As if it had been recorded by this version.
+    let config = Config::from_core_yaml(&header.config).expect("it was made here");
+    rules().hash().clone_into(&mut header.rules);
+    header.config_hash = config.core_hash();
+    header.profile = String::new();
+    (
+        header,
+        reader.map(|input| input.expect("a golden input")).collect(),
+    )
+}
+
+fn rules() -> RuleSet {
+    RuleSet::load(&[]).expect("the built-in rules load")
+}
+
+/// The built-in rules, with [`RULE`] on or off.
+fn reload(header: &Header, enabled: bool) -> Input {
+    let text = format!("rules: {{adjust: [{{rule: {RULE}, enabled: {enabled}}}]}}");
+    let mut config = Config::from_core_yaml(&header.config).expect("it was made here");
+    config.rules = Config::from_core_yaml(&text)
+        .expect("it was made here")
+        .rules;
+    let text = RuleSet::load_with_text(&[]).expect("it was made here");
+    Input::Reload(Box::new(
+        Reload::new(&config, text, Lock::default()).expect("it was made here"),
+    ))
+}
+
+fn live(header: &Header, inputs: Vec<Input>) -> Vec<String> {
+    let config = Config::from_core_yaml(&header.config).expect("it was made here");
+    let host = header.host.clone();
+    let mut engine: Engine = sensor::app::engine(&config, rules(), &Lock::default(), host);
+    let mut out = Vec::new();
+    for input in inputs {
+        engine.step(input, &mut out);
+    }
+    let said = out.into_iter().filter_map(|output| match output {
+        Output::Alert(alert) => Some(alert.to_json()),
+        Output::Notice(notice) => Some(notice.to_json()),
+        _ => None,
+    });
+    said.collect()
+}
+
+fn written(header: &Header, inputs: &[Input]) -> Vec<u8> {
+    let mut writer = Writer::new(Vec::new(), header).expect("it was made here");
+    for input in inputs {
+        writer.write(input).expect("it was made here");
+    }
+    writer.finish().expect("it was made here")
+}
+
+fn replayed(mut core: Replay, recording: &[u8]) -> Vec<String> {
+    let mut said = Vec::new();
+    for input in Reader::new(recording).expect("it was made here") {
+        let documents = core
+            .step(input.expect("it was made here"))
+            .expect("it was made here");
+        said.extend(documents.map(|document| match document {
+            Document::Alert(alert) => alert.to_json(),
+            Document::Notice(notice) => notice.to_json(),
+        }));
+    }
+    said
+}
+
+fn count(said: &[String]) -> usize {
+    let of_rule = said
+        .iter()
+        .filter(|line| line.contains("\"kind\":\"alert\""));
+    of_rule
+        .filter(|line| line.contains(&format!("\"id\":\"{RULE}\"")))
+        .count()
+}
+
+/// The recording with reloads in front of the events: off, or off and on again.
+fn with(reloads: &[bool]) -> (Header, Vec<Input>) {
+    let (header, mut inputs) = golden();
+    let reloads = reloads.iter().map(|&enabled| reload(&header, enabled));
+    inputs.splice(1..1, reloads);
+    (header, inputs)
+}
+
+#[test]
+fn a_rule_is_off_from_the_reload_on_and_a_replay_says_the_same() {
+    for (reloads, alerts) in [(&[][..], true), (&[false], false), (&[false, true], true)] {
+        let (header, inputs) = with(reloads);
+        let recording = written(&header, &inputs);
+        let live = live(&header, inputs);
+        assert_eq!(count(&live) > 0, alerts, "{reloads:?}: {live:#?}");
+        let core = Replay::new(&header, rules()).expect("it was made here");
+        assert_eq!(replayed(core, &recording), live, "{reloads:?}");
+    }
+}
+
+#[test]
+fn who_tries_other_rules_keeps_them() {
+    let (header, inputs) = with(&[false]);
+    let recording = written(&header, &inputs);
+    let trying = Replay::new(&header, rules())
+        .expect("it was made here")
+        .trying();
+    assert!(count(&replayed(trying, &recording)) > 0);
+    let mut other = header;
+    other.rules = "another set".to_owned();
+    let core = Replay::new(&other, rules()).expect("it was made here");
+    assert!(count(&replayed(core, &recording)) > 0);
+}

@@ -367,7 +367,12 @@ impl Engine {
                 continue;
             };
             let incidents = &mut self.incidents;
-            let admitted = incidents.admit(&found.subject, rule, &self.host, &mut closed);
+            let admitted = incidents.admit(
+                &found.subject,
+                (rule, found.updates),
+                &self.host,
+                &mut closed,
+            );
             let standing = match admitted {
                 Ok(standing) => standing,
                 Err(Folded(incident)) => {
@@ -433,6 +438,7 @@ fn inquest(found: &Match, incident: String, alert: &Alert) -> Inquest {
         incident,
         alert: alert.event.id.clone(),
         level: alert.rule.level,
+        expected: found.updates,
         service: found.subject.service.clone(),
         spawn_root: found.subject.spawn_root,
     }

@@ -11,6 +11,7 @@ mod check;
 mod command;
 mod deed;
 mod detector;
+mod dialect;
 mod example;
 mod fact;
 mod field;

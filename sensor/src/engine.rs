@@ -392,7 +392,12 @@ impl Engine {
                 continue;
             };
             let incidents = &mut self.incidents;
-            let admitted = incidents.admit(&found.subject, rule, &self.host, &mut closed);
+            let admitted = incidents.admit(
+                &found.subject,
+                (rule, found.updates),
+                &self.host,
+                &mut closed,
+            );
             let standing = match admitted {
                 Ok(standing) => standing,
                 Err(Folded(incident)) => {
@@ -458,6 +463,7 @@ fn inquest(found: &Match, incident: String, alert: &Alert) -> Inquest {
         incident,
         alert: alert.event.id.clone(),
         level: alert.rule.level,
+        expected: found.updates,
         service: found.subject.service.clone(),
         spawn_root: found.subject.spawn_root,
     }

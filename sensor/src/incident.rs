@@ -3,7 +3,8 @@
 //! A spawn root is the first process that left the service's own image; what acts in
 //! that image is its own. The first alert of a spawn root always goes out; later ones are
 //! updates, limited for each rule by a [`Bucket`], and what that leaves out is said in
-//! numbers by the next update and at the close. Works in event time; reads no clock, and
+//! numbers by the next update and at the close. Of an update that an application makes
+//! of itself each rule tells one file. Works in event time; reads no clock, and
 //! nothing but its bounds decides what is forgotten.
 
 mod bucket;
@@ -101,7 +102,8 @@ struct RuleState {
 
 impl Incidents {
     /// What becomes of a match: the place of its alert in the incident, or nothing when
-    /// it is left out and only counted. Incidents that had to make room are appended to
+    /// it is left out and only counted; `updates` when it is one of the many files of an
+    /// update. Incidents that had to make room are appended to
     /// `closed`.
     ///
     /// # Errors
@@ -109,7 +111,7 @@ impl Incidents {
     pub fn admit(
         &mut self,
         subject: &Subject,
-        rule: &RuleInfo,
+        (rule, updates): (&RuleInfo, bool),
         host: &Host,
         closed: &mut Vec<Closed>,
     ) -> Result<Standing, Folded> {
@@ -127,7 +129,7 @@ impl Incidents {
             self.by_time.insert((now_ns, key));
             incident.last_ns = now_ns;
         }
-        let standing = incident.take(rule, now_ns);
+        let standing = incident.take(rule, updates, now_ns);
         standing.ok_or_else(|| {
             self.stats.suppressed += 1;
             Folded(incident.id.clone())
@@ -234,7 +236,7 @@ impl Incident {
     }
 
     /// Counts one match; its place when it is to be told.
-    fn take(&mut self, rule: &RuleInfo, now_ns: u64) -> Option<Standing> {
+    fn take(&mut self, rule: &RuleInfo, updates: bool, now_ns: u64) -> Option<Standing> {
         let before = self.level();
         let opens = self.alerts == 0;
         let known = self.rules.contains_key(&rule.name);
@@ -245,7 +247,8 @@ impl Incident {
         let state = self.rules.entry(name.to_owned()).or_insert_with(new);
         state.level = state.level.max(rule.level);
         // The first alert has a full bucket, so it is never left out.
-        if !state.bucket.take(now_ns) {
+        let told = updates && state.alerts > 0;
+        if told || !state.bucket.take(now_ns) {
             state.since_ns = if state.unsaid == 0 {
                 now_ns
             } else {

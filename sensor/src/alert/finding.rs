@@ -132,6 +132,8 @@ pub struct Inquest {
     pub alert: String,
     /// Level of the alert.
     pub level: Level,
+    /// The file is one of an update: what it is goes to the history only.
+    pub expected: bool,
     /// The service it happened under.
     pub service: Option<Arc<Service>>,
     /// The first process that left the service's own image.

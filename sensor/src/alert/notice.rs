@@ -23,8 +23,9 @@ impl Notice {
         build::examined(inquest, examined, host, (time_ns, sequence))
     }
 
-    /// The level by which sinks take it: the incident's; that a file is what a package has
-    /// put there is for the history only, unless its process talks to the network.
+    /// The level by which sinks take it: the incident's. For the history only are that a
+    /// file is what a package has put there, unless its process talks to the network, that
+    /// it is one of an update, and the end of an incident of one alert.
     #[must_use]
     pub fn weight(&self) -> Level {
         let expected = self.file.as_ref().is_some_and(|file| {
@@ -32,7 +33,7 @@ impl Notice {
             let quiet = |it: &Far| it.far.starts_with("unix ") || it.far.starts_with("listens ");
             !owner.is_empty() && file.problem.is_none() && file.peers.iter().all(quiet)
         });
-        if expected {
+        if expected || self.expected {
             return Level::Informational;
         }
         self.incident.level

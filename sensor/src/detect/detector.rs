@@ -37,6 +37,8 @@ pub struct Match {
     pub fields: Vec<(String, String)>,
     /// Facts that did not arrive in time.
     pub incomplete: Vec<&'static str>,
+    /// It is one of the many files of an update that the service has unpacked.
+    pub updates: bool,
 }
 
 /// A rule that matched and does not alert, by an exception.
@@ -248,6 +250,7 @@ impl Detector {
                     subject,
                     fields,
                     incomplete: incomplete.to_vec(),
+                    updates: view.evidence.noted.updates,
                 }),
             }
         }

@@ -10,12 +10,13 @@ mod aged;
 mod dropped;
 mod held;
 mod recon;
+mod update;
 
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 #[cfg(test)]
 pub(super) use self::recon::TOOLS;
-use self::{aged::Aged, dropped::Dropped, held::Held, recon::Recon};
+use self::{aged::Aged, dropped::Dropped, held::Held, recon::Recon, update::Updates};
 use super::{interpreter, place, preload, program, root::Roots};
 use crate::{
     event::{File, FileAction, ProcessId, Program, Socket, Written},
@@ -52,6 +53,8 @@ pub(super) struct Noted {
     pub(super) new_port: bool,
     /// A directory is moved below which a service has made a script, outside of every web root.
     pub(super) moves_scripts: bool,
+    /// It is part of an update that the service has unpacked.
+    pub(super) updates: bool,
 }
 
 /// See the module.
@@ -65,6 +68,7 @@ pub(super) struct Memory {
     spools: Aged<u32>,
     recon: Recon,
     dropped: Dropped,
+    updates: Updates,
     pub(super) roots: Roots,
 }
 
@@ -78,6 +82,7 @@ impl Default for Memory {
             spools: Aged::new(SPOOLS),
             recon: Recon::default(),
             dropped: Dropped::default(),
+            updates: Updates::default(),
             roots: Roots::default(),
         }
     }
@@ -104,6 +109,7 @@ impl Memory {
                 self.note_file(file, root, subject.stamp.time_ns);
                 self.note_spool(file, subject.stamp.time_ns);
                 self.dropped.note_change(subject, file, &self.roots);
+                noted.updates = self.updates.note(file, root, subject.stamp.time_ns);
             }
             Act::Socket(socket) => noted.new_port = self.note_connect(subject, socket),
             Act::Outlive | Act::Lose(_) => {}

@@ -16,7 +16,7 @@ use self::engines::{Engines, Fields, engines, index};
 use super::{
     analysis,
     category::{Category, Stream},
-    check,
+    check, dialect,
     hook::Shortage,
     rule::Rule,
     source::{self, Problem, Source},
@@ -192,14 +192,15 @@ fn not_ours(sigma: &SigmaRule) -> Option<String> {
     }
 }
 
-/// The conditions alone: an engine need not carry texts, nor an order to put whole
-/// events into its results.
+/// The conditions alone, as rsigma has to be told them: an engine need not carry texts, nor
+/// an order to put whole events into its results.
 fn bare(sigma: &SigmaRule) -> SigmaRule {
     let mut bare = sigma.clone();
     bare.custom_attributes.clear();
     bare.description = None;
     bare.falsepositives.clear();
     bare.tags.clear();
+    dialect::mend(&mut bare);
     bare
 }
 

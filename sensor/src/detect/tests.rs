@@ -15,6 +15,7 @@ use crate::lineage::Subject;
 mod act;
 mod dialect;
 mod sequence;
+mod sigma;
 mod waiting;
 
 fn shipped() -> Detector {

@@ -194,17 +194,30 @@ impl<'s> View<'s> {
         Some(EventValue::Array(values))
     }
 
+    /// Every text by itself, then all of them as one: a keyword may stand anywhere in an
+    /// event, and a list of which all must be there may be spread over its fields.
     fn visit(&self, visit: &mut dyn FnMut(&str)) {
+        let mut whole = String::new();
+        let mut each = |text: &str| {
+            visit(text);
+            whole.push_str(text);
+            whole.push(BETWEEN);
+        };
         for field in field::all() {
             if let Some(found) = field.get(self) {
-                each_text(&found, visit);
+                each_text(&found, &mut each);
             }
         }
         for (_, variable) in &self.program().env {
-            each_text(&text(variable), visit);
+            each_text(&text(variable), &mut each);
         }
+        visit(&whole);
     }
 }
+
+/// Stands between the texts of an event taken as one: no keyword is typed with it, and a
+/// wildcard does not stop at it.
+const BETWEEN: char = '\u{1f}';
 
 fn each_text(value: &EventValue<'_>, visit: &mut dyn FnMut(&str)) {
     match value {

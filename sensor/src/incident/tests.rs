@@ -12,6 +12,8 @@ struct Bench {
     incidents: Incidents,
     sample: Sample,
     closed: Vec<Closed>,
+    /// What comes is part of an update.
+    updates: bool,
 }
 
 impl Bench {
@@ -20,6 +22,7 @@ impl Bench {
             incidents: Incidents::default(),
             sample: sample(),
             closed: Vec::new(),
+            updates: false,
         }
     }
 
@@ -33,13 +36,35 @@ impl Bench {
             host,
             ..
         } = &self.sample;
-        let admitted = self.incidents.admit(subject, rule, host, &mut self.closed);
+        let admitted = self
+            .incidents
+            .admit(subject, (rule, self.updates), host, &mut self.closed);
         admitted.ok()
     }
 
     fn tick(&mut self, seconds: u64, gone: bool) -> Vec<Closed> {
         self.incidents.tick(seconds * S, |_| gone)
     }
+}
+
+#[test]
+fn of_an_update_each_rule_tells_one_file_and_what_is_none_is_told() {
+    let mut bench = Bench::new();
+    bench.updates = true;
+    let told = |bench: &mut Bench, rule| bench.alert(100, rule, Level::Medium).is_some();
+    assert_eq!(
+        ["a", "a", "b", "a", "b"].map(|rule| told(&mut bench, rule)),
+        [true, false, true, false, false]
+    );
+    bench.updates = false;
+    assert!(told(&mut bench, "a"), "no file of the update: told");
+    bench.updates = true;
+    assert!(
+        bench.alert(100 + 3_600, "a", Level::Medium).is_none(),
+        "nor an hour later"
+    );
+    let closed = bench.tick(100 + 3_600 + 6, true);
+    assert_eq!((closed[0].alerts, closed[0].folded), (3, 4));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::alert::{
 
 fn inquest(incident: &str) -> Inquest {
     Inquest {
+        expected: false,
         incident: incident.to_owned(),
         alert: "a".to_owned(),
         level: Level::High,

@@ -287,6 +287,7 @@ fn what_a_late_match_condemns_is_taken_back() {
         .find(|rule| rule.name == "masqueraded_shell")
         .unwrap();
     let late = Match {
+        updates: false,
         rule: Arc::clone(rule),
         subject: seen,
         fields: Vec::new(),

@@ -65,15 +65,16 @@ fn incidents() -> String {
          one incident; what a process does in the service's own image is an incident of its own. \
          The first alert goes out at once and is never left out. Later ones are updates: {} alerts \
          of one rule may follow each other, then one in {} s; what is left out is counted in \
-         `incident.folded` and named in `incident.suppressed` of the next alert or the close event. \
+         `incident.folded` and named in `incident.suppressed` of the next alert or the close event. Of an update that a \
+         WordPress has unpacked itself and copies over its own scripts each rule tells one file. \
          The level of an incident is the highest of its rules, one higher with three different \
          rules of low or above, two with six; the alert that raises it passes sinks by that level. \
          A notice closes it when the spawn root and all below it have ended (as long as the tree \
          remembers them: `limits.exited_grace_seconds`), when nothing has matched for {} minutes, \
          when more than {} are open, and when the sensor stops. Files that an alert names are looked \
          at a moment later, each once for an incident; what is found is a notice of its own, which \
-         sinks take by the level of the alert, but for files that are what a package has put there: \
-         those go to the history only.\n\n## Fields of a notice\n\n{}\n",
+         sinks take by the level of the alert, but for files that are what a package has put there, or \
+         files of an update: those go to the history only, as does the end of an incident of one alert.\n\n## Fields of a notice\n\n{}\n",
         incident::BURST,
         incident::EVERY_NS / 1_000_000_000,
         incident::QUIET_NS / 60_000_000_000,

@@ -19,3 +19,4 @@ mod page;
 mod profiles;
 mod rules;
 mod services;
+mod wordpress;

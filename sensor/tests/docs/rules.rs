@@ -5,7 +5,10 @@ use std::{fmt::Write as _, fs};
 use sensor::detect::{self, Learnable, Rule, RuleSet};
 use serde_json::Value;
 
-use crate::page::{head, list, page, root, table, update};
+use crate::{
+    page::{head, list, page, root, table, update},
+    wordpress,
+};
 
 #[test]
 fn rules() {
@@ -27,6 +30,7 @@ fn rules() {
             ]
         }),
     );
+    text += &wordpress::section();
     for rule in set.list() {
         text += &rule_section(rule);
     }

@@ -51,6 +51,8 @@ pub(in crate::alert) fn closed(closed: &Closed, host: &Host, sequence: u64) -> N
         process: facts.reference(closed.spawn_root),
         host: facts.host(),
         time_ns: closed.closed_ns,
+        // Its one alert has said all.
+        expected: closed.alerts <= 1 && closed.folded == 0,
     }
 }
 
@@ -94,6 +96,7 @@ pub(in crate::alert) fn examined(
         process: facts.reference(inquest.spawn_root),
         host: facts.host(),
         time_ns,
+        expected: inquest.expected,
     }
 }
 

@@ -66,6 +66,9 @@ pub struct Notice {
     /// Time of it, `CLOCK_BOOTTIME` ns; not part of the JSON.
     #[serde(skip)]
     pub time_ns: u64,
+    /// It tells nothing that calls for a look: for the history only; not part of the JSON.
+    #[serde(skip)]
+    pub expected: bool,
 }
 
 /// `event.*` of a [`Notice`].

@@ -55,6 +55,7 @@ fn facts_about_a_file_are_told_by_what_they_are_worth() {
         ..Examined::default()
     };
     let inquest = Inquest {
+        expected: false,
         incident: "5f0b9d1c2a3e4f5061728394a5b6c7d8".to_owned(),
         alert: "883ef1abc31139dc4dcb9f51a6910b59".to_owned(),
         level: Level::High,

@@ -1,5 +1,5 @@
-//! Development tasks: `cargo xtask setup`, `run`, `test`, `conformance`, `vm`, `verifier`,
-//! `bench`, `chart`, `dist`, `lint`.
+//! Development tasks: `cargo xtask setup`, `run`, `test`, `lab`, `conformance`, `vm`,
+//! `verifier`, `bench`, `chart`, `dist`, `lint`.
 //!
 //! One module per noun. Progress goes to standard error; a task that cannot go on
 //! says what the person has to do, and exits 1.
@@ -11,6 +11,7 @@ mod chart;
 mod command;
 mod conformance;
 mod dist;
+mod lab;
 mod linker;
 mod lint;
 mod pace;
@@ -48,6 +49,8 @@ enum Task {
     Run(run::Args),
     /// Set up, install the servers the tests use, and run every test
     Test(test::Args),
+    /// Play attacks and ordinary work on real servers: which alert, by which rule, and which do not
+    Lab(lab::Args),
     /// Compare what programs did with what the sensor saw, on this kernel or another
     Conformance(conformance::Args),
     /// Boot Debian's kernels in emulation and run the kernel tests on every rung
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Task::Setup(args) => setup::task(&args),
         Task::Run(args) => run::task(&args),
         Task::Test(args) => test::task(&args),
+        Task::Lab(args) => lab::task(&args),
         Task::Conformance(args) => conformance::task(&args),
         Task::Vm(args) => vm::task(&args),
         Task::Verifier(args) => verifier::task(&args),

@@ -33,6 +33,19 @@ pub(crate) fn is_live(artifact: &Artifact) -> bool {
 
 /// Runs one test executable the way cargo would: in its package's directory.
 pub(crate) fn run(artifact: &Artifact, args: &[OsString]) -> Result<Outcome> {
+    let mut outcome = follow(&mut command(artifact, &[], args)?)?;
+    if !is_live(artifact) {
+        outcome.slowest.clear();
+    }
+    Ok(outcome)
+}
+
+/// The command that does so, with more variables (`NAME=value`).
+pub(crate) fn command(
+    artifact: &Artifact,
+    variables: &[String],
+    args: &[OsString],
+) -> Result<Command> {
     let mut test = if is_live(artifact) {
         command::as_root("env")?
     } else {
@@ -45,6 +58,7 @@ pub(crate) fn run(artifact: &Artifact, args: &[OsString]) -> Result<Outcome> {
     if command::is_ci() {
         test.arg("CI=true");
     }
+    test.args(variables);
     test.args([
         "RUST_BACKTRACE=1",
         "timeout",
@@ -57,15 +71,16 @@ pub(crate) fn run(artifact: &Artifact, args: &[OsString]) -> Result<Outcome> {
         test.arg("--test-threads=1");
     }
     test.args(args).current_dir(&artifact.manifest_dir);
-    let mut outcome = follow(&mut test)?;
-    if !is_live(artifact) {
-        outcome.slowest.clear();
-    }
-    Ok(outcome)
+    Ok(test)
 }
 
 /// Runs a command that prints what libtest prints, shows it as it comes, counts it.
 pub(crate) fn follow(suite: &mut Command) -> Result<Outcome> {
+    listen(suite).map(|(outcome, _)| outcome)
+}
+
+/// Likewise; gives what was printed as well.
+pub(crate) fn listen(suite: &mut Command) -> Result<(Outcome, String)> {
     let line = command::line(suite);
     let mut child = suite
         .stdout(Stdio::piped())
@@ -91,13 +106,15 @@ pub(crate) fn follow(suite: &mut Command) -> Result<Outcome> {
             .context("write to standard output")?;
     }
     let status = child.wait().with_context(|| format!("wait for {line}"))?;
-    let tally = Tally::read(&String::from_utf8_lossy(&seen));
+    let seen = String::from_utf8_lossy(&seen).into_owned();
+    let tally = Tally::read(&seen);
     let failure = failure(status, &tally);
-    Ok(Outcome {
+    let outcome = Outcome {
         tally,
         failure,
         slowest: pace.slowest(),
-    })
+    };
+    Ok((outcome, seen))
 }
 
 fn failure(status: ExitStatus, tally: &Tally) -> Option<String> {

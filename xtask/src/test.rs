@@ -1,7 +1,7 @@
 //! `cargo xtask test`: every test, counted, with one summary line at the end.
 //!
-//! Order: unit and property tests, integration tests, documentation tests when all is asked for, the budget of
-//! instructions, the live suites, then the kernels: conformance and verifier here and in
+//! Order: unit and property tests, integration tests, documentation tests when all is asked
+//! for, the budget of instructions, the live suites, the lab, then the kernels: conformance and verifier here and in
 //! emulation. A suite that fails does not stop the others. The summary says what each
 //! took.
 
@@ -19,28 +19,34 @@ use crate::{
     artifact::{self, Artifact},
     bench, chart, command,
     conformance::{self, HOST, Table},
-    dist, setup, sigma,
+    dist, lab, setup, sigma,
     suite::{self, Outcome},
     tally::Tally,
     verifier, vm,
 };
 
 /// Real servers, a load generator, and the tools that check what deploy/ holds.
-const PACKAGES: [&str; 32] = [
+pub(crate) const PACKAGES: [&str; 40] = [
     "apache2",
+    "busybox",
     "cron",
     "curl",
     "default-jdk-headless",
+    "ed",
     "fcgiwrap",
     "gcc",
+    "gdb",
     "git",
     "gunicorn",
     "haproxy",
     "libapache2-mod-php",
+    "libjemalloc2",
     "lighttpd",
+    "make",
     "mariadb-server",
     "nginx-light",
     "nodejs",
+    "openssh-client",
     "php-fpm",
     "podman",
     "postgresql",
@@ -53,11 +59,13 @@ const PACKAGES: [&str; 32] = [
     "rsync",
     "ruby",
     "runc",
+    "socat",
     "systemd",
     "tomcat10",
     "uvicorn",
     "uwsgi",
     "uwsgi-plugin-python3",
+    "vim",
     "wrk",
 ];
 
@@ -77,8 +85,8 @@ pub(crate) struct Args {
     /// Only suites whose name contains this; `kernel` is conformance and verifier
     #[arg(long, value_name = "NAME")]
     suite: Option<String>,
-    /// Every kernel, not only this machine's and one in emulation, and the live tests on
-    /// raw tracepoints too
+    /// Every kernel, not only this machine's and one in emulation, the live tests on raw
+    /// tracepoints too, and the lab
     #[arg(long)]
     full: bool,
     /// Arguments for the test executables, after `--`
@@ -135,13 +143,8 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     if args.full && !live.is_empty() && args.wants("image") {
         report.take_image();
     }
-    let second_rung = ["--skip", "raw_tp::"].map(OsString::from);
     for suite in live {
-        if args.full || !args.libtest.is_empty() {
-            report.take(suite, &args.libtest);
-        } else {
-            report.take(suite, &second_rung);
-        }
+        report.take_live(suite, args);
     }
     if args
         .suite
@@ -205,6 +208,19 @@ impl Report {
         let built = self.timed(name, |_| vm::program(vm::CONFORMANCE));
         if let Err(error) = built {
             self.failed.push(format!("{name}: {error:#}"));
+        }
+    }
+
+    /// The lab is a suite of its own, and for a full run.
+    fn take_live(&mut self, suite: &Artifact, args: &Args) {
+        let skips = ["--skip", lab::FILTER, "--skip", "raw_tp::"].map(OsString::from);
+        match (args.libtest.is_empty(), args.full) {
+            (false, _) => self.take(suite, &args.libtest),
+            (true, false) => self.take(suite, &skips),
+            (true, true) => {
+                self.take(suite, &skips[..2]);
+                self.suite("lab", || lab::suite(suite));
+            }
         }
     }
 

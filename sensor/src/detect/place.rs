@@ -3,7 +3,8 @@
 //!
 //! From the text of the path alone, letters of any case alike. Classes that accuse go by
 //! any component; those that make an alert milder (cache, work) are narrow, and a path
-//! that also lies in an upload directory never has them.
+//! that also lies in an upload directory never has them, but for the one directory of
+//! Drupal's that lies among uploads.
 
 mod list;
 
@@ -12,7 +13,8 @@ use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
 use bstr::{ByteSlice, Finder};
 
 use self::list::{
-    CACHES, COMPONENTS, HASHED_CACHES, HOMES, PREFIXES, STAGING, UPLOADS_WITHIN, WORK,
+    AMONG_UPLOADS, CACHES, COMPONENTS, HASHED_CACHES, HOMES, PREFIXES, STAGING, UPLOADS_WITHIN,
+    WORK,
 };
 use super::filetype::{self, kind};
 
@@ -69,9 +71,12 @@ pub(super) fn places(path: &[u8]) -> u32 {
     }
     let end = path.rfind_byte(b'/').unwrap_or(0);
     let directory = path.get(..end).unwrap_or_default();
-    places |= by_component(directory, places);
+    let prefixes = places;
+    places |= by_component(directory, prefixes);
     if places & bit::UPLOAD == 0 {
         places |= by_sequence(&path);
+    } else if is_compiled_among_uploads(&path, prefixes) {
+        places = places & !bit::UPLOAD | bit::CACHE;
     }
     if path.starts_with(b"/home/") && directory.contains_str("/domains/") {
         places |= bit::WEB_ROOT;
@@ -143,6 +148,25 @@ fn by_sequence(path: &[u8]) -> u32 {
     }
     places
 }
+
+/// A digest in [`AMONG_UPLOADS`], which lies in no other directory of uploads.
+fn is_compiled_among_uploads(path: &[u8], prefixes: u32) -> bool {
+    let Some((above, below)) = path.split_once_str(AMONG_UPLOADS) else {
+        return false;
+    };
+    let mut parts = below.split(|&byte| byte == b'/');
+    let (Some(_template), Some(name), None) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    let digest = name.strip_suffix(b".php").unwrap_or_default();
+    let of_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+    digest.len() == DIGEST
+        && digest.iter().all(of_base64)
+        && by_component(above, prefixes) & bit::UPLOAD == 0
+}
+
+/// Letters of a SHA-256 in Base64.
+const DIGEST: usize = 43;
 
 fn is_one_of(component: &[u8], list: &[&str]) -> bool {
     list.iter().any(|known| known.as_bytes() == component)
@@ -242,6 +266,22 @@ mod tests {
                 &["module", "configuration"],
             ),
             ("/usr/lib/cgi-bin/x.pl", &["web_root", "system", "cgi"]),
+            (
+                "/var/www/html/sites/default/files/php/twig/6a_page.html.twig_Yv1/GhE7-rq5kQ0vXbA2LmZpWnT4sUjYcDfHiKo_Pe93x1a.php",
+                &["web_root", "cache"],
+            ),
+            (
+                "/var/www/html/sites/default/files/php/twig/6a_page.html.twig_Yv1/x.php",
+                &["web_root", "upload"],
+            ),
+            (
+                "/var/www/html/uploads/files/php/twig/a/GhE7-rq5kQ0vXbA2LmZpWnT4sUjYcDfHiKo_Pe93x1a.php",
+                &["web_root", "upload"],
+            ),
+            (
+                "/var/www/html/sites/default/files/php/twig/a/b/GhE7-rq5kQ0vXbA2LmZpWnT4sUjYcDfHiKo_Pe93x1a.php",
+                &["web_root", "upload"],
+            ),
             ("[...]/uploads/x.php", &["web_root", "upload"]),
             ("", &[]),
             ("x", &[]),

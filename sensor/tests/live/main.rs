@@ -37,6 +37,7 @@ mod fixtures;
 mod history;
 mod host;
 mod hostile;
+mod lab;
 mod lifecycle;
 mod loss;
 mod profile;

@@ -3,16 +3,16 @@
 use std::{
     collections::BTreeMap,
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
-use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::fixture::{
     alert::link,
+    cgroup::{self, Cgroup},
     http,
     php_fpm::{Pool, Start},
     process::Process,
@@ -101,49 +101,7 @@ fn an_orphan_from_before_is_inferred(case: Case) {
     sensor.stop();
 }
 
-const NEEDS_CGROUP: &[Need] = &[site::NEEDS[0], site::NEEDS[1], cgroup_root];
-
-fn cgroup_root() -> Result<PathBuf, String> {
-    sensor::scan::cgroup_root().ok_or_else(|| "no cgroup v2 is mounted".to_owned())
-}
-
-/// A control group of the test's own.
-struct Cgroup(PathBuf);
-
-impl Cgroup {
-    fn new() -> Self {
-        let root = cgroup_root().expect("checked by the scene");
-        let path = root.join(format!("lineage-live-{}", std::process::id()));
-        fs::create_dir(&path).expect("make a cgroup");
-        Self(path)
-    }
-
-    fn take(&self, process: Process) {
-        fs::write(self.0.join("cgroup.procs"), process.pid.to_string()).expect("move a process");
-    }
-}
-
-impl Drop for Cgroup {
-    fn drop(&mut self) {
-        // Its members are ended by whoever started them; an empty one can be removed.
-        let procs = self.0.join("cgroup.procs");
-        for pid in fs::read_to_string(&procs)
-            .unwrap_or_default()
-            .split_whitespace()
-        {
-            if let Some(process) = pid.parse().ok().and_then(Process::of) {
-                process.signal(Signal::KILL);
-                process.ends_within(wait::PATIENCE);
-            }
-        }
-        let gone = wait::poll(wait::PATIENCE, || fs::remove_dir(&self.0).ok());
-        assert!(
-            gone.is_some() || thread::panicking(),
-            "{} stays",
-            self.0.display()
-        );
-    }
-}
+const NEEDS_CGROUP: &[Need] = &[site::NEEDS[0], site::NEEDS[1], cgroup::root];
 
 /// A daemon started after the sensor: the program that forked it is the root.
 fn a_daemon_started_later_is_known(case: Case) {

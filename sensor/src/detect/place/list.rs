@@ -191,7 +191,11 @@ pub(super) const HOMES: &[&str] = &["wildfly", "jboss", "glassfish", "payara", "
 pub(super) const CACHES: &[&str] = &["/var/cache/", "/storage/framework/", "/bootstrap/cache/"];
 
 /// The same, but beside what is served: names must look made up by a program.
-pub(super) const HASHED_CACHES: &[&str] = &["/templates_c/", "/files/php/twig/", "/cache/twig/"];
+pub(super) const HASHED_CACHES: &[&str] = &["/templates_c/", "/cache/twig/"];
+
+/// Where Drupal compiles templates to: among visitors' files, but in a directory that it
+/// protects from being served. Names must be digests.
+pub(super) const AMONG_UPLOADS: &str = "/files/php/twig/";
 
 /// Where content management systems unpack updates before they move them into place.
 pub(super) const STAGING: &[&str] = &["/wp-content/upgrade/", "/wp-content/upgrade-temp-backup/"];

@@ -1,0 +1,246 @@
+//! The lab: attacks and ordinary work on real servers, a row of data each, played before
+//! one running sensor after another; `cargo xtask lab` prints the table.
+//!
+//! Every attack must be alerted at medium or above with the server it went through as the
+//! root of its lineage, by the rule that is there for it, started before the sensor and
+//! after. Nothing of the ordinary work may be. A profile learnt from the one half may
+//! silence nothing of the other.
+
+mod attack;
+mod benign;
+mod case;
+mod choice;
+mod installed;
+mod learned;
+mod loss;
+mod round;
+mod stacks;
+mod table;
+mod turn;
+
+use std::{
+    collections::BTreeSet,
+    io::{self, Write as _},
+    rc::Rc,
+};
+
+use tempfile::TempDir;
+
+use self::{
+    case::{Attack, Benign, Order, Row},
+    choice::Choice,
+    installed::Installed,
+    learned::Recordings,
+    round::Round,
+    stacks::{Stack, Stacks},
+    table::Counts,
+};
+use crate::fixture::{
+    apache, cgroup, java, nginx, php_fpm,
+    php_fpm::{Pool, Start},
+    scene::{self, Need, Scene},
+    site::Site,
+    tomcat,
+};
+
+const NAME: &str = "lab::every_attack_alerts_and_no_ordinary_work_does";
+
+const NEEDS: &[Need] = &[
+    apache::program,
+    apache::php_module,
+    cgroup::root,
+    java::compiler,
+    java::program,
+    nginx::program,
+    php_fpm::program,
+    scene::compiler,
+    scene::python,
+    stacks::postgres_program,
+    tomcat::program,
+    turn::own_address,
+    || scene::program("busybox"),
+    || scene::program("fcgiwrap"),
+    || scene::program("gdb"),
+    || scene::program("gunicorn"),
+    || scene::program("haproxy"),
+    || scene::program("lighttpd"),
+    || scene::program("mariadbd"),
+    || scene::program("node"),
+    || scene::program("podman"),
+    || scene::program("puma"),
+    || scene::program("redis-server"),
+    || scene::program("socat"),
+    || scene::program("uvicorn"),
+    || scene::program("uwsgi"),
+    || scene::program("vim"),
+];
+
+/// It attacks as soon as it starts, so that it has no place in the benign half.
+const LATE: Stack = Stack::BackDoor;
+
+#[test]
+fn every_attack_alerts_and_no_ordinary_work_does() {
+    let Some(scene) = Scene::begin(NAME, NEEDS) else {
+        return;
+    };
+    let choice = Choice::of_the_environment();
+    let mut lab = Lab::open(&scene, choice);
+    lab.play();
+    lab.report();
+}
+
+/// What is played, where, and what came of it.
+struct Lab<'a> {
+    scene: &'a Scene,
+    choice: Choice,
+    /// Where no attacker can write by itself, as below `/tmp`.
+    dir: TempDir,
+    fence: Rc<Site>,
+    attacks: Vec<Attack>,
+    benign: Vec<Benign>,
+    rows: Vec<Row>,
+    recordings: Recordings,
+    failures: Vec<String>,
+    /// Programs of products that are not installed here.
+    _installed: Installed,
+}
+
+impl<'a> Lab<'a> {
+    fn open(scene: &'a Scene, choice: Choice) -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("lineage-lab-")
+            .tempdir_in("/srv")
+            .expect("make a directory");
+        std::fs::set_permissions(
+            dir.path(),
+            std::os::unix::fs::PermissionsExt::from_mode(0o755),
+        )
+        .expect("open a directory");
+        let fence = Site::start(scene, Start::Foreground, Pool::Steady);
+        fence.page(round::FENCE.0, round::FENCE.1);
+        Self {
+            scene,
+            attacks: choice.attacks(attack::all()),
+            benign: choice.benign(benign::all()),
+            choice,
+            dir,
+            fence: Rc::new(fence),
+            rows: Vec::new(),
+            recordings: Recordings::default(),
+            failures: Vec::new(),
+            _installed: Installed::make(scene),
+        }
+    }
+
+    /// Servers that start under the sensor do their work, and go on under the next one;
+    /// then the products, with their profiles; then the attacks, on these servers and on
+    /// others that start under the sensor.
+    fn play(&mut self) {
+        let first = {
+            let round = self.round(("w", Order::After), "");
+            let stacks = self.stacks(Order::Before);
+            self.work(round, &stacks, false);
+            stacks
+        };
+        let round = self.round(("w", Order::Before), "");
+        self.work(round, &first, false);
+        if self.benign.iter().any(|case| case.product.is_some()) {
+            let round = self.round(("p", Order::Before), &benign::with_products());
+            self.work(round, &first, true);
+        }
+        let mut first = first;
+        if self.attacks.iter().any(|case| case.stack == LATE) {
+            first.add(self.scene, LATE);
+        }
+        let orphan = self.wants("EV02").then(|| stacks::orphan(&first));
+        let round = self.round(("x", Order::Before), "");
+        self.attack(round, &first);
+        drop(orphan);
+        drop(first);
+        let round = self.round(("x", Order::After), "");
+        let second = self.stacks(Order::After);
+        self.attack(round, &second);
+        drop(second);
+        if self.choice.wants("EV24", "nginx + php-fpm") {
+            self.rows.push(loss::row(self.scene, &self.fence));
+        }
+    }
+
+    fn wants(&self, id: &str) -> bool {
+        self.attacks.iter().any(|case| case.id == id)
+    }
+
+    /// Starts a sensor beside the fence, which belongs to nobody's case.
+    fn round(&self, what: (&'static str, Order), lines: &str) -> Round {
+        Round::begin(self.scene, &self.fence, what, lines)
+    }
+
+    /// Starts the servers of the chosen cases.
+    fn stacks(&self, order: Order) -> Stacks {
+        let of_attacks = self.attacks.iter().map(|case| case.stack);
+        let of_work = self.benign.iter().flat_map(|case| case.needs);
+        let mut wanted: BTreeSet<Stack> = of_work.copied().collect();
+        match order {
+            Order::Before => wanted.extend(of_attacks.filter(|stack| *stack != LATE)),
+            Order::After => wanted = of_attacks.collect(),
+        }
+        Stacks::start(self.scene, self.dir.path(), order, &wanted)
+    }
+
+    fn work(&mut self, mut round: Round, stacks: &Stacks, products: bool) {
+        self.failures.extend(round.start_is_silent());
+        let order = round.order();
+        let cases = self.benign.iter().enumerate();
+        let cases: Vec<(usize, &Benign)> = cases
+            .filter(|(_, case)| case.product.is_some() == products && case.when.has(order))
+            .collect();
+        self.rows.extend(round.work(stacks, &cases));
+        let (recording, late) = round.end();
+        self.failures.extend(late);
+        if products {
+            self.recordings.products = Some(recording);
+        } else {
+            self.recordings.benign.push(recording);
+        }
+    }
+
+    fn attack(&mut self, mut round: Round, stacks: &Stacks) {
+        let order = round.order();
+        let cases = self.attacks.iter().enumerate();
+        let cases: Vec<(usize, &Attack)> = cases.filter(|(_, case)| case.when.has(order)).collect();
+        let rows = round.attack(stacks, &cases);
+        self.rows.extend(rows);
+        self.recordings.attacks.push(round.finish());
+    }
+
+    /// Prints the table and fails when anything did.
+    fn report(mut self) {
+        let learned = self
+            .choice
+            .whole()
+            .then(|| learned::judge(self.scene.path(), &self.recordings, &self.rows));
+        self.rows.extend(self.choice.impossible());
+        self.rows.sort_by_key(Row::place);
+        let missing = self.choice.missing(&self.rows);
+        let counts = Counts::of(&self.rows);
+        let mut out = io::stdout();
+        let mut say = |text: String| writeln!(out, "{text}").expect("write to standard output");
+        if self.choice.json {
+            say(table::json(&self.rows, learned.as_ref()).to_string());
+        } else {
+            say(table::text(&self.rows));
+        }
+        self.failures
+            .extend(learned.iter().filter_map(learned::Learned::failure));
+        self.failures.extend(missing);
+        for failure in &self.failures {
+            say(format!("FAIL {failure}"));
+        }
+        if let Some(learned) = &learned {
+            say(learned.line());
+        }
+        say(counts.line(learned.as_ref()));
+        assert!(self.failures.is_empty(), "{} failures", self.failures.len());
+        assert_eq!((counts.missed, counts.alerted), (0, 0), "see the table");
+    }
+}

@@ -1,0 +1,114 @@
+//! The benign half: B1-B28 across the stacks. Whatever belongs to a product is done with
+//! its profile on, and everything else with none.
+
+mod application;
+mod file;
+mod operation;
+mod product;
+mod start;
+
+use super::{
+    case::{Benign, Impossible, When},
+    stacks::Stack,
+    turn::Turn,
+};
+
+/// Ids that the rows must cover.
+pub(crate) fn ids() -> impl Iterator<Item = String> {
+    (1..=28).map(|number| format!("B{number:02}"))
+}
+
+/// What cannot be done here.
+pub(crate) const IMPOSSIBLE: &[Impossible] = &[
+    Impossible {
+        id: "B25",
+        what: "archive_command of PostgreSQL",
+        why: "alerts until it has been learnt, by design: no two hosts have the same",
+    },
+    Impossible {
+        id: "B23",
+        what: "varnishd and its compiler, OpenResty",
+        why: "not in the packages of the tests; lighttpd is the row of B23",
+    },
+];
+
+/// Every case, in the order in which they are played.
+pub(crate) fn all() -> Vec<Benign> {
+    let lists = [
+        operation::ALL,
+        application::ALL,
+        file::ALL,
+        start::ALL,
+        product::ALL,
+    ];
+    lists.into_iter().flatten().copied().collect()
+}
+
+/// A case of no product, in both orders.
+const fn work(
+    id: &'static str,
+    stack: Stack,
+    needs: &'static [Stack],
+    what: &'static str,
+    act: fn(&Turn<'_>),
+) -> Benign {
+    Benign {
+        id,
+        stack: stack.name(),
+        needs,
+        what,
+        product: None,
+        when: When::Both,
+        act,
+    }
+}
+
+/// A case that starts servers of its own.
+const fn begin(
+    id: &'static str,
+    stack: &'static str,
+    what: &'static str,
+    act: fn(&Turn<'_>),
+) -> Benign {
+    Benign {
+        id,
+        stack,
+        needs: &[],
+        what,
+        product: None,
+        when: When::After,
+        act,
+    }
+}
+
+/// A case of a product.
+const fn product(
+    id: &'static str,
+    stack: Stack,
+    needs: &'static [Stack],
+    product: &'static str,
+    what: &'static str,
+    act: fn(&Turn<'_>),
+) -> Benign {
+    Benign {
+        product: Some(product),
+        ..work(id, stack, needs, what, act)
+    }
+}
+
+/// Products whose profiles are on in the round of products.
+pub(crate) fn products() -> Vec<&'static str> {
+    let mut products: Vec<&str> = all().iter().filter_map(|case| case.product).collect();
+    products.sort_unstable();
+    products.dedup();
+    products
+}
+
+/// The configuration of that round.
+pub(crate) fn with_products() -> String {
+    format!(
+        "profiles: {{ products: [{}] }}\nservices: {{ declare: [{}] }}",
+        products().join(", "),
+        product::ZABBIX
+    )
+}

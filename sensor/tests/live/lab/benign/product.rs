@@ -1,0 +1,299 @@
+//! Products, with their profiles on: B7 to B9, B21, B24. The programs are stand-ins where
+//! they are not installed; the arguments are what the products' sources run.
+
+use rustix::process::Signal;
+
+use super::{Benign, Stack, Turn, product};
+use crate::fixture::{
+    apache,
+    daemon::{Daemon, command},
+    php_fpm,
+    scene::{self, free_port},
+    site::php_string,
+    wait,
+};
+
+const PHP: &[Stack] = &[Stack::Php];
+const MOD_PHP: &[Stack] = &[Stack::ModPhp];
+const PUMA: &[Stack] = &[Stack::Puma];
+const JAVA: &[Stack] = &[Stack::Java];
+
+/// How the stand-in for Zabbix is declared.
+pub(super) const ZABBIX: &str = "{ name: zabbix, exe: \"/srv/**/zabbix_server\" }";
+
+pub(super) const ALL: &[Benign] = &[
+    product(
+        "B06",
+        Stack::Php,
+        PHP,
+        "wordpress",
+        "PHPMailer runs sendmail",
+        |turn| {
+            line(turn, "/usr/sbin/sendmail -oi -fwordpress@example.org -t");
+        },
+    ),
+    product(
+        "B07",
+        Stack::Php,
+        PHP,
+        "wordpress",
+        "preview of a PDF by ImageMagick",
+        |turn| {
+            line(
+                turn,
+                "'gs' -sstdout=%stderr -dQUIET -dSAFER -dBATCH -dNOPAUSE -dNOPROMPT -dMaxBitmap=500000000 \
+-dAlignToPixels=0 -dGridFitTT=2 '-sDEVICE=pngalpha' -dTextAlphaBits=4 -dGraphicsAlphaBits=4 '-r128x128' \
+-dPrinted=false -dFirstPage=1 -dLastPage=1 '-sOutputFile=/tmp/magick-6yGm0Y' '-f/tmp/magick-0lQq' '-f/tmp/magick-9rKs'",
+            );
+        },
+    ),
+    product(
+        "B07",
+        Stack::ModPhp,
+        MOD_PHP,
+        "drupal",
+        "pictures scaled by convert",
+        |turn| {
+            line(
+                turn,
+                "'/usr/bin/convert' '/var/www/html/sites/default/files/a b.jpg' -resize '220x147!' -quality '75' '/tmp/file2KxQ.jpg'",
+            );
+        },
+    ),
+    product(
+        "B08",
+        Stack::Php,
+        PHP,
+        "nextcloud",
+        "looking for ffmpeg",
+        |turn| {
+            line(turn, "command -v 'ffmpeg' 2> /dev/null");
+        },
+    ),
+    product(
+        "B08",
+        Stack::Php,
+        PHP,
+        "nextcloud",
+        "looking for LibreOffice",
+        |turn| {
+            line(turn, "command -v 'libreoffice' 2> /dev/null");
+        },
+    ),
+    product(
+        "B08",
+        Stack::Php,
+        PHP,
+        "nextcloud",
+        "preview of a film, without a shell",
+        |turn| {
+            turn.spawn(&[
+                "ffmpeg",
+                "-y",
+                "-ss",
+                "5",
+                "-i",
+                "/tmp/oc_tmp_Ab12Cd",
+                "-f",
+                "mjpeg",
+                "-vframes",
+                "1",
+                "/tmp/oc_tmp_Ef34Gh",
+            ]);
+        },
+    ),
+    product(
+        "B09",
+        Stack::Php,
+        PHP,
+        "mediawiki",
+        "which diff3 there is",
+        |turn| {
+            line(turn, "'/usr/bin/diff3' '--version' 2>&1");
+        },
+    ),
+    product(
+        "B09",
+        Stack::ModPhp,
+        MOD_PHP,
+        "mediawiki",
+        "edits merged",
+        |turn| {
+            line(
+                turn,
+                "'/usr/bin/diff3' '-am' '--overlap-only' '/tmp/merge-mine-Ab1' '/tmp/merge-old-Cd2' '/tmp/merge-your-Ef3'",
+            );
+        },
+    ),
+    product(
+        "B21",
+        Stack::Puma,
+        PUMA,
+        "gitlab",
+        "which git there is",
+        |turn| {
+            turn.argv("argv", &["/opt/gitlab/embedded/bin/git", "--version"]);
+        },
+    ),
+    product(
+        "B21",
+        Stack::Puma,
+        PUMA,
+        "gitlab",
+        "which gpg there is",
+        |turn| {
+            turn.argv("argv", &["gpg", "--version"]);
+        },
+    ),
+    product(
+        "B21",
+        Stack::Java,
+        JAVA,
+        "jenkins",
+        "which git there is",
+        |turn| {
+            turn.argv("argv", &["git", "--version"]);
+        },
+    ),
+    product(
+        "B21",
+        Stack::Java,
+        JAVA,
+        "jenkins",
+        "whether it is a repository",
+        |turn| {
+            turn.argv("argv", &["git", "rev-parse", "--is-inside-work-tree"]);
+        },
+    ),
+    product(
+        "B21",
+        Stack::Java,
+        JAVA,
+        "teamcity",
+        "which git there is",
+        |turn| {
+            turn.argv("argv", &["git", "version"]);
+        },
+    ),
+    product(
+        "B24",
+        Stack::ModPhp,
+        MOD_PHP,
+        "cacti",
+        "graphs by rrdtool",
+        |turn| {
+            line(turn, "/usr/bin/rrdtool - ");
+        },
+    ),
+    product(
+        "B24",
+        Stack::ModPhp,
+        MOD_PHP,
+        "nagios",
+        "its CGI program",
+        |turn| {
+            turn.get("/installed/nagios4/status.cgi");
+        },
+    ),
+    product(
+        "B24",
+        Stack::Fcgiwrap,
+        &[Stack::Fcgiwrap],
+        "nagios",
+        "its CGI program",
+        |turn| {
+            turn.get("/installed/nagios4/status.cgi");
+        },
+    ),
+    product(
+        "B24",
+        Stack::ModPhp,
+        &[],
+        "cpanel",
+        "splitlogs of the master",
+        |turn| {
+            logs(
+                turn,
+                "/usr/local/cpanel/bin/splitlogs --dir=/etc/apache2/logs/domlogs --main=web-1.example.org --suffix=-bytes_log",
+            );
+        },
+    ),
+    product(
+        "B24",
+        Stack::ModPhp,
+        &[],
+        "plesk",
+        "logs of the master",
+        |turn| {
+            logs(
+                turn,
+                "/usr/bin/rotatelogs /var/www/vhosts/system/example.org/logs/access_log 86400",
+            );
+        },
+    ),
+    product(
+        "B24",
+        Stack::Php,
+        &[],
+        "zabbix",
+        "pings of a declared service",
+        zabbix,
+    ),
+];
+
+/// A page of an application hands a line to the shell through a pipe.
+fn line(turn: &Turn<'_>, line: &str) {
+    let line = php_string(line.as_bytes());
+    turn.page(&format!("$pipe = popen({line}, 'w'); pclose($pipe);"));
+}
+
+/// An Apache whose master writes logs through a program.
+fn logs(turn: &Turn<'_>, program: &str) {
+    let dir = turn.stacks.place(&format!("panel-{}", turn.mark));
+    scene::write(&dir.join("htdocs/index.html"), "pong");
+    let lines = format!(
+        "DocumentRoot {}/htdocs\nCustomLog \"|{program}\" %h env=never",
+        dir.display()
+    );
+    let apache: Daemon = apache::foreground(&dir, "prefork", &["dir"], &lines);
+    apache.load("/index.html");
+}
+
+/// A server that no list knows.
+fn zabbix(turn: &Turn<'_>) {
+    let dir = turn.stacks.place("zabbix");
+    let port = free_port();
+    let server = dir.join("zabbix_server");
+    let php = php_fpm::program()
+        .map(|_| scene::tool("python3"))
+        .expect("python3");
+    std::fs::copy(php, &server).expect("copy an interpreter");
+    let code = format!(
+        "import os, socket
+server = socket.create_server(('127.0.0.1', {port}))
+while True:
+    client, _ = server.accept()
+    if client.recv(64).startswith(b'ping'):
+        os.system('/usr/bin/fping  -C3 2>&1 </tmp/zabbix_server_1234.pinger')
+        client.send(b'done')
+    client.close()
+"
+    );
+    scene::write(&dir.join("server.py"), code);
+    let mut zabbix = command("sh", &dir);
+    zabbix.args(["-c", "exec \"$0\" server.py"]).arg(&server);
+    let _zabbix = Daemon::start(zabbix, port, Signal::TERM);
+    scene::write(
+        std::path::Path::new("/tmp/zabbix_server_1234.pinger"),
+        "127.0.0.1\n",
+    );
+    wait::until("pings", || {
+        use std::io::{Read as _, Write as _};
+        let mut client = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
+        client.write_all(b"ping").ok()?;
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).ok()?;
+        (answer == "done").then_some(())
+    });
+    std::fs::remove_file("/tmp/zabbix_server_1234.pinger").expect("remove a file");
+}

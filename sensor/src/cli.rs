@@ -9,6 +9,7 @@ mod explain;
 mod help;
 pub mod history;
 mod profile;
+mod quiet;
 pub mod rules;
 mod score;
 mod why_not;

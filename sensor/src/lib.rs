@@ -42,5 +42,6 @@ pub mod scan;
 pub mod service;
 pub mod simulate;
 pub mod sink;
+pub mod tally;
 pub mod tree;
 pub mod watch;

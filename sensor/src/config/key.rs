@@ -21,6 +21,8 @@ pub struct Key {
     pub shape: Shape,
     /// What is expected, to stand behind "must be".
     pub expected: fn() -> String,
+    /// What exactly is wrong with a value; see [`Form::wrong`].
+    pub wrong: fn(&Raw) -> Option<String>,
     /// Sets the value; `false` when it has another form.
     pub set: fn(&mut Config, &Raw) -> bool,
     /// The value.
@@ -33,6 +35,7 @@ macro_rules! key {
             path: $path,
             shape: <$form as Form>::SHAPE,
             expected: <$form as Form>::expected,
+            wrong: <$form as Form>::wrong,
             set: |config, raw| {
                 <$form as Form>::read(raw).map(|value| config.$($field).+ = value).is_some()
             },

@@ -10,6 +10,7 @@ mod help;
 pub mod history;
 pub mod page;
 mod profile;
+mod quiet;
 pub mod rules;
 mod score;
 mod why_not;

@@ -110,39 +110,7 @@ impl Decisions {
 
 impl Decision {
     fn new(subject: &Subject, verdicts: Vec<Verdict>) -> Self {
-        let mut text = Vec::with_capacity(PATH / 2 + ARGS / 2);
-        let act = match &subject.act {
-            Act::Exec => {
-                text.extend_from_slice(end(&subject.program.image.path));
-                for arg in subject.program.args.iter() {
-                    let room = (PATH + ARGS).saturating_sub(text.len() + 1);
-                    text.push(b' ');
-                    text.extend_from_slice(arg.get(..room.min(arg.len())).unwrap_or_default());
-                    if room <= arg.len() {
-                        text.extend_from_slice(b"...");
-                        break;
-                    }
-                }
-                "exec"
-            }
-            Act::File(file) => {
-                text.extend_from_slice(end(&file.path));
-                action_name(file.action)
-            }
-            Act::Socket(socket) => {
-                let to = socket.remote.map(|to| to.to_string());
-                text.extend_from_slice(to.unwrap_or_default().as_bytes());
-                "connect"
-            }
-            Act::Outlive => {
-                text.extend_from_slice(end(&subject.program.image.path));
-                "outlive"
-            }
-            Act::Lose(records) => {
-                text.extend_from_slice(records.to_string().as_bytes());
-                "lose"
-            }
-        };
+        let (act, text) = text(subject);
         Self {
             time_ns: subject.stamp.time_ns,
             process: subject.process,
@@ -210,6 +178,44 @@ impl Verdict {
             Outcome::Waits => json!({"rule": rule, "outcome": "waits"}),
         }
     }
+}
+
+/// Word for an act, and what it was about, in bounded length.
+pub(crate) fn text(subject: &Subject) -> (&'static str, Vec<u8>) {
+    let mut text = Vec::with_capacity(PATH / 2 + ARGS / 2);
+    let act = match &subject.act {
+        Act::Exec => {
+            text.extend_from_slice(end(&subject.program.image.path));
+            for arg in subject.program.args.iter() {
+                let room = (PATH + ARGS).saturating_sub(text.len() + 1);
+                text.push(b' ');
+                text.extend_from_slice(arg.get(..room.min(arg.len())).unwrap_or_default());
+                if room <= arg.len() {
+                    text.extend_from_slice(b"...");
+                    break;
+                }
+            }
+            "exec"
+        }
+        Act::File(file) => {
+            text.extend_from_slice(end(&file.path));
+            action_name(file.action)
+        }
+        Act::Socket(socket) => {
+            let to = socket.remote.map(|to| to.to_string());
+            text.extend_from_slice(to.unwrap_or_default().as_bytes());
+            "connect"
+        }
+        Act::Outlive => {
+            text.extend_from_slice(end(&subject.program.image.path));
+            "outlive"
+        }
+        Act::Lose(records) => {
+            text.extend_from_slice(records.to_string().as_bytes());
+            "lose"
+        }
+    };
+    (act, text)
 }
 
 /// The end of a path.

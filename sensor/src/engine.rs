@@ -28,6 +28,7 @@ use crate::{
     profile::{Judge, Lock, Policy, Settled, verdict},
     reload::{Parts, Reload},
     service::Apache,
+    tally::{self, Cause, Tally},
     tree::{Effects, Stats, Tree},
 };
 
@@ -96,6 +97,8 @@ pub enum Output {
     Ended(Arc<Exception>),
     /// A file that an alert names is to be looked at.
     Inquire(Examine),
+    /// What did not alert since the last of these, for the history.
+    Quiet(Arc<[tally::Count]>),
 }
 
 /// What became of a rule.
@@ -114,6 +117,7 @@ pub struct Engine {
     judge: Judge,
     incidents: Incidents,
     decisions: Decisions,
+    tally: Tally,
     context: Context,
     inquiry: Inquiry,
     rules: HashMap<String, RuleInfo>,
@@ -145,6 +149,7 @@ impl Engine {
             judge,
             incidents: Incidents::default(),
             decisions: Decisions::default(),
+            tally: Tally::default(),
             context: Context::default(),
             inquiry: Inquiry::default(),
             rules,
@@ -204,6 +209,7 @@ impl Engine {
             Input::Stop => {
                 let closed = self.incidents.stop(self.now_ns);
                 self.close(&closed, out);
+                out.extend(self.tally.take().map(Output::Quiet));
             }
             Input::Degraded(degraded) => self.degraded = degraded,
             Input::Reload(reload) => self.reload(*reload),
@@ -266,6 +272,7 @@ impl Engine {
         let tree = &self.tree;
         let closed = self.incidents.tick(self.now_ns, |id| tree.has_ended(id));
         self.close(&closed, out);
+        out.extend(self.tally.tick(self.now_ns).map(Output::Quiet));
     }
 
     /// What a file that an alert names was found to be.
@@ -354,7 +361,7 @@ impl Engine {
             )
         });
         for (subject, (rule, silence, reason), output) in silenced.chain(excepted) {
-            let verdict = self.excuse(&rule, silence, reason);
+            let verdict = self.excuse(&subject, &rule, silence, reason);
             if is_own(&subject) {
                 verdicts.push(verdict);
             } else {
@@ -366,7 +373,20 @@ impl Engine {
     }
 
     /// Counts a match that was excused.
-    fn excuse(&mut self, rule: &Rule, silence: Silence, reason: String) -> Verdict {
+    fn excuse(
+        &mut self,
+        subject: &Subject,
+        rule: &Rule,
+        silence: Silence,
+        reason: String,
+    ) -> Verdict {
+        let cause = match silence {
+            Silence::Exception => Cause::Exception,
+            Silence::Profile => Cause::Profile,
+        };
+        let offset = self.host.realtime_minus_boottime_ns;
+        self.tally
+            .note(subject, (&rule.name, cause), &reason, offset);
         if let Some(count) = self.counts.get_mut(&rule.name) {
             count.excused += 1;
         }
@@ -401,6 +421,9 @@ impl Engine {
             let standing = match admitted {
                 Ok(standing) => standing,
                 Err(Folded(incident)) => {
+                    let offset = self.host.realtime_minus_boottime_ns;
+                    let by = (rule.name.as_str(), Cause::Folded);
+                    self.tally.note(&found.subject, by, &incident, offset);
                     verdicts.push(Verdict::folded(rule, incident));
                     continue;
                 }

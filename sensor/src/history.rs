@@ -1,10 +1,12 @@
-//! The history: every alert and notice, of all levels, in a `SQLite` file of bounded size.
+//! The history: every alert and notice, of all levels, and how often what was kept silent,
+//! in a `SQLite` file of bounded size.
 //!
 //! Written by a thread of its own behind a bounded queue (it is a sink): a disk that is
 //! full, slow or locked costs documents, which are counted and said, and never delays
 //! detection. Read by commands, also while no sensor runs. The file is private to its
 //! owner. What cannot be read any more is set aside, not deleted.
 
+mod quiet;
 mod read;
 mod store;
 #[cfg(test)]
@@ -14,6 +16,7 @@ mod write;
 use std::path::PathBuf;
 
 pub use self::{
+    quiet::{QUIET_ROWS, Quiet, QuietFilter},
     read::{Filter, Reader, Row},
     store::{Kept, Store},
     write::History,

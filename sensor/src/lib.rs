@@ -43,5 +43,6 @@ pub mod scan;
 pub mod service;
 pub mod simulate;
 pub mod sink;
+pub mod tally;
 pub mod tree;
 pub mod watch;

@@ -3,9 +3,11 @@
 //! For each rule a server is simulated by a copy of this binary under a server's name in a
 //! directory of its own; it does what the rule looks for, with further copies under the
 //! names of shells and tools that do nothing. Whether the rule alerted meanwhile is asked
-//! of the running sensor. The directory is removed, and no packet leaves the machine.
+//! of the running sensor. The directory is removed, also when a signal ends the simulation,
+//! and no packet leaves the machine.
 
 mod deed;
+mod interrupt;
 mod scenario;
 
 use std::{
@@ -29,6 +31,7 @@ use tempfile::TempDir;
 pub use self::deed::wait_until_orphaned;
 use self::{
     deed::Deed,
+    interrupt::Interrupt,
     scenario::{NOT_SIMULATED, Scenario, Stage, programs},
 };
 use crate::{
@@ -38,8 +41,8 @@ use crate::{
     exit::{Exit, Failure, OrExit as _},
 };
 
-/// Begins the name of a simulation's directory.
-const DIRECTORY: &str = "lineage-sensor-simulate.";
+/// Begins the name of a simulation's directory: what happens there is not learnt.
+const DIRECTORY: &str = crate::profile::SIMULATION;
 /// What is below it.
 const DIRECTORIES: [&str; 9] = [
     "server",
@@ -115,7 +118,8 @@ pub fn simulate(
             format_args!("no built-in rule `{only}`; `lineage-sensor rules list` names them all");
         return Err(Failure::new(Exit::Usage, text));
     }
-    let sensor = Sensor { socket };
+    let interrupt = Interrupt::new().or_exit(Exit::Internal, "wait for signals")?;
+    let sensor = Sensor { socket, interrupt };
     sensor.counts()?;
     let mut outcomes = Vec::new();
     for (name, level) in names {
@@ -157,6 +161,7 @@ fn table(outcomes: &[(&str, &str, Outcome)]) -> (String, Exit) {
 /// The running sensor.
 struct Sensor<'a> {
     socket: &'a Path,
+    interrupt: Interrupt,
 }
 
 /// Alerts and excused matches of a rule; `None` when it is off.
@@ -177,6 +182,15 @@ impl Sensor<'_> {
         Ok(self.counts()?.get(rule).copied())
     }
 
+    /// Fails when a signal came.
+    fn go_on(&self) -> Result<(), Failure> {
+        if !self.interrupt.came() {
+            return Ok(());
+        }
+        let text = "interrupted: nothing of the simulation is left, and not every rule was tried";
+        Err(Failure::new(Exit::Unavailable, text))
+    }
+
     fn try_rule(&self, rule: &str, below: &Path) -> Result<Outcome, Failure> {
         if let Some((_, why)) = NOT_SIMULATED.iter().find(|(name, _)| *name == rule) {
             return Ok(Outcome::NotSimulated(why));
@@ -191,13 +205,16 @@ impl Sensor<'_> {
                 "there is no chain for it on this machine",
             ));
         };
-        if let Err(error) = made.run(&scenario) {
-            return Ok(Outcome::Failed(error.to_string()));
-        }
+        let ran = made.run(&scenario, &self.interrupt);
         made.leave()
             .or_exit(Exit::Internal, "remove the simulation's directory")?;
+        self.go_on()?;
+        if let Err(error) = ran {
+            return Ok(Outcome::Failed(error.to_string()));
+        }
         let began = Instant::now();
         loop {
+            self.go_on()?;
             match self.count(rule)? {
                 Some((now, _)) if now > alerts => return Ok(Outcome::Fired),
                 Some((_, now)) if now > excused => return Ok(Outcome::Excused),
@@ -251,7 +268,7 @@ impl Made {
     }
 
     /// Starts the server and waits until it has done everything.
-    fn run(&self, scenario: &Scenario) -> io::Result<()> {
+    fn run(&self, scenario: &Scenario, interrupt: &Interrupt) -> io::Result<()> {
         let (name, arguments) = scenario
             .server
             .split_first()
@@ -269,7 +286,7 @@ impl Made {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        let output = command.output()?;
+        let output = interrupt.run(&mut command)?;
         if output.status.success() {
             return Ok(());
         }

@@ -26,7 +26,10 @@ use tokio::{
 };
 
 pub use self::stream::{Colour, Encoding, Stream};
-use crate::alert::{Alert, Document, Level};
+use crate::{
+    alert::{Alert, Document, Level},
+    tally::Count,
+};
 
 /// Alerts a queue holds: with the largest alerts 32 MiB, in practice 3.
 pub const QUEUE: usize = 1024;
@@ -42,6 +45,21 @@ pub trait Deliver: Send + 'static {
     ///
     /// [`DeliverError::Closed`] ends the sink; after any other the next alert is tried.
     fn deliver(&mut self, document: &Document) -> Result<(), DeliverError>;
+
+    /// Keeps how often what was silent. Only those added by [`Sinks::keep`] are asked to.
+    ///
+    /// # Errors
+    /// Like [`Deliver::deliver`].
+    fn count(&mut self, _counts: &[Count]) -> Result<(), DeliverError> {
+        Ok(())
+    }
+}
+
+/// What waits for a sink.
+#[derive(Clone, Debug)]
+enum Item {
+    Document(Document),
+    Counts(Arc<[Count]>),
 }
 
 /// Why an alert was not delivered.
@@ -105,13 +123,15 @@ pub struct Sinks {
 
 struct Queue {
     threshold: Mutex<Level>,
+    /// It keeps everything, counts too.
+    keeps: bool,
     stats: Arc<SinkStats>,
     /// Gone once draining has begun.
     open: Mutex<Option<Open>>,
 }
 
 struct Open {
-    documents: mpsc::Sender<Document>,
+    documents: mpsc::Sender<Item>,
     /// Resolves when the thread has ended.
     ended: oneshot::Receiver<()>,
 }
@@ -181,6 +201,7 @@ impl Sinks {
         let open = Mutex::new(Some(Open { documents, ended }));
         self.queues.push(Queue {
             threshold: Mutex::new(threshold),
+            keeps: !measured,
             stats,
             open,
         });
@@ -192,7 +213,7 @@ impl Sinks {
         let document = document.into();
         for queue in &self.queues {
             if document.weight() >= queue.threshold() {
-                queue.send(document.clone());
+                queue.send(Item::Document(document.clone()));
             }
         }
     }
@@ -205,6 +226,13 @@ impl Sinks {
                 .threshold
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner) = threshold;
+        }
+    }
+
+    /// Hands counts to every sink that keeps them. Never waits.
+    pub fn count(&self, counts: &Arc<[Count]>) {
+        for queue in self.queues.iter().filter(|queue| queue.keeps) {
+            queue.send(Item::Counts(Arc::clone(counts)));
         }
     }
 
@@ -261,7 +289,7 @@ impl Queue {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn send(&self, document: Document) {
+    fn send(&self, item: Item) {
         if self.stats.closed.load(Ordering::Relaxed) {
             return self.stats.drop_one();
         }
@@ -270,7 +298,7 @@ impl Queue {
         let taken = self
             .lock()
             .as_ref()
-            .is_some_and(|open| open.documents.try_send(document).is_ok());
+            .is_some_and(|open| open.documents.try_send(item).is_ok());
         if !taken {
             self.stats.queued.fetch_sub(1, Ordering::Relaxed);
             self.stats.drop_one();
@@ -287,27 +315,30 @@ struct Worker<D> {
 }
 
 impl<D: Deliver> Worker<D> {
-    fn run(mut self, mut queue: mpsc::Receiver<Document>) {
+    fn run(mut self, mut queue: mpsc::Receiver<Item>) {
         self.output.begin();
         let mut failing = false;
-        while let Some(document) = queue.blocking_recv() {
+        while let Some(item) = queue.blocking_recv() {
             if self.stats.closed.load(Ordering::Relaxed) {
                 self.stats.drop_one();
             } else {
-                failing = self.deliver(&document, failing);
+                failing = self.deliver(&item, failing);
             }
             self.stats.queued.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
     /// Delivers one; `true` when that failed. Only the first failure in a row is logged.
-    fn deliver(&mut self, document: &Document, failing: bool) -> bool {
+    fn deliver(&mut self, item: &Item, failing: bool) -> bool {
         let sink = self.stats.name;
-        let result = self.output.deliver(document);
+        let result = match item {
+            Item::Document(document) => self.output.deliver(document),
+            Item::Counts(counts) => self.output.count(counts),
+        };
         match &result {
             Ok(()) => {
                 self.stats.written.fetch_add(1, Ordering::Relaxed);
-                if let (Document::Alert(alert), true) = (document, self.measured) {
+                if let (Item::Document(Document::Alert(alert)), true) = (item, self.measured) {
                     (self.written)(alert);
                 }
             }

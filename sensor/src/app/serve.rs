@@ -30,7 +30,7 @@ use crate::{
     profile::Judge,
     ring::Read,
     sink::{Colour, Encoding, Sinks, Stream},
-    tree,
+    tally, tree,
 };
 
 /// Everything outside the loop.
@@ -153,6 +153,11 @@ impl Surroundings {
             self.metrics.count_alert(alert);
         }
         self.sinks.send(document);
+    }
+
+    /// Keeps how often what was silent.
+    pub(super) fn count(&self, counts: &Arc<[tally::Count]>) {
+        self.sinks.count(counts);
     }
 
     /// Counts what an exception has excused.

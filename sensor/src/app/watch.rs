@@ -387,6 +387,7 @@ impl<'a> Watch<'a> {
                 }
                 Output::Request(request) => self.asker.fact(request),
                 Output::Inquire(file) => self.asker.file(file),
+                Output::Quiet(counts) => self.surroundings.count(&counts),
             }
         }
     }

@@ -5,15 +5,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{ConfigArgs, explain, why_not};
+use super::{ConfigArgs, explain, quiet, why_not};
 use crate::{
     config::Effective,
     control,
     exit::{Exit, Failure},
-    history::{Filter, Reader, Row},
+    history::{Filter, Quiet, QuietFilter, Reader, Row},
     printable::escape,
 };
 
+/// Rows of the history that `why-not` tells.
+const QUIET_TOLD: u32 = 20;
 /// Fewest digits that stand for an id.
 const ID_MIN: usize = 4;
 
@@ -32,6 +34,9 @@ pub struct AlertsArgs {
     /// At most so many, the latest
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=200_000))]
     pub limit: u32,
+    /// Show what was kept silent instead: how often which chain and line, and by what
+    #[arg(long, conflicts_with = "incident")]
+    pub silenced: bool,
     /// Print the documents as JSON lines
     #[arg(long)]
     pub json: bool,
@@ -123,7 +128,11 @@ fn id(text: &str) -> Result<String, String> {
 /// [`Exit::Usage`] when the configuration is refused, [`Exit::Unavailable`] or
 /// [`Exit::Privilege`] when there is no history to be read.
 pub fn alerts_command(args: &AlertsArgs) -> Result<String, Failure> {
-    let rows = reader(&args.config.load()?)?.documents(&Filter {
+    let reader = reader(&args.config.load()?)?;
+    if args.silenced {
+        return silenced(&reader, args);
+    }
+    let rows = reader.documents(&Filter {
         since_ns: args.since.map(Since::epoch_ns),
         pid: args.pid,
         incident: args.incident.clone(),
@@ -136,10 +145,46 @@ pub fn alerts_command(args: &AlertsArgs) -> Result<String, Failure> {
             explain::line(&row.value())
         }
     };
-    if rows.is_empty() && !args.json {
-        return Ok("no alerts that fit\n".to_owned());
+    if args.json {
+        return Ok(rows.iter().map(line).collect());
     }
-    Ok(rows.iter().map(line).collect())
+    let mut out: String = rows.iter().map(line).collect();
+    if rows.is_empty() {
+        out.push_str("no alerts that fit\n");
+    }
+    if args.incident.is_none() {
+        out.push_str(&quiet::totals(
+            &reader.quiet(&quiet_filter(args, u32::MAX))?,
+        ));
+    }
+    Ok(out)
+}
+
+fn quiet_filter(args: &AlertsArgs, limit: u32) -> QuietFilter {
+    QuietFilter {
+        since_ns: args.since.map(Since::epoch_ns),
+        pid: args.pid,
+        lines: Vec::new(),
+        limit,
+    }
+}
+
+/// `alerts --silenced`.
+fn silenced(reader: &Reader, args: &AlertsArgs) -> Result<String, Failure> {
+    let rows = reader.quiet(&quiet_filter(args, args.limit))?;
+    if args.json {
+        return rows.iter().map(json_line).collect();
+    }
+    if rows.is_empty() {
+        return Ok("nothing that fits was kept silent\n".to_owned());
+    }
+    Ok(rows.iter().map(quiet::line).collect())
+}
+
+fn json_line(row: &Quiet) -> Result<String, Failure> {
+    let text = serde_json::to_string(row);
+    text.map(|text| text + "\n")
+        .map_err(|error| Failure::new(Exit::Internal, error))
 }
 
 /// `explain`.
@@ -195,19 +240,38 @@ fn unknown(reader: &Reader, id: &str) -> Result<Failure, Failure> {
     Ok(Failure::new(Exit::Usage, message))
 }
 
-/// `why-not`: asks the running sensor.
+/// `why-not`: asks the running sensor, and the history for numbers.
 ///
 /// # Errors
 /// [`Exit::Usage`] when the configuration is refused, [`Exit::Unavailable`] when no sensor
-/// answers, [`Exit::Privilege`] when it may not be asked.
+/// answers and the history has nothing, [`Exit::Privilege`] when it may not be asked.
 pub fn why_not_command(args: &WhyNotArgs) -> Result<String, Failure> {
-    let config = args.config.load()?.config;
+    let effective = args.config.load()?;
+    let config = &effective.config;
     let request = json!({"query": "why-not", "pid": args.pid});
-    let reply = control::ask(&config.control.socket, &request)?;
+    let asked = control::ask(&config.control.socket, &request).map_err(Failure::from);
+    let lines = asked.as_ref().map_or_else(|_| Vec::new(), why_not::lines);
+    // Without a history, or where it may not be read, the sensor's memory is all there is.
+    let rows = reader(&effective).and_then(|reader| {
+        reader.quiet(&QuietFilter {
+            since_ns: None,
+            pid: Some(args.pid),
+            lines,
+            limit: QUIET_TOLD,
+        })
+    });
+    let rows = rows.unwrap_or_default();
+    let mut reply = match asked {
+        Ok(reply) => reply,
+        Err(failure) if rows.is_empty() => return Err(failure),
+        Err(failure) => json!({ "unanswered": failure.message }),
+    };
     if args.json {
+        reply["history"] = json!(rows);
         return to_json(&reply);
     }
-    Ok(why_not::render(args.pid, &reply, config.output.level))
+    let text = why_not::render(args.pid, &reply, config.output.level);
+    Ok(text + &quiet::section(&rows))
 }
 
 fn reader(effective: &Effective) -> Result<Reader, Failure> {

@@ -11,6 +11,13 @@ use crate::{alert, app, config::Level, printable::word};
 /// What is known of the pid and what was decided about its acts.
 pub(super) fn render(pid: u32, reply: &Value, threshold: Level) -> String {
     let mut out = String::new();
+    if let Some(Value::String(failure)) = reply.get("unanswered") {
+        put(
+            &mut out,
+            &format!("{}; from the history alone:", word(failure)),
+        );
+        return out;
+    }
     let offset_ns = reply
         .get("realtime_minus_boottime_ns")
         .and_then(Value::as_i64)
@@ -40,6 +47,16 @@ pub(super) fn render(pid: u32, reply: &Value, threshold: Level) -> String {
         }
     }
     out
+}
+
+/// The acts of an answer of which a rule was kept silent, as the history has them.
+pub(super) fn lines(reply: &Value) -> Vec<String> {
+    let silent = |decision: &&Value| {
+        let mut verdicts = list(decision, "verdicts").iter();
+        verdicts.any(|it| !matches!(text(it, "/outcome").as_str(), "alerted" | "waits"))
+    };
+    let decisions = list(reply, "decisions").iter().filter(silent);
+    decisions.map(|decision| text(decision, "/what")).collect()
 }
 
 fn put(out: &mut String, line: &str) {

@@ -59,6 +59,10 @@ pub(super) fn apply(
             .ok_or_else(|| ConfigError::Encoding { place: place() })?;
         let raw = key.shape.parse(text);
         if !(key.set)(config, &raw) {
+            if let Some(what) = (key.wrong)(&raw) {
+                let (place, key) = (place(), key.path.into());
+                return Err(ConfigError::Within { place, key, what });
+            }
             let (expected, found) = ((key.expected)(), raw.describe());
             return Err(ConfigError::Wrong {
                 place: place(),

@@ -48,6 +48,16 @@ pub enum ConfigError {
         /// What stands there.
         found: String,
     },
+    /// Something in the value has another form.
+    #[error("{place}: `{key}`: {what}")]
+    Within {
+        /// Where.
+        place: Place,
+        /// Path of the key.
+        key: String,
+        /// Which part, and what it must be.
+        what: String,
+    },
     /// The key was given before.
     #[error("{place}: `{key}` is given twice")]
     Duplicate {

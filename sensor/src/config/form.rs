@@ -151,6 +151,11 @@ pub trait Form: Sized {
     fn schema() -> Value;
     /// The value, when it has this form.
     fn read(raw: &Raw) -> Option<Self>;
+    /// What exactly is wrong with a value that is not read, and where in it, when more can
+    /// be said than what is expected.
+    fn wrong(_raw: &Raw) -> Option<String> {
+        None
+    }
     /// The value as [`Form::read`] takes it.
     fn write(&self) -> Raw;
 }

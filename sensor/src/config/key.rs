@@ -25,6 +25,8 @@ pub struct Key {
     pub expected: fn() -> String,
     /// The same as a JSON Schema.
     pub schema: fn() -> Value,
+    /// What exactly is wrong with a value; see [`Form::wrong`].
+    pub wrong: fn(&Raw) -> Option<String>,
     /// Sets the value; `false` when it has another form.
     pub set: fn(&mut Config, &Raw) -> bool,
     /// The value.
@@ -38,6 +40,7 @@ macro_rules! key {
             shape: <$form as Form>::SHAPE,
             expected: <$form as Form>::expected,
             schema: <$form as Form>::schema,
+            wrong: <$form as Form>::wrong,
             set: |config, raw| {
                 <$form as Form>::read(raw).map(|value| config.$($field).+ = value).is_some()
             },

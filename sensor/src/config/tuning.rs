@@ -35,6 +35,10 @@ impl Form for Vec<Adjustment> {
         rows(raw, adjustment)
     }
 
+    fn wrong(raw: &Raw) -> Option<String> {
+        wrong(raw, adjustment)
+    }
+
     fn write(&self) -> Raw {
         let row = |it: &Adjustment| {
             let level = it.level.map(|level| Raw::Text(level.as_str().into()));
@@ -86,6 +90,10 @@ impl Form for Vec<Exception> {
         rows(raw, exception)
     }
 
+    fn wrong(raw: &Raw) -> Option<String> {
+        wrong(raw, exception)
+    }
+
     fn write(&self) -> Raw {
         let row = |it: &Exception| {
             let mut row = named([
@@ -102,62 +110,127 @@ impl Form for Vec<Exception> {
     }
 }
 
-fn adjustment(row: &[(String, Raw)]) -> Option<Adjustment> {
+fn adjustment(row: &[(String, Raw)]) -> Result<Adjustment, String> {
     let (mut rule, mut enabled, mut level) = (None, None, None);
     for (name, raw) in row {
         match (name.as_str(), raw) {
-            ("rule", Raw::Text(name)) => rule = Some(words(name)?),
+            ("rule", raw) => rule = Some(words(name, raw)?),
             ("enabled", Raw::Flag(flag)) => enabled = Some(*flag),
-            ("level", Raw::Text(word)) => level = Some(Level::from_str(word).ok()?),
-            _ => return None,
+            ("enabled", raw) => return Err(must(name, "true or false", raw)),
+            ("level", raw) => level = Some(level_of(raw)?),
+            _ => return Err(unknown(name, &["rule", "enabled", "level"])),
         }
     }
     // Nothing said is nothing meant, or something misunderstood.
     if enabled.is_none() && level.is_none() {
-        return None;
+        return Err("neither `enabled` nor `level` is given".to_owned());
     }
-    Some(Adjustment {
-        rule: rule?,
+    Ok(Adjustment {
+        rule: rule.ok_or_else(|| missing("rule"))?,
         enabled: enabled.unwrap_or(true),
         level,
     })
 }
 
-fn exception(row: &[(String, Raw)]) -> Option<Exception> {
+fn level_of(raw: &Raw) -> Result<Level, String> {
+    let level = match raw {
+        Raw::Text(word) => Level::from_str(word).ok(),
+        _ => None,
+    };
+    level.ok_or_else(|| must("level", "informational, low, medium, high or critical", raw))
+}
+
+fn exception(row: &[(String, Raw)]) -> Result<Exception, String> {
     let (mut rule, mut owner, mut reason, mut expires) = (None, None, None, None);
     let mut fields = Vec::new();
     for (name, raw) in row {
-        let Raw::Text(text) = raw else {
-            return None;
-        };
         match name.as_str() {
-            "rule" => rule = Some(words(text)?),
-            "owner" => owner = Some(words(text)?),
-            "reason" => reason = Some(words(text)?),
-            "expires" => expires = Some(text.parse::<Date>().ok()?),
+            "rule" => rule = Some(words(name, raw)?),
+            "owner" => owner = Some(words(name, raw)?),
+            "reason" => reason = Some(words(name, raw)?),
+            "expires" => expires = Some(day(raw)?),
             field if detect::is_exception_field(field) => {
-                fields.push((field.to_owned(), Pattern::new(text).ok()?));
+                fields.push((field.to_owned(), pattern(field, raw)?));
             }
-            _ => return None,
+            _ => return Err(unknown(name, &["rule", "owner", "reason", "expires"])),
         }
     }
     let exception = Exception {
-        rule: rule?,
-        owner: owner?,
-        reason: reason?,
-        expires: expires?,
+        rule: rule.ok_or_else(|| missing("rule"))?,
+        owner: owner.ok_or_else(|| missing("owner"))?,
+        reason: reason.ok_or_else(|| missing("reason"))?,
+        expires: expires.ok_or_else(|| missing("expires"))?,
         fields,
     };
-    exception.is_bound().then_some(exception)
+    if exception.fields.is_empty() {
+        return Err("no field is given with the value it must have, like Image".to_owned());
+    }
+    if !exception.is_bound() {
+        return Err("what a caller can type is given, so `Image` must be given too".to_owned());
+    }
+    Ok(exception)
 }
 
-/// Reads every section of a list.
-fn rows<T>(raw: &Raw, read: fn(&[(String, Raw)]) -> Option<T>) -> Option<Vec<T>> {
+fn day(raw: &Raw) -> Result<Date, String> {
+    let day = match raw {
+        Raw::Text(text) => text.parse().ok(),
+        _ => None,
+    };
+    day.ok_or_else(|| must("expires", "a day like 2027-01-31", raw))
+}
+
+fn pattern(field: &str, raw: &Raw) -> Result<Pattern, String> {
     match raw {
-        Raw::Table(rows) => rows.iter().map(|row| read(row)).collect(),
+        Raw::Text(text) => Pattern::new(text).map_err(|expected| must(field, expected, raw)),
+        _ => Err(must(
+            field,
+            "text, in quotes where it looks like a number",
+            raw,
+        )),
+    }
+}
+
+fn must(name: &str, expected: &str, found: &Raw) -> String {
+    format!("`{name}` must be {expected}, not {}", found.describe())
+}
+
+fn missing(name: &str) -> String {
+    format!("`{name}` is not given")
+}
+
+fn unknown(name: &str, known: &[&str]) -> String {
+    format!(
+        "`{name}` is none of {} and no field of a process",
+        known.join(", ")
+    )
+}
+
+/// How a section is read: what it says, or what is wrong with it.
+type Read<T> = fn(&[(String, Raw)]) -> Result<T, String>;
+
+/// Reads every section of a list.
+fn rows<T>(raw: &Raw, read: Read<T>) -> Option<Vec<T>> {
+    match raw {
+        Raw::Table(rows) => rows.iter().map(|row| read(row).ok()).collect(),
         Raw::List(items) if items.is_empty() => Some(Vec::new()),
         _ => None,
     }
+}
+
+/// The first section that is wrong, by its number and rule, and what is wrong with it.
+fn wrong<T>(raw: &Raw, read: Read<T>) -> Option<String> {
+    let Raw::Table(rows) = raw else {
+        return None;
+    };
+    let mut wrong = (1..).zip(rows).filter_map(|(number, row)| {
+        let error = read(row).err()?;
+        let rule = row.iter().find(|(name, _)| name == "rule");
+        let rule = rule.map_or_else(String::new, |(_, raw)| {
+            format!(" (rule {})", raw.describe())
+        });
+        Some(format!("row {number}{rule}: {error}"))
+    });
+    wrong.next()
 }
 
 /// The names that have a value.
@@ -168,9 +241,13 @@ fn named<const N: usize>(fields: [(&str, Option<Raw>); N]) -> Vec<(String, Raw)>
 }
 
 /// Text that says something and can stand in a log.
-fn words(text: &str) -> Option<String> {
-    let said = !text.trim().is_empty() && !text.chars().any(char::is_control);
-    said.then(|| text.to_owned())
+fn words(name: &str, raw: &Raw) -> Result<String, String> {
+    match raw {
+        Raw::Text(text) if !text.trim().is_empty() && !text.chars().any(char::is_control) => {
+            Ok(text.clone())
+        }
+        _ => Err(must(name, "text that says something, on one line", raw)),
+    }
 }
 
 #[cfg(test)]
@@ -199,21 +276,85 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_is_owned_reasoned_bounded_and_ends() {
-        for without in [
-            "owner: web, ",
-            "reason: report, ",
-            "expires: \"2027-01-31\", ",
-            "Image: /usr/bin/dash, CommandLine: \"sh -c report *\"",
-            "Image: /usr/bin/dash, ",
+    fn what_is_wrong_is_named_by_row_key_and_reason() {
+        let exception = |with: &str, instead: &str| {
+            let text = EXCEPTION.replace(with, instead);
+            assert_ne!(text, EXCEPTION, "{with}");
+            // After one that is right.
+            let good =
+                "[{rule: a, owner: o, reason: w, expires: \"2027-01-31\", Image: /usr/bin/id}, {";
+            text.replace("[{", good)
+        };
+        for (text, expected) in [
+            (
+                exception("owner: web, ", ""),
+                "row 2 (rule `r`): `owner` is not given",
+            ),
+            (
+                exception("reason: report, ", ""),
+                "row 2 (rule `r`): `reason` is not given",
+            ),
+            (
+                exception("reason: report, ", "reason: \" \", "),
+                "row 2 (rule `r`): `reason` must be text",
+            ),
+            (exception("rule: r, ", ""), "row 2: `rule` is not given"),
+            (
+                exception("rule: r, ", "rule: 7, "),
+                "row 2 (rule the number 7): `rule` must be text",
+            ),
+            (
+                exception("expires: \"2027-01-31\", ", ""),
+                "`expires` is not given",
+            ),
+            (
+                exception("2027-01-31", "soon"),
+                "`expires` must be a day like 2027-01-31, not `soon`",
+            ),
+            (
+                exception("2027-01-31", "2027-02-30"),
+                "a day like 2027-01-31, not `2027-02-30`",
+            ),
+            (
+                exception("Image: /usr/bin/dash, ", ""),
+                "`Image` must be given too",
+            ),
+            (
+                exception("Image: /usr/bin/dash, CommandLine: \"sh -c report *\"", ""),
+                "no field is given",
+            ),
+            (
+                exception("/usr/bin/dash", "\"*\""),
+                "row 2 (rule `r`): `Image` must be ",
+            ),
+            (
+                exception("/usr/bin/dash", "9"),
+                "`Image` must be text, in quotes",
+            ),
         ] {
-            let text = EXCEPTION.replace(without, "");
-            assert_ne!(text, EXCEPTION, "{without}");
             let error = read(&text).unwrap_err();
-            assert!(error.contains("at least one field"), "{error}");
+            assert!(error.contains(expected), "{expected}: {error}");
+            assert!(error.contains("`rules.exceptions`: row 2"), "{error}");
+            assert!(!error.contains('\n'), "{error}");
         }
-        let error = read(&EXCEPTION.replace("2027-01-31", "soon")).unwrap_err();
-        assert!(error.contains("2027-01-31"), "{error}");
+        for (row, expected) in [
+            (
+                "{rule: a}",
+                "row 1 (rule `a`): neither `enabled` nor `level` is given",
+            ),
+            (
+                "{rule: a, level: urgent}",
+                "`level` must be informational, low, medium, high or critical, not `urgent`",
+            ),
+            (
+                "{rule: a, enabled: maybe}",
+                "`enabled` must be true or false, not `maybe`",
+            ),
+            ("{enabled: false}", "row 1: `rule` is not given"),
+        ] {
+            let error = read(&format!("rules: {{adjust: [{row}]}}")).unwrap_err();
+            assert!(error.contains(expected), "{expected}: {error}");
+        }
     }
 
     #[test]
@@ -223,7 +364,5 @@ mod tests {
         // Made of others: no newline is left in it.
         let error = read(&EXCEPTION.replace("CommandLine", "Shell.Command")).unwrap_err();
         assert!(error.contains("Shell.Command"), "{error}");
-        assert!(read("rules: {adjust: [{rule: a}]}").is_err());
-        assert!(read("rules: {adjust: [{rule: a, level: urgent}]}").is_err());
     }
 }

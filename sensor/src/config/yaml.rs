@@ -57,6 +57,11 @@ fn refusal(error: &yaml_serde::Error, problem: Option<Problem>, file: &Path) -> 
             ConfigError::Unknown { place, key, near }
         }
         Some(Problem::Duplicate(key)) => ConfigError::Duplicate { place, key },
+        Some(Problem::Within(key, what)) => ConfigError::Within {
+            place,
+            key: key.path.into(),
+            what,
+        },
         Some(Problem::Wrong(key, found)) => ConfigError::Wrong {
             place,
             key: key.path.into(),
@@ -100,6 +105,8 @@ enum Problem {
     Unknown(String),
     Duplicate(String),
     Wrong(&'static Key, String),
+    /// Key, and which part of its value is wrong.
+    Within(&'static Key, String),
 }
 
 type Shared<'r, 'a> = &'r RefCell<Reader<'a>>;
@@ -215,7 +222,11 @@ impl Leaf<'_, '_> {
             return Ok(());
         }
         drop(reader);
-        Err(fail(self.reader, Problem::Wrong(self.key, raw.describe())))
+        let problem = match (self.key.wrong)(raw) {
+            Some(what) => Problem::Within(self.key, what),
+            None => Problem::Wrong(self.key, raw.describe()),
+        };
+        Err(fail(self.reader, problem))
     }
 }
 

@@ -5,7 +5,10 @@ use std::{io, path::Path};
 use rusqlite::{Connection, OpenFlags, ToSql};
 use serde_json::Value;
 
-use super::{HistoryError, VERSION};
+use super::{
+    HistoryError, VERSION,
+    quiet::{self, Quiet, QuietFilter},
+};
 use crate::exit::{Exit, Failure};
 
 /// Ids looked at for one that is like another.
@@ -124,6 +127,14 @@ impl Reader {
         let mut rows = self.rows(&query, &values)?;
         rows.reverse();
         Ok(rows)
+    }
+
+    /// What was kept silent, in numbers, the latest last.
+    ///
+    /// # Errors
+    /// [`Exit::Unavailable`] when the file cannot be read.
+    pub fn quiet(&self, filter: &QuietFilter) -> Result<Vec<Quiet>, Failure> {
+        quiet::read(&self.db, filter).map_err(|error| unreadable(&error))
     }
 
     /// Documents whose id, or whose incident's, begins with `id`, oldest first.

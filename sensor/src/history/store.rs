@@ -11,7 +11,8 @@ use std::{
 use rusqlite::{Connection, OpenFlags, params};
 use rustix::fs::OFlags;
 
-use super::{HistoryError, LOG_BYTES, ROWS, Settings, VERSION};
+use super::{HistoryError, LOG_BYTES, ROWS, Settings, VERSION, quiet};
+use crate::tally::Count;
 
 /// How long another process may hold the file before a document is given up: shorter than
 /// the queue is long in a storm of alerts.
@@ -142,15 +143,37 @@ impl Store {
         insert().map(drop).map_err(|error| self.error(error))
     }
 
+    /// Adds to what was kept silent. When the file is full a share of that gives way, so
+    /// that it never takes the place of alerts.
+    ///
+    /// # Errors
+    /// When the system or `SQLite` refuses.
+    pub fn count_quiet(&mut self, counts: &[Count]) -> Result<(), HistoryError> {
+        let before = self.before(now_ns());
+        let result = quiet::prune(&self.db, before).and_then(|()| quiet::add(&mut self.db, counts));
+        let result = result.map_err(|error| self.error(error));
+        if !result.as_ref().is_err_and(HistoryError::is_full) {
+            return result;
+        }
+        let again = quiet::shrink(&self.db, super::QUIET_ROWS / SHARE)
+            .and_then(|()| quiet::add(&mut self.db, counts));
+        again.map_err(|error| self.error(error))
+    }
+
+    /// What is older is too old, ns since the epoch.
+    fn before(&self, now_ns: i64) -> i64 {
+        let age_ns = i64::try_from(self.settings.max_age_s)
+            .unwrap_or(i64::MAX)
+            .saturating_mul(1_000_000_000);
+        now_ns.saturating_sub(age_ns)
+    }
+
     /// Removes what is too old or too much.
     ///
     /// # Errors
     /// When the system or `SQLite` refuses.
     pub fn prune(&mut self, now_ns: i64) -> Result<(), HistoryError> {
-        let age_ns = i64::try_from(self.settings.max_age_s)
-            .unwrap_or(i64::MAX)
-            .saturating_mul(1_000_000_000);
-        let before = now_ns.saturating_sub(age_ns);
+        let before = self.before(now_ns);
         self.db
             .execute("DELETE FROM documents WHERE time_ns < ?1", [before])
             .map_err(|error| self.error(error))?;
@@ -235,6 +258,7 @@ fn prepare(db: &Connection, max_bytes: u64) -> rusqlite::Result<i64> {
             "BEGIN; {LAYOUT} PRAGMA user_version = {VERSION}; COMMIT;"
         ))?;
     }
+    db.execute_batch(quiet::LAYOUT)?;
     Ok(VERSION)
 }
 

@@ -11,6 +11,7 @@ use super::{HistoryError, Kept, Settings, Store};
 use crate::{
     alert::{Document, Level},
     sink::{Deliver, DeliverError},
+    tally::Count,
 };
 
 /// How long a file that could not be opened is left alone.
@@ -68,9 +69,12 @@ impl History {
         }
     }
 
-    fn keep(&mut self, document: &Document) -> Result<(), HistoryError> {
-        let kept = Kept::from(document);
-        let result = self.store()?.insert(&kept);
+    /// Does something with the file, and once more with a new one when it is of no use.
+    fn keep(
+        &mut self,
+        keep: impl Fn(&mut Store) -> Result<(), HistoryError>,
+    ) -> Result<(), HistoryError> {
+        let result = keep(self.store()?);
         let Err(error) = result else {
             return Ok(());
         };
@@ -79,7 +83,7 @@ impl History {
         }
         // It is set aside when it is opened again, now.
         self.state = State::New;
-        self.store()?.insert(&kept)
+        keep(self.store()?)
     }
 }
 
@@ -91,8 +95,14 @@ impl Deliver for History {
     }
 
     fn deliver(&mut self, document: &Document) -> Result<(), DeliverError> {
-        let kept = self.keep(document);
-        kept.map_err(|error| DeliverError::Io(io::Error::other(error)))
+        let kept = Kept::from(document);
+        let result = self.keep(|store| store.insert(&kept));
+        result.map_err(|error| DeliverError::Io(io::Error::other(error)))
+    }
+
+    fn count(&mut self, counts: &[Count]) -> Result<(), DeliverError> {
+        let result = self.keep(|store| store.count_quiet(counts));
+        result.map_err(|error| DeliverError::Io(io::Error::other(error)))
     }
 }
 

@@ -251,7 +251,7 @@ impl Judge {
         let exe = || subject.program.image.path.to_string();
         let built_in =
             matches!(&standing.judgement, Judgement::Known(known) if &*known.profile != LOCK);
-        if built_in || self.policy.mode(&key) == Mode::Off {
+        if built_in || self.policy.mode(&key) == Mode::Off || is_simulated(subject) {
             return;
         }
         self.lack(&key, subject, &standing.judgement);
@@ -300,6 +300,21 @@ impl Judge {
             self.learner.taint(&key, &trail, day);
         }
     }
+}
+
+/// Begins the name of the directory in which `simulate` works.
+pub const SIMULATION: &str = "lineage-sensor-simulate.";
+
+/// It happened below a program of a simulation, which no service will do again: a chain of
+/// nobody, under a key of its own for each run. Who calls a directory so himself is not
+/// learnt either.
+fn is_simulated(subject: &Subject) -> bool {
+    let ancestors = subject.lineage.ancestors.iter();
+    let mut programs = ancestors.flat_map(|it| it.chain.iter().chain(&it.program));
+    programs.any(|program| {
+        let mut parts = program.image.path.split(|&byte| byte == b'/');
+        parts.any(|part| part.starts_with(SIMULATION.as_bytes()))
+    })
 }
 
 /// SHA-256 of the built-in profiles and of `lock`, in hex.

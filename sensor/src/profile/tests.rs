@@ -7,7 +7,7 @@ use crate::{
     alert::sample::{program, sample},
     detect::{Detector, Match, RuleSet, Users, Verdicts},
     event::{ProcessId, Program, Written},
-    lineage::{Judgement, Mode, Subject},
+    lineage::{Judgement, Mode, Part, Subject},
 };
 
 const DAY_NS: u64 = 86_400 * 1_000_000_000;
@@ -472,6 +472,29 @@ fn a_fourth_variant_makes_a_template() {
         world.see(subject(&[&["/usr/bin/dash", "sh", "-c", command]]));
     }
     assert_eq!(world.chains().len(), 4);
+}
+
+#[test]
+fn a_simulation_teaches_nothing() {
+    let mut world = World::new(Mode::Learn, &Lock::default());
+    let server = "/tmp/lineage-sensor-simulate.aB3xYz/server/php-fpm";
+    let simulated = |path: &str| {
+        let mut subject = subject(&[TOOL]);
+        for ancestor in &mut subject.lineage.ancestors {
+            if ancestor.part != Part::Descendant {
+                ancestor.program = Some(Arc::new(program(path, &["php-fpm"])));
+                ancestor.chain.clear();
+            }
+        }
+        subject
+    };
+    let (alerts, _) = world.see(simulated(server));
+    assert_eq!(alerts, ["shell_under_app_worker"], "it alerts as ever");
+    assert_eq!(world.learnt().entries().count(), 0);
+    let refused = world.judge.view()["refused"].as_array().unwrap().len();
+    assert_eq!(refused, 0, "nor is there a key for it");
+    world.see(simulated("/usr/sbin/php-fpm8.2"));
+    assert_eq!(world.learnt().entries().count(), 1);
 }
 
 #[test]

@@ -72,6 +72,39 @@ async fn each_sink_has_its_threshold() {
     assert_eq!((none.lines().count(), one.lines().count()), (0, 1));
 }
 
+/// Counts what it is asked to keep.
+struct Keeper(Arc<AtomicUsize>);
+
+impl super::Deliver for Keeper {
+    fn deliver(&mut self, _: &super::Document) -> Result<(), super::DeliverError> {
+        Ok(())
+    }
+
+    fn count(&mut self, counts: &[super::Count]) -> Result<(), super::DeliverError> {
+        self.0.fetch_add(counts.len(), Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn counts_go_to_those_that_keep() {
+    use crate::tally::{Cause, Tally};
+    let (kept, told) = (Arc::default(), Arc::default());
+    let mut sinks = Sinks::new(|_| ());
+    sinks.keep("history", Keeper(Arc::clone(&kept))).unwrap();
+    sinks
+        .add("all", Level::Informational, Keeper(Arc::clone(&told)))
+        .unwrap();
+    let mut tally = Tally::default();
+    tally.note(&sample().subject, ("r", Cause::Profile), "", 0);
+    sinks.count(&tally.take().unwrap());
+    assert_eq!(sinks.drain(Duration::from_secs(5)).await, 0);
+    assert_eq!(
+        (kept.load(Ordering::Relaxed), told.load(Ordering::Relaxed)),
+        (1, 0)
+    );
+}
+
 #[test]
 fn an_alert_that_raises_its_incident_counts_by_that_level() {
     let mut low = sample();

@@ -5,7 +5,7 @@ mod world;
 
 use std::fmt::Write as _;
 
-use sensor::alert::{Document, Level};
+use sensor::alert::{Document, Level, Notice};
 
 use self::world::{Line, Member, WWW_DATA, World};
 
@@ -319,6 +319,17 @@ pub(crate) fn section() -> String {
     text
 }
 
+/// The notices that are printed.
+fn closed(world: &World) -> impl Iterator<Item = &Notice> {
+    world
+        .printed
+        .iter()
+        .filter_map(|line| match &line.document {
+            Document::Notice(notice) => Some(&**notice),
+            Document::Alert(_) => None,
+        })
+}
+
 #[test]
 fn the_hour_tells_what_starts_programs_and_one_file_of_each_kind_of_an_update() {
     let world = hour();
@@ -334,14 +345,7 @@ fn the_hour_tells_what_starts_programs_and_one_file_of_each_kind_of_an_update() 
     ] {
         assert_eq!(count(rule), expected, "{rule}");
     }
-    let notices = world
-        .printed
-        .iter()
-        .filter_map(|line| match &line.document {
-            Document::Notice(notice) => Some(notice),
-            Document::Alert(_) => None,
-        });
-    let totals = notices.flat_map(|notice| &notice.incident.rules);
+    let totals = closed(&world).flat_map(|notice| &notice.incident.rules);
     let left_out: Vec<_> = totals
         .filter(|rule| rule.level >= Level::Medium)
         .map(|rule| (rule.id.as_str(), rule.folded))
@@ -354,6 +358,11 @@ fn the_hour_tells_what_starts_programs_and_one_file_of_each_kind_of_an_update() 
         ("script_created_in_web_root", 0),
     ];
     assert_eq!(left_out, expected);
+    // What is not said is counted for the history: what was left out, and what the base profile
+    // knows, here a shell for sendmail.
+    let folded: Vec<_> = closed(&world).filter_map(|it| it.incident.folded).collect();
+    assert_eq!(world.quiet.get("folded"), Some(&folded.iter().sum()));
+    assert_eq!(world.quiet.get("profile"), Some(&1));
 }
 
 /// The same files, not unpacked by the application: nothing of it is an update.

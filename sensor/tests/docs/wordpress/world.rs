@@ -1,7 +1,7 @@
 //! A machine that serves pages, as the kernel side tells of it: records made by hand, as
 //! those of a live one are, and what the core says to them by default.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use sensor::{
     alert::{Document, Host, Level},
@@ -41,6 +41,8 @@ pub(super) struct World {
     pub(super) printed: Vec<Line>,
     /// Alerts of lower levels, which the history keeps.
     pub(super) below: usize,
+    /// What did not alert, by cause.
+    pub(super) quiet: BTreeMap<&'static str, u64>,
 }
 
 /// A process of a service.
@@ -76,6 +78,7 @@ impl World {
             inode: 100_000,
             printed: Vec::new(),
             below: 0,
+            quiet: BTreeMap::new(),
         }
     }
 
@@ -281,6 +284,11 @@ impl World {
                 Output::Inquire(examine) => {
                     let found = examined(&examine);
                     self.step(Input::Fact(Fact::Examined(Box::new(found))));
+                }
+                Output::Quiet(counts) => {
+                    for count in &*counts {
+                        *self.quiet.entry(count.kind.cause.name()).or_default() += count.count;
+                    }
                 }
                 _ => {}
             }

@@ -4,12 +4,14 @@
 //! never install anything.
 
 use std::{
-    path::Path,
+    env, fs,
+    path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use aya_build::{Package, Toolchain, build_ebpf};
+use object::build::elf::{Builder, SectionData};
 
 /// rustup's name for Debian's compiler, which brings `core` for BPF.
 const LINKED: &str = "lineage-bpf";
@@ -44,7 +46,39 @@ fn build() -> Result<()> {
         root_dir: &root_dir,
         ..Package::default()
     };
-    build_ebpf([package], toolchain)
+    build_ebpf([package], toolchain)?;
+    let object = results()?.join("sensor-ebpf");
+    strip(&object).with_context(|| format!("strip {}", object.display()))
+}
+
+/// Where cargo wants what a build script makes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo tells it in a variable, which is no setting of the sensor"
+)]
+fn results() -> Result<PathBuf> {
+    let directory = env::var_os("OUT_DIR").context("cargo sets OUT_DIR")?;
+    Ok(directory.into())
+}
+
+/// Takes out what only a debugger reads, four fifths of the file, which would be in every
+/// program that is shipped. The kernel's type and line information (BTF) stays.
+fn strip(object: &Path) -> Result<()> {
+    let whole = fs::read(object)?;
+    let mut builder = Builder::read(whole.as_slice())?;
+    for section in &mut builder.sections {
+        let name = section.name.as_slice();
+        section.delete = name.starts_with(b".debug_") || name.starts_with(b".rel.debug_");
+    }
+    builder.delete_orphans();
+    // The linker keeps names of sections and symbols in one table; this writer wants two.
+    let names = builder.sections.add();
+    names.name = b".shstrtab".as_slice().into();
+    names.sh_type = object::elf::SHT_STRTAB;
+    names.data = SectionData::SectionString;
+    let mut rest = Vec::new();
+    builder.write(&mut rest)?;
+    Ok(fs::write(object, rest)?)
 }
 
 fn toolchain() -> Option<Toolchain<'static>> {

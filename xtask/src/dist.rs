@@ -1,6 +1,7 @@
 //! `cargo xtask dist`: what is handed to others, under `<target directory>/packages`.
 
 mod image;
+mod tarball;
 
 use std::{
     fs,
@@ -17,11 +18,14 @@ use crate::{artifact, command, setup, vm};
 pub(crate) enum Task {
     /// The container image, as an OCI archive
     Image,
+    /// Program, unit, configuration and pages as a tarball; and the sums of all packages
+    Tarball,
 }
 
 pub(crate) fn task(task: &Task) -> Result<ExitCode> {
     match task {
         Task::Image => image::build()?,
+        Task::Tarball => tarball::build()?,
     };
     Ok(ExitCode::SUCCESS)
 }

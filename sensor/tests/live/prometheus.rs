@@ -5,6 +5,7 @@
 //! detection have no `for:`, so nothing else is shortened.
 
 use std::{
+    fmt::Write as _,
     io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -170,7 +171,10 @@ fn detections(port: u16) -> Vec<Value> {
 
 /// The answer to a query.
 fn query(port: u16, text: &str) -> Option<Value> {
-    let escaped: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let mut escaped = String::new();
+    for byte in text.bytes() {
+        write!(escaped, "%{byte:02X}").expect("a String takes everything");
+    }
     ask(port, &format!("/api/v1/query?query={escaped}"))
 }
 

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{VERSION, directory, program};
+use super::{VERSION, directory, program, tarball};
 use crate::{apt, command};
 
 /// Most bytes of the program, and so of the image: 20 MB.
@@ -46,6 +46,7 @@ pub(crate) fn build() -> Result<PathBuf> {
     }
     let to = format!("oci-archive:{}:{name}", archive.display());
     command::run(buildah()?.args(["push", "--quiet", &name, &to]))?;
+    tarball::sums(&directory()?)?;
     let packed = fs::metadata(&archive).context("examine the archive")?.len();
     eprintln!(
         "image {name}: {:.1} MB, packed {:.1} MB: podman load --input {}",

@@ -114,7 +114,7 @@ fn a_page_in_a_container_runs_a_shell() {
 
 /// Starts the container in the foreground.
 pub(super) fn run(scene: &Scene, root: &Path, id_file: &Path, php: &Path) -> Guard {
-    let mut podman = podman(scene);
+    let mut podman = podman(scene.path());
     podman.args(["run", "--rm"]);
     podman.args(["--network=none", "--ulimit", "nofile=1024:1024"]);
     podman.args(["--ulimit", "nproc=1024:1024", "--cidfile"]);

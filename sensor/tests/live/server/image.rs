@@ -1,4 +1,4 @@
-//! The shipped image as the DaemonSet runs it, beside nginx and php-fpm in a container.
+//! The shipped image as the `DaemonSet` runs it, beside nginx and php-fpm in a container.
 
 use std::fs;
 
@@ -26,7 +26,7 @@ fn the_image_sees_a_shell_in_another_container() {
     scene::write(&root.join("srv/public/id.php"), "<?php system('id; :');");
     scene::give_to_www_data(&root.join("srv/public"));
     let pod = Pod::start(&scene, &pod::archive().expect("it was there"));
-    confined(pod.process(&scene).pid);
+    confined(pod.process().pid);
 
     let id_file = scene.path().join("id");
     let web = container::run(&scene, &root, &id_file, &php);
@@ -45,24 +45,24 @@ fn the_image_sees_a_shell_in_another_container() {
     assert_eq!(shell["process"]["user"]["name"], "www-data", "{shell}");
     assert_eq!(shell["evidence"]["lost_events"], 0, "{shell}");
 
-    tree(&pod, &scene, id.trim());
+    tree(&pod, id.trim());
     let metrics = http::get(pod.port, "/metrics").expect("metrics").body;
     assert!(
         metrics.contains("lineage_sensor_hook_info{hook=\"open\""),
         "{metrics}"
     );
-    let alerts = pod.ask(&scene, &["alerts", "--since", "1h", "--json"]);
+    let alerts = pod.ask(&["alerts", "--since", "1h", "--json"]);
     let history = String::from_utf8_lossy(&alerts.stdout).into_owned();
     assert!(history.contains("shell_under_app_worker"), "{alerts:?}");
     assert!(scene.path().join("history/history.db").exists());
     drop(web);
-    pod.stop(&scene);
+    pod.stop();
 }
 
 /// The control socket answers inside the container.
 #[track_caller]
-fn tree(pod: &Pod, scene: &Scene, container: &str) {
-    let answer = pod.ask(scene, &["tree", "--json"]);
+fn tree(pod: &Pod, container: &str) {
+    let answer = pod.ask(&["tree", "--json"]);
     assert!(answer.status.success(), "{answer:?}");
     let tree: Value = serde_json::from_slice(&answer.stdout).expect("JSON");
     let services = tree["services"].as_array().expect("a list");

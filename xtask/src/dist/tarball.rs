@@ -1,0 +1,92 @@
+//! The tarball: the program, its unit, configuration and pages, for machines without a
+//! package manager that we know; and the sums of all that lies beside it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{VERSION, directory, program};
+use crate::command;
+
+/// What goes in besides the program, by its place in the repository; it keeps its place.
+const FILES: [&str; 8] = [
+    "README.md",
+    "CHANGELOG.md",
+    "LICENSE-MIT",
+    "LICENSE-APACHE",
+    "deploy/etc/config.yaml",
+    "deploy/systemd/lineage-sensor.service",
+    "deploy/prometheus/lineage-sensor.rules.yaml",
+    "docs",
+];
+
+/// Builds the program and packs it; the path of the tarball.
+pub(crate) fn build() -> Result<PathBuf> {
+    let program = program()?;
+    let directory = directory()?;
+    let name = format!("lineage-sensor-{VERSION}-x86_64-linux");
+    let tree = directory.join(&name);
+    if tree.exists() {
+        fs::remove_dir_all(&tree).context("remove the last tree")?;
+    }
+    copy(&program, &tree.join("lineage-sensor"))?;
+    for file in FILES {
+        copy(&command::root().join(file), &tree.join(file))?;
+    }
+    let tarball = directory.join(format!("{name}.tar.gz"));
+    // The same files make the same bytes.
+    command::run(
+        Command::new("tar")
+            .args(["--create", "--use-compress-program", "gzip -9 --no-name"])
+            .args(["--sort=name", "--mtime=@0", "--owner=0", "--group=0"])
+            .args(["--numeric-owner", "--mode=u=rwX,go=rX"])
+            .arg("--file")
+            .arg(&tarball)
+            .arg("--directory")
+            .arg(&directory)
+            .arg(&name),
+    )?;
+    fs::remove_dir_all(&tree).context("remove the tree")?;
+    sums(&directory)?;
+    eprintln!("tarball: {}", tarball.display());
+    Ok(tarball)
+}
+
+/// `SHA256SUMS` of the packages in `directory`, as `sha256sum --check` wants it.
+pub(super) fn sums(directory: &Path) -> Result<()> {
+    let entries = fs::read_dir(directory).context("list the packages")?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry.context("list the packages")?.file_name();
+        let path = Path::new(&name);
+        if path
+            .extension()
+            .is_some_and(|end| end == "gz" || end == "tar")
+        {
+            names.push(name);
+        }
+    }
+    names.sort();
+    let sums = command::output(
+        Command::new("sha256sum")
+            .arg("--")
+            .args(names)
+            .current_dir(directory),
+    )?;
+    fs::write(directory.join("SHA256SUMS"), sums).context("write the sums")
+}
+
+/// A file or a directory, with `cp`, which keeps modes.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let Some(parent) = to.parent() else {
+        bail!("{} has no directory", to.display());
+    };
+    fs::create_dir_all(parent).with_context(|| format!("make {}", parent.display()))?;
+    let mut cp = Command::new("cp");
+    command::output(cp.arg("--recursive").arg(from).arg(to))?;
+    Ok(())
+}

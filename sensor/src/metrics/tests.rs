@@ -52,7 +52,7 @@ impl crate::sink::Deliver for Nowhere {
 #[tokio::test]
 async fn the_whole_page() {
     let (core, metrics) = metrics();
-    let mut sinks = Sinks::new(|_| ());
+    let sinks = Sinks::new(|_| ());
     sinks.add("stdout", Level::Medium, Nowhere).unwrap();
     let alert = Arc::new(sample().alert());
     sinks.send(Arc::clone(&alert));

@@ -2,6 +2,7 @@
 //! drain. Nothing here decides anything about processes.
 
 mod core;
+pub(crate) mod outlet;
 mod profile;
 mod record;
 mod reload;

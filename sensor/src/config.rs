@@ -14,6 +14,7 @@ pub mod form;
 pub mod key;
 pub mod profiles;
 pub mod schema;
+pub mod sinks;
 mod successor;
 mod tuning;
 mod yaml;
@@ -44,6 +45,8 @@ pub struct Config {
     pub scope: Scope,
     /// Alerts on standard output.
     pub output: Output,
+    /// Where alerts go besides.
+    pub sinks: Vec<sinks::Sink>,
     /// Detection rules.
     pub rules: Rules,
     /// What services may spawn.

@@ -15,6 +15,8 @@ mod write;
 
 use std::path::PathBuf;
 
+use crate::private::FileError;
+
 pub use self::{
     quiet::{QUIET_ROWS, Quiet, QuietFilter},
     read::{Filter, Reader, Row},
@@ -44,15 +46,8 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// The system refused.
-    #[error("{what} {}: {source}", path.display())]
-    Io {
-        /// Operation.
-        what: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error("history: {0}")]
+    Io(#[from] FileError),
     /// `SQLite` refused.
     #[error("history {}: {source}", path.display())]
     Sqlite {
@@ -83,7 +78,7 @@ impl HistoryError {
             Self::Sqlite { source, .. } => source
                 .sqlite_error_code()
                 .is_some_and(|code| matches!(code, DatabaseCorrupt | NotADatabase)),
-            Self::Io { .. } | Self::Closed(_) => false,
+            Self::Io(_) | Self::Closed(_) => false,
         }
     }
 

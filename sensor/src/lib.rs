@@ -33,6 +33,7 @@ pub mod lineage;
 pub mod logging;
 pub mod metrics;
 pub mod printable;
+pub mod private;
 pub mod probe;
 pub mod profile;
 pub mod record;

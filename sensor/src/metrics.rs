@@ -123,9 +123,9 @@ impl Metrics {
         self.scrape.lock().kernel = Some(counters);
     }
 
-    /// Makes the numbers of sinks part of every scrape.
+    /// Makes the numbers of these sinks, and no others, part of every scrape.
     pub fn watch_sinks(&self, sinks: Vec<Arc<SinkStats>>) {
-        self.scrape.lock().sinks.extend(sinks);
+        self.scrape.lock().sinks = sinks;
     }
 
     /// States by which mechanism each hook is attached: `(sched_process_exec, tp_btf)`.

@@ -5,15 +5,21 @@
 //! threads and no runtime tasks, so that one stuck in a write does not hold up the end
 //! of the process. A sink whose reader is gone is logged once and switched off.
 
+mod durable;
+mod encode;
+mod file;
+mod filter;
 mod pretty;
+mod spool;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod webhook;
 
 use std::{
     io,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread,
@@ -25,7 +31,14 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-pub use self::stream::{Colour, Encoding, Stream};
+pub use self::{
+    durable::{Durable, Receive, Refusal, Settings as SpoolSettings},
+    encode::Encoding as Form,
+    file::{Rotating, Settings as FileSettings},
+    filter::Filter,
+    stream::{Colour, Encoding, Stream},
+    webhook::{Settings as WebhookSettings, Webhook},
+};
 use crate::{
     alert::{Alert, Document, Level},
     tally::Count,
@@ -36,6 +49,12 @@ pub const QUEUE: usize = 1024;
 
 /// An output. Called from one thread, may block.
 pub trait Deliver: Send + 'static {
+    /// What is delivered is accepted later, and the output counts it itself.
+    const LATER: bool = false;
+
+    /// Takes the numbers of its sink, before its thread begins.
+    fn attach(&mut self, _stats: &Arc<SinkStats>) {}
+
     /// Called once, in the sink's thread, before anything comes.
     fn begin(&mut self) {}
 
@@ -74,10 +93,11 @@ pub enum DeliverError {
 }
 
 /// Numbers of one sink, for metrics. They outlive the sink.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct SinkStats {
-    name: &'static str,
+    name: String,
     queued: AtomicUsize,
+    spooled: AtomicUsize,
     written: AtomicU64,
     dropped: AtomicU64,
     closed: AtomicBool,
@@ -86,8 +106,8 @@ pub struct SinkStats {
 impl SinkStats {
     /// Name of the sink, a metric label.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
-        self.name
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Alerts taken and not yet delivered.
@@ -108,6 +128,28 @@ impl SinkStats {
         self.dropped.load(Ordering::Relaxed)
     }
 
+    /// Alerts kept in a file until the receiver accepts them.
+    #[must_use]
+    pub fn spooled(&self) -> usize {
+        self.spooled.load(Ordering::Relaxed)
+    }
+
+    fn set_spooled(&self, count: usize) {
+        self.spooled.store(count, Ordering::Relaxed);
+    }
+
+    fn spool(&self, count: usize) {
+        self.spooled.fetch_add(count, Ordering::Relaxed);
+    }
+
+    fn unspool(&self, count: usize) {
+        self.spooled.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    fn wrote(&self, count: usize) {
+        self.written.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
     fn drop_one(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
     }
@@ -117,12 +159,12 @@ type Written = Arc<dyn Fn(&Alert) + Send + Sync>;
 
 /// All sinks.
 pub struct Sinks {
-    queues: Vec<Queue>,
+    queues: RwLock<Vec<Queue>>,
     written: Written,
 }
 
 struct Queue {
-    threshold: Mutex<Level>,
+    filter: Mutex<Filter>,
     /// It keeps everything, counts too.
     keeps: bool,
     stats: Arc<SinkStats>,
@@ -141,7 +183,7 @@ impl Sinks {
     /// an alert: the place to measure latency.
     pub fn new(written: impl Fn(&Alert) + Send + Sync + 'static) -> Self {
         Self {
-            queues: Vec::new(),
+            queues: RwLock::default(),
             written: Arc::new(written),
         }
     }
@@ -151,13 +193,17 @@ impl Sinks {
     /// # Errors
     ///
     /// When the thread cannot be started.
-    pub fn add(
-        &mut self,
-        name: &'static str,
-        threshold: Level,
-        output: impl Deliver,
-    ) -> io::Result<()> {
-        self.start(name, threshold, output, true)
+    pub fn add(&self, name: &str, threshold: Level, output: impl Deliver) -> io::Result<()> {
+        self.start(name, Filter::from(threshold), output, true)
+    }
+
+    /// Starts a sink that gets what `filter` lets through.
+    ///
+    /// # Errors
+    ///
+    /// When the thread cannot be started.
+    pub fn add_filtered(&self, name: &str, filter: Filter, output: impl Deliver) -> io::Result<()> {
+        self.start(name, filter, output, true)
     }
 
     /// Starts a sink that tells nobody, but keeps: it gets everything, and is no part of
@@ -166,24 +212,22 @@ impl Sinks {
     /// # Errors
     ///
     /// When the thread cannot be started.
-    pub fn keep(&mut self, name: &'static str, output: impl Deliver) -> io::Result<()> {
-        self.start(name, Level::Informational, output, false)
+    pub fn keep(&self, name: &str, output: impl Deliver) -> io::Result<()> {
+        self.start(name, Filter::from(Level::Informational), output, false)
     }
 
     fn start(
-        &mut self,
-        name: &'static str,
-        threshold: Level,
-        output: impl Deliver,
+        &self,
+        name: &str,
+        filter: Filter,
+        mut output: impl Deliver,
         measured: bool,
     ) -> io::Result<()> {
         let stats = Arc::new(SinkStats {
-            name,
-            queued: AtomicUsize::new(0),
-            written: AtomicU64::new(0),
-            dropped: AtomicU64::new(0),
-            closed: AtomicBool::new(false),
+            name: name.to_owned(),
+            ..SinkStats::default()
         });
+        output.attach(&stats);
         let (documents, queue) = mpsc::channel(QUEUE);
         let (end, ended) = oneshot::channel();
         let worker = Worker {
@@ -199,20 +243,22 @@ impl Sinks {
                 drop(end);
             })?;
         let open = Mutex::new(Some(Open { documents, ended }));
-        self.queues.push(Queue {
-            threshold: Mutex::new(threshold),
+        let queue = Queue {
+            filter: Mutex::new(filter),
             keeps: !measured,
             stats,
             open,
-        });
+        };
+        let mut queues = self.queues.write().unwrap_or_else(PoisonError::into_inner);
+        queues.push(queue);
         Ok(())
     }
 
     /// Hands an alert or a notice to every sink it is grave enough for. Never waits.
     pub fn send(&self, document: impl Into<Document>) {
         let document = document.into();
-        for queue in &self.queues {
-            if document.weight() >= queue.threshold() {
+        for queue in self.read().iter() {
+            if queue.wants(&document) {
                 queue.send(Item::Document(document.clone()));
             }
         }
@@ -220,26 +266,35 @@ impl Sinks {
 
     /// From now on the sink `name` gets the alerts of `threshold` and above.
     pub fn set_threshold(&self, name: &str, threshold: Level) {
-        let mut named = self.queues.iter().filter(|queue| queue.stats.name == name);
-        if let Some(queue) = named.next() {
-            *queue
-                .threshold
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = threshold;
+        let queues = self.read();
+        if let Some(queue) = queues.iter().find(|queue| queue.stats.name == name) {
+            let mut filter = queue.filter.lock().unwrap_or_else(PoisonError::into_inner);
+            filter.level = threshold;
         }
     }
 
     /// Hands counts to every sink that keeps them. Never waits.
     pub fn count(&self, counts: &Arc<[Count]>) {
-        for queue in self.queues.iter().filter(|queue| queue.keeps) {
+        for queue in self.read().iter().filter(|queue| queue.keeps) {
             queue.send(Item::Counts(Arc::clone(counts)));
         }
+    }
+
+    /// Ends the sink `name` once it has written what it has. Its numbers go.
+    pub fn remove(&self, name: &str) {
+        let mut queues = self.queues.write().unwrap_or_else(PoisonError::into_inner);
+        // Nobody waits: its thread ends when its queue is empty.
+        queues.retain(|queue| queue.stats.name != name);
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Vec<Queue>> {
+        self.queues.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Numbers of each sink, in the order they were added.
     #[must_use]
     pub fn stats(&self) -> Vec<Arc<SinkStats>> {
-        self.queues
+        self.read()
             .iter()
             .map(|queue| Arc::clone(&queue.stats))
             .collect()
@@ -248,7 +303,7 @@ impl Sinks {
     /// Alerts waiting in all queues together.
     #[must_use]
     pub fn queue_length(&self) -> usize {
-        self.queues
+        self.read()
             .iter()
             .map(|queue| queue.stats.queue_length())
             .sum()
@@ -257,7 +312,7 @@ impl Sinks {
     /// Alerts lost by all sinks together.
     #[must_use]
     pub fn dropped_total(&self) -> u64 {
-        self.queues
+        self.read()
             .iter()
             .map(|queue| queue.stats.dropped_total())
             .sum()
@@ -267,8 +322,12 @@ impl Sinks {
     /// than `limit`. Returns how many were left behind.
     pub async fn drain(&self, limit: Duration) -> usize {
         let deadline = Instant::now() + limit;
-        let open = self.queues.iter().filter_map(|queue| queue.lock().take());
-        for Open { documents, ended } in open.collect::<Vec<_>>() {
+        let open = self
+            .read()
+            .iter()
+            .filter_map(|queue| queue.lock().take())
+            .collect::<Vec<_>>();
+        for Open { documents, ended } in open {
             drop(documents);
             // Either way nothing is left to do: it ended or it is given up.
             drop(timeout_at(deadline, ended).await);
@@ -282,11 +341,9 @@ impl Queue {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn threshold(&self) -> Level {
-        *self
-            .threshold
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn wants(&self, document: &Document) -> bool {
+        let filter = self.filter.lock().unwrap_or_else(PoisonError::into_inner);
+        filter.wants(document)
     }
 
     fn send(&self, item: Item) {
@@ -330,14 +387,15 @@ impl<D: Deliver> Worker<D> {
 
     /// Delivers one; `true` when that failed. Only the first failure in a row is logged.
     fn deliver(&mut self, item: &Item, failing: bool) -> bool {
-        let sink = self.stats.name;
+        let sink = self.stats.name();
         let result = match item {
             Item::Document(document) => self.output.deliver(document),
             Item::Counts(counts) => self.output.count(counts),
         };
         match &result {
+            Ok(()) if D::LATER => {}
             Ok(()) => {
-                self.stats.written.fetch_add(1, Ordering::Relaxed);
+                self.stats.wrote(1);
                 if let (Item::Document(Document::Alert(alert)), true) = (item, self.measured) {
                     (self.written)(alert);
                 }

@@ -23,6 +23,15 @@ impl Document {
         }
     }
 
+    /// `event.id`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Alert(alert) => &alert.event.id,
+            Self::Notice(notice) => &notice.event.id,
+        }
+    }
+
     /// One line of JSON without its newline.
     #[must_use]
     pub fn to_json(&self) -> String {

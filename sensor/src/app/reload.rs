@@ -20,6 +20,7 @@ use std::{
 use tokio::sync::mpsc;
 use tracing::debug;
 
+use super::outlet;
 use crate::{
     cli::{RunArgs, command::effective_lock, rules::effective_rules_with_text},
     config::{DEFAULT_FILE, Effective},
@@ -136,6 +137,7 @@ impl Reading {
         self.seen = settled(&self.running);
         let (effective, kept) = self.args.effective()?.after(&self.running);
         effective.check_paths()?;
+        outlet::check(&effective.config.sinks)?;
         // Before the files that it names are read: what changes later shows.
         let mut places = seen(&effective);
         for (path, print) in &self.seen {

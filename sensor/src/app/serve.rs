@@ -11,7 +11,7 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
-use super::start::Started;
+use super::{outlet, start::Started};
 use crate::{
     alert::{Document, Level},
     clock,
@@ -131,10 +131,12 @@ impl Surroundings {
         self.metrics.count_refused_config();
     }
 
-    /// Takes the levels of another configuration.
-    pub(super) fn adjust(&self, config: &Config) {
+    /// Takes levels and sinks of another configuration.
+    pub(super) fn adjust(&self, before: &Config, config: &Config) {
         self.sinks
             .set_threshold("stdout", level(config.output.level));
+        outlet::replace(&self.sinks, &before.sinks, &config.sinks);
+        self.metrics.watch_sinks(self.sinks.stats());
     }
 
     /// Capture has begun.
@@ -259,11 +261,12 @@ async fn listen(config: &Config) -> Result<http::Server, Failure> {
 
 fn sinks(config: &Config, metrics: &Arc<Metrics>) -> Result<Sinks, Failure> {
     let written = Arc::clone(metrics);
-    let mut sinks = Sinks::new(move |alert| written.observe_written(alert));
+    let sinks = Sinks::new(move |alert| written.observe_written(alert));
     let stdout = stdout(config)?;
     sinks
         .add("stdout", level(config.output.level), stdout)
         .map_err(|error| failed(&error))?;
+    outlet::start_all(&sinks, &config.sinks)?;
     if config.history.enabled {
         let history = History::new(history(&config.history));
         sinks

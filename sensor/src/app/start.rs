@@ -10,7 +10,7 @@ use crate::{
         FileRung, RecordArgs, RunArgs, Rung as Wanted, command::effective_lock,
         rules::effective_rules,
     },
-    config::{self, Effective, KernelLog, Scope},
+    config::{Config, Effective, KernelLog, Scope},
     detect::{Fact, Shortage},
     engine::{Input, Output},
     enrich,
@@ -58,8 +58,8 @@ pub(super) struct Started {
     pub(super) kernel_log: Option<aya_log::EbpfLogger<&'static dyn log::Log>>,
     /// Patterns of the watched directories.
     pub(super) directories: Vec<PathBuf>,
-    /// What counts as a server besides what is built in.
-    pub(super) services: config::Services,
+    /// In force.
+    pub(super) config: Config,
     /// Every process of the host is followed.
     pub(super) host_scope: bool,
     /// Records read during start-up, already consumed: for the counters.
@@ -152,7 +152,7 @@ impl Started {
             out,
             kernel_log,
             directories: config.watch.directories.clone(),
-            services: config.services.clone(),
+            config: config.clone(),
             host_scope,
             reads: seed.backlog,
             stale,

@@ -20,7 +20,8 @@ use tracing::{debug, info, trace, warn};
 use super::{record::Reporter, reload::Reloader, serve::Surroundings, start::Started};
 use crate::{
     alert::Document,
-    clock, config,
+    clock,
+    config::Config,
     control::Query,
     detect::Fact,
     engine::{Input, Output},
@@ -74,8 +75,8 @@ pub(super) struct Watch<'a> {
     surveyed: Instant,
     refreshed: Instant,
     directories: Vec<PathBuf>,
-    /// What counts as a server besides what is built in.
-    services: config::Services,
+    /// In force.
+    config: Config,
     map_full: u64,
     /// Recursion misses seen so far.
     missed: u64,
@@ -127,7 +128,7 @@ impl<'a> Watch<'a> {
             surveyed: Instant::now(),
             refreshed: Instant::now(),
             directories: started.directories,
-            services: started.services,
+            config: started.config,
             map_full: 0,
             missed: 0,
             snapshots: mpsc::channel(1),

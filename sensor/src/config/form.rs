@@ -11,7 +11,11 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{Color, Format, KernelLog, Level, LogFormat, LogLevel, Scope, profiles::Mode};
+use super::{
+    Color, Format, KernelLog, Level, LogFormat, LogLevel, Scope,
+    profiles::Mode,
+    sinks::{Compress, Encoding, Type},
+};
 
 /// Most elements of a list.
 pub const LIST_MAX: usize = 1_024;
@@ -390,5 +394,5 @@ macro_rules! choice {
 }
 
 choice!(
-    Mode, Scope, Format, Level, Color, LogLevel, LogFormat, KernelLog
+    Type, Encoding, Compress, Mode, Scope, Format, Level, Color, LogLevel, LogFormat, KernelLog
 );

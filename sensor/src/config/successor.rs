@@ -10,7 +10,14 @@ use super::{
 };
 
 /// Keys, and sections ending with a dot, that take effect without a restart.
-const LIVE: &[&str] = &["output.level", "rules.", "profiles.", "services.", "watch."];
+const LIVE: &[&str] = &[
+    "output.level",
+    "sinks",
+    "rules.",
+    "profiles.",
+    "services.",
+    "watch.",
+];
 
 impl Key {
     /// It takes effect without a restart.

@@ -1,18 +1,14 @@
 //! The file: opened, set aside when it is of no use, written, pruned.
 
-use std::{
-    ffi::OsString,
-    fs::{self, DirBuilder, File, OpenOptions, Permissions},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
-    path::{Path, PathBuf},
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OpenFlags, params};
-use rustix::fs::OFlags;
 
 use super::{HistoryError, LOG_BYTES, ROWS, Settings, VERSION, quiet};
-use crate::tally::Count;
+use crate::{
+    private::{self, Access},
+    tally::Count,
+};
 
 /// How long another process may hold the file before a document is given up: shorter than
 /// the queue is long in a storm of alerts.
@@ -78,7 +74,7 @@ impl Store {
     pub fn open(settings: &Settings) -> Result<(Self, Option<String>), HistoryError> {
         match Self::try_open(settings) {
             Err(error) if error.is_unusable() => {
-                let aside = set_aside(&settings.path)?;
+                let aside = private::set_aside(&settings.path)?;
                 let store = Self::try_open(settings)?;
                 let said = format!("{error}; set aside as {}, began anew", aside.display());
                 Ok((store, Some(said)))
@@ -88,7 +84,8 @@ impl Store {
     }
 
     fn try_open(settings: &Settings) -> Result<Self, HistoryError> {
-        let path = private_file(&settings.path)?;
+        // `SQLite` gives its log the mode of the file.
+        let (_, path) = private::open(&settings.path, Access::Whole)?;
         let sqlite = |source| HistoryError::Sqlite {
             path: settings.path.clone(),
             source,
@@ -260,67 +257,6 @@ fn prepare(db: &Connection, max_bytes: u64) -> rusqlite::Result<i64> {
     }
     db.execute_batch(quiet::LAYOUT)?;
     Ok(VERSION)
-}
-
-/// Makes the file and its directory, for this user only; the path without symbolic links
-/// in its directory. `SQLite` gives its log the mode of the file.
-fn private_file(path: &Path) -> Result<PathBuf, HistoryError> {
-    let io = |what| {
-        move |source| HistoryError::Io {
-            what,
-            path: path.into(),
-            source,
-        }
-    };
-    let directory = path.parent().unwrap_or(Path::new("/"));
-    let made = DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory);
-    made.map_err(io("create the directory of"))?;
-    let directory = directory
-        .canonicalize()
-        .map_err(io("find the directory of"))?;
-    let name = path.file_name().unwrap_or_default();
-    let options = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        // A device or a pipe in its place must not make the thread hang.
-        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
-        .open(directory.join(name));
-    let file: File = options.map_err(io("open history"))?;
-    let is_file = file.metadata().map_err(io("examine history"))?.is_file();
-    if !is_file {
-        return Err(io("open history")(std::io::Error::other(
-            "something that is not a file is in the way",
-        )));
-    }
-    let restricted = file.set_permissions(Permissions::from_mode(0o600));
-    restricted.map_err(io("restrict history"))?;
-    Ok(directory.join(name))
-}
-
-/// Renames the file and its log; an earlier one that was set aside is replaced.
-fn set_aside(path: &Path) -> Result<PathBuf, HistoryError> {
-    let with = |suffix: &str| {
-        let mut name = OsString::from(path);
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    let aside = with(".corrupt");
-    fs::rename(path, &aside).map_err(|source| HistoryError::Io {
-        what: "set aside history",
-        path: path.into(),
-        source,
-    })?;
-    for log in ["-wal", "-shm"] {
-        // Often there is none.
-        drop(fs::rename(with(log), with(&format!(".corrupt{log}"))));
-    }
-    Ok(aside)
 }
 
 /// Now, ns since the epoch.

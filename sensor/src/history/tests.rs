@@ -185,7 +185,7 @@ async fn a_history_that_cannot_be_written_harms_no_other_sink() {
     let directory = tempfile::tempdir().unwrap();
     let blocked = directory.path().join("file");
     fs::write(&blocked, "").unwrap();
-    let mut sinks = Sinks::new(|_| panic!("the history is not measured"));
+    let sinks = Sinks::new(|_| panic!("the history is not measured"));
     let settings = Settings {
         path: blocked.join("history.db"),
         ..settings(directory.path())

@@ -307,15 +307,21 @@ impl Page {
             ["sink"],
             rows(|sink| sink.queue_length() as u64),
         );
+        self.gauges(
+            "sink_spooled",
+            "Alerts kept in the spool of a sink until its receiver accepts them.",
+            ["sink"],
+            rows(|sink| sink.spooled() as u64),
+        );
         self.counters(
             "sink_dropped_total",
-            "Alerts a sink lost: queue full, reader gone, write failed.",
+            "Alerts a sink lost: queue or spool full, reader gone, write failed, never accepted.",
             ["sink"],
             rows(SinkStats::dropped_total),
         );
         self.counters(
             "sink_written_total",
-            "Alerts a sink has written.",
+            "Alerts a sink has written, or that its receiver has accepted.",
             ["sink"],
             rows(SinkStats::written_total),
         );

@@ -55,7 +55,7 @@ impl crate::sink::Deliver for Nowhere {
 #[tokio::test]
 async fn the_whole_page() {
     let (core, metrics) = metrics();
-    let mut sinks = Sinks::new(|_| ());
+    let sinks = Sinks::new(|_| ());
     sinks.add("stdout", Level::Medium, Nowhere).unwrap();
     let alert = Arc::new(sample().alert());
     sinks.send(Arc::clone(&alert));
@@ -170,7 +170,7 @@ async fn ten_thousand_services_keep_within_the_bound_of_series() {
     /// As many as are built in, about.
     const RULES: u64 = 60;
     let (core, metrics) = metrics();
-    let mut sinks = Sinks::new(|_| ());
+    let sinks = Sinks::new(|_| ());
     sinks.add("stdout", Level::Medium, Nowhere).unwrap();
     metrics.watch_sinks(sinks.stats());
     metrics.watch_kernel(Arc::new(Fixed(Some(1))));

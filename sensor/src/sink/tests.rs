@@ -21,7 +21,7 @@ fn pipe(encoding: Option<Encoding>, colour: Colour) -> (std::io::PipeReader, Str
 }
 
 fn sinks(output: impl super::Deliver) -> Sinks {
-    let mut sinks = Sinks::new(|_| ());
+    let sinks = Sinks::new(|_| ());
     sinks.add("test", Level::Medium, output).unwrap();
     sinks
 }
@@ -57,7 +57,7 @@ async fn a_pipe_gets_json_lines_as_they_come() {
 #[tokio::test]
 async fn each_sink_has_its_threshold() {
     let (mut reader, stream) = pipe(None, Colour::Auto);
-    let mut sinks = sinks(stream);
+    let sinks = sinks(stream);
     let (mut all, stream) = pipe(None, Colour::Auto);
     sinks.add("all", Level::Informational, stream).unwrap();
     let mut low = sample();
@@ -90,7 +90,7 @@ impl super::Deliver for Keeper {
 async fn counts_go_to_those_that_keep() {
     use crate::tally::{Cause, Tally};
     let (kept, told) = (Arc::default(), Arc::default());
-    let mut sinks = Sinks::new(|_| ());
+    let sinks = Sinks::new(|_| ());
     sinks.keep("history", Keeper(Arc::clone(&kept))).unwrap();
     sinks
         .add("all", Level::Informational, Keeper(Arc::clone(&told)))
@@ -118,7 +118,7 @@ fn an_alert_that_raises_its_incident_counts_by_that_level() {
 async fn a_reader_that_never_reads_stalls_nobody() {
     let (_reader, stalled) = pipe(None, Colour::Auto);
     let (healthy, stream) = pipe(None, Colour::Auto);
-    let mut sinks = sinks(stalled);
+    let sinks = sinks(stalled);
     sinks.add("healthy", Level::Medium, stream).unwrap();
     let lines = std::thread::spawn(move || BufReader::new(healthy).lines().count());
     let began = Instant::now();
@@ -163,7 +163,7 @@ async fn what_was_written_is_reported() {
     let (_reader, stream) = pipe(None, Colour::Auto);
     let count = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&count);
-    let mut sinks = Sinks::new(move |alert| {
+    let sinks = Sinks::new(move |alert| {
         assert_eq!(alert.time_ns, 90_000_000_000);
         seen.fetch_add(1, Ordering::Relaxed);
     });

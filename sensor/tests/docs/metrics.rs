@@ -67,7 +67,7 @@ fn scrape() -> String {
     };
     let metrics = Metrics::new(core, build, || 1).expect("names of metrics are unique");
     metrics.watch_kernel(Arc::new(Zeroes));
-    let mut sinks = Sinks::new(|_| ());
+    let sinks = Sinks::new(|_| ());
     sinks
         .add("stdout", Level::Medium, Nowhere)
         .expect("a thread can be started");

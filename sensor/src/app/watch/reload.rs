@@ -39,10 +39,11 @@ impl Watch<'_> {
         } = next;
         self.step(Input::Reload(Box::new(reload)));
         self.recognise(&effective.config);
-        self.surroundings.adjust(&effective.config);
+        self.surroundings.adjust(&self.config, &effective.config);
         self.directories
             .clone_from(&effective.config.watch.directories);
         self.watch_directories();
+        self.config = effective.config;
         let hash = short(&hash);
         self.surroundings.configured(hash, true);
         for kind in self.core.engine.stats().services.keys() {
@@ -61,10 +62,9 @@ impl Watch<'_> {
     /// among the processes that run already. What is no longer declared stays a service
     /// until it ends.
     fn recognise(&mut self, config: &Config) {
-        if config.services == self.services {
+        if config.services == self.config.services {
             return;
         }
-        self.services = config.services.clone();
         let catalogue = catalogue(config);
         if let Err(error) = self.attached.recognise(&catalogue.names()) {
             warn!("cannot recognise what services.declare names: {error}");

@@ -1,0 +1,75 @@
+//! Which documents a sink gets.
+
+use crate::alert::{Document, Level};
+
+/// See the module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// Least level.
+    pub level: Level,
+    /// Ids of rules, with `*` at the end for any; empty for all. A notice is of no rule.
+    pub rules: Vec<String>,
+    /// Kinds of services; empty for all.
+    pub services: Vec<String>,
+}
+
+impl Filter {
+    /// Everything from this level on.
+    #[must_use]
+    pub const fn from(level: Level) -> Self {
+        Self {
+            level,
+            rules: Vec::new(),
+            services: Vec::new(),
+        }
+    }
+
+    /// The document is wanted.
+    #[must_use]
+    pub fn wants(&self, document: &Document) -> bool {
+        let (rule, service) = match document {
+            Document::Alert(alert) => (Some(&alert.rule.id), &alert.service),
+            Document::Notice(notice) => (None, &notice.service),
+        };
+        let service = service.as_ref().map_or("none", |service| service.kind);
+        let of_rule = |rule: &String| self.rules.iter().any(|pattern| fits(pattern, rule));
+        document.weight() >= self.level
+            && (self.services.is_empty() || self.services.iter().any(|it| it == service))
+            && (self.rules.is_empty() || rule.is_some_and(of_rule))
+    }
+}
+
+fn fits(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(begin) => name.starts_with(begin),
+        None => pattern == name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::alert::sample::sample;
+
+    #[test]
+    fn level_rules_and_services_all_count() {
+        let alert = sample().alert();
+        let (rule, kind) = (alert.rule.id.clone(), alert.service.as_ref().unwrap().kind);
+        let alert = Document::Alert(Arc::new(alert));
+        let filter = |rules: &[&str], services: &[&str]| Filter {
+            rules: rules.iter().map(|&it| it.to_owned()).collect(),
+            services: services.iter().map(|&it| it.to_owned()).collect(),
+            ..Filter::from(Level::Low)
+        };
+        assert!(filter(&[], &[]).wants(&alert));
+        assert!(filter(&["other", &rule], &[kind]).wants(&alert));
+        assert!(filter(&[&format!("{}*", &rule[..3])], &[]).wants(&alert));
+        assert!(!filter(&["other"], &[]).wants(&alert));
+        assert!(!filter(&[&rule[..3]], &[]).wants(&alert));
+        assert!(!filter(&[], &["nobody"]).wants(&alert));
+        let high = Filter::from(Level::Critical);
+        assert_eq!(high.wants(&alert), alert.weight() >= Level::Critical);
+    }
+}

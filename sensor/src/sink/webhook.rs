@@ -1,0 +1,54 @@
+//! HTTP requests with alerts as JSON: one an object, more an array.
+
+mod post;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+use self::post::Post;
+pub use self::post::Settings;
+use super::{
+    durable::{Receive, Refusal},
+    encode::Encoding,
+};
+use crate::alert::Document;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Webhook {
+    post: Post,
+    encoding: Encoding,
+    /// Requests hold an array, however few there are.
+    array: bool,
+}
+
+impl Webhook {
+    /// A receiver that takes `encoding`. falcosidekick takes one object a request: so with
+    /// a `batch` of one.
+    ///
+    /// # Errors
+    /// When a file that the settings name cannot be used.
+    pub fn new(settings: &Settings, encoding: Encoding, batch: usize) -> io::Result<Self> {
+        Ok(Self {
+            post: Post::new(settings)?,
+            encoding,
+            array: batch > 1,
+        })
+    }
+}
+
+impl Receive for Webhook {
+    fn encode(&self, document: &Document) -> Option<String> {
+        self.encoding.encode(document)
+    }
+
+    fn send(&self, texts: &[&str]) -> Result<(), Refusal> {
+        let body = texts.join(",");
+        self.post.send(&if self.array {
+            format!("[{body}]")
+        } else {
+            body
+        })
+    }
+}

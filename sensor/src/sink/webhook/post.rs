@@ -1,0 +1,175 @@
+//! One kind of HTTP request: where it goes, with which headers, whom it believes, and what
+//! an answer means.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use ureq::{
+    Agent,
+    http::{HeaderMap, StatusCode},
+    tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
+};
+
+use super::super::durable::Refusal;
+use crate::config::file::read_up_to;
+
+/// Where systems keep the certificates they believe.
+const SYSTEM: &[&str] = &[
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+];
+/// Most bytes of a file of certificates, and of one with a token.
+const CERTIFICATES_MAX: u64 = 4 << 20;
+const TOKEN_MAX: u64 = 16 << 10;
+/// Most bytes of an answer that are read: enough to use the connection again.
+const ANSWER_MAX: u64 = 64 << 10;
+
+/// What requests are like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Where they go.
+    pub url: String,
+    /// `Name: value` each.
+    pub headers: Vec<String>,
+    /// File with a bearer token, read for each request: tokens are renewed.
+    pub token_file: Option<PathBuf>,
+    /// File with the certificates to believe instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// For one request.
+    pub timeout: Duration,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::sink) struct Post {
+    agent: Agent,
+    url: String,
+    headers: Vec<(String, String)>,
+    token_file: Option<PathBuf>,
+}
+
+impl Post {
+    /// # Errors
+    /// When the file of certificates cannot be read or holds none.
+    pub(in crate::sink) fn new(settings: &Settings) -> io::Result<Self> {
+        let tls = TlsConfig::builder().root_certs(roots(settings.ca_file.as_deref())?);
+        let config = Agent::config_builder()
+            .timeout_global(Some(settings.timeout))
+            .http_status_as_error(false)
+            // Alerts go where they were told to go and nowhere else.
+            .max_redirects(0)
+            .user_agent(concat!("lineage-sensor/", env!("CARGO_PKG_VERSION")))
+            .tls_config(tls.build());
+        let headers = settings.headers.iter();
+        let headers = headers.filter_map(|line| line.split_once(": "));
+        Ok(Self {
+            agent: config.build().into(),
+            url: settings.url.clone(),
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            token_file: settings.token_file.clone(),
+        })
+    }
+
+    /// # Errors
+    /// When the body is not accepted.
+    pub(in crate::sink) fn send(&self, body: &str) -> Result<(), Refusal> {
+        let later = |error: &dyn std::fmt::Display| Refusal::NotNow(error.to_string(), None);
+        let mut request = self.agent.post(&self.url).content_type("application/json");
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        if let Some(path) = &self.token_file {
+            let token = token(path).map_err(|error| later(&error))?;
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let mut answer = request.send(body).map_err(|error| later(&error))?;
+        let refusal = judge(answer.status(), answer.headers());
+        // Read to its end, so that the connection serves again.
+        let rest = answer
+            .body_mut()
+            .with_config()
+            .limit(ANSWER_MAX)
+            .read_to_vec();
+        match refusal {
+            None => Ok(()),
+            Some(Refusal::Never(why)) => Err(Refusal::Never(said(why, rest.ok()))),
+            Some(Refusal::NotNow(why, after)) => Err(Refusal::NotNow(said(why, rest.ok()), after)),
+        }
+    }
+}
+
+/// What an answer means; `None` for accepted.
+fn judge(status: StatusCode, headers: &HeaderMap) -> Option<Refusal> {
+    let why = format!("HTTP status {status}");
+    match status.as_u16() {
+        200..=299 => None,
+        // What is in it is at fault. Other refusals are of who sends, and to where.
+        400 | 413 | 422 => Some(Refusal::Never(why)),
+        _ => {
+            let after = headers
+                .get("retry-after")
+                .and_then(|it| it.to_str().ok()?.parse().ok());
+            Some(Refusal::NotNow(why, after.map(Duration::from_secs)))
+        }
+    }
+}
+
+/// The reason with the begin of what was answered.
+fn said(why: String, answer: Option<Vec<u8>>) -> String {
+    let answer = answer.unwrap_or_default();
+    let text = String::from_utf8_lossy(&answer);
+    let text: String = text.trim().chars().take(200).collect();
+    if text.is_empty() {
+        why
+    } else {
+        format!("{why}: {text}")
+    }
+}
+
+fn token(path: &Path) -> io::Result<String> {
+    let text = read_up_to(path, TOKEN_MAX).map_err(io::Error::other)?;
+    let text = text.ok_or_else(|| io::Error::other(format!("{}: no such file", path.display())))?;
+    let token = text.trim();
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let wrong = format!("{}: holds no token", path.display());
+        return Err(io::Error::other(wrong));
+    }
+    Ok(token.to_owned())
+}
+
+/// Certificates to believe: those of the file, or the system's, or those built in.
+fn roots(file: Option<&Path>) -> io::Result<RootCerts> {
+    let Some(path) = file else {
+        let mut found = SYSTEM
+            .iter()
+            .filter_map(|path| certificates(Path::new(path)).ok());
+        return Ok(found
+            .next()
+            .map_or(RootCerts::WebPki, |found| RootCerts::new_with_certs(&found)));
+    };
+    let read = certificates(path);
+    let read = read.map_err(|error| io::Error::other(format!("{}: {error}", path.display())))?;
+    Ok(RootCerts::new_with_certs(&read))
+}
+
+fn certificates(path: &Path) -> io::Result<Vec<Certificate<'static>>> {
+    if fs::metadata(path)?.len() > CERTIFICATES_MAX {
+        return Err(io::Error::other("too large for a file of certificates"));
+    }
+    let text = fs::read(path)?;
+    let found = parse_pem(&text).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    });
+    let found: Vec<_> = found.collect();
+    if found.is_empty() {
+        return Err(io::Error::other("holds no certificate"));
+    }
+    Ok(found)
+}

@@ -1,0 +1,357 @@
+//! A webhook against a real socket: one that stalls, resets, answers 500 and 413, with TLS.
+//! What must hold: every alert at least once, in order, with the same id.
+
+use std::{
+    collections::VecDeque,
+    io::{BufRead as _, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    sync::{Arc, Mutex, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use super::*;
+use crate::{
+    alert::{Alert, Level, sample::sample},
+    sink::{Durable, Sinks, SpoolSettings},
+};
+
+/// What the server does with a request.
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    /// Answers with this status; with 2xx it has taken the alerts.
+    Status(u16),
+    /// Answers nothing until the client gives up.
+    Stall,
+    /// Takes the alerts and resets without an answer.
+    TakeAndReset,
+    /// 413 to whatever has the alert with this number, for ever.
+    Without(u64),
+}
+
+/// A server that acts as told, and accepts when nothing is left to do.
+struct Server {
+    url: String,
+    acts: Arc<Mutex<VecDeque<Act>>>,
+    /// `event.sequence` and `event.id` of each alert taken.
+    taken: mpsc::Receiver<(u64, String)>,
+}
+
+trait Line: Read + Write {}
+impl<T: Read + Write> Line for T {}
+
+impl Server {
+    fn start(acts: &[Act], tls: Option<Arc<rustls::ServerConfig>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let port = listener.local_addr().unwrap().port();
+        let acts = Arc::new(Mutex::new(acts.iter().copied().collect::<VecDeque<_>>()));
+        let (take, taken) = mpsc::sync_channel(1_024);
+        let own = Arc::clone(&acts);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (stream, acts, take) = (stream.unwrap(), Arc::clone(&own), take.clone());
+                let tls = tls.clone();
+                thread::spawn(move || match tls {
+                    None => serve(stream, &acts, &take),
+                    Some(tls) => {
+                        let session = rustls::ServerConnection::new(tls).unwrap();
+                        serve(rustls::StreamOwned::new(session, stream), &acts, &take);
+                    }
+                });
+            }
+        });
+        Self {
+            url: format!("{scheme}://localhost:{port}/in"),
+            acts,
+            taken,
+        }
+    }
+
+    /// The next `count` alerts taken.
+    fn take(&self, count: usize) -> Vec<(u64, String)> {
+        let next = || self.taken.recv_timeout(Duration::from_secs(20));
+        (0..count)
+            .map(|_| next().expect("an alert within 20 s"))
+            .collect()
+    }
+
+    /// Every act was done.
+    fn is_done(&self) -> bool {
+        self.acts.lock().unwrap().is_empty()
+    }
+}
+
+/// Answers requests on one connection until something ends it.
+fn serve(line: impl Line, acts: &Mutex<VecDeque<Act>>, take: &mpsc::SyncSender<(u64, String)>) {
+    let mut line = BufReader::new(line);
+    while let Some(body) = request(&mut line) {
+        let alerts = match serde_json::from_str(&body).unwrap() {
+            Value::Array(alerts) => alerts,
+            alert => vec![alert],
+        };
+        let act = acts.lock().unwrap().pop_front().unwrap_or(Act::Status(200));
+        let status = match act {
+            Act::Status(status) => status,
+            Act::TakeAndReset => 0,
+            Act::Stall => {
+                // The client closes.
+                drop(line.read(&mut [0]));
+                return;
+            }
+            Act::Without(number) => {
+                acts.lock().unwrap().push_front(act);
+                let it = alerts
+                    .iter()
+                    .any(|alert| alert["event"]["sequence"] == number);
+                if it { 413 } else { 200 }
+            }
+        };
+        if status < 300 {
+            for alert in &alerts {
+                let sequence = alert["event"]["sequence"].as_u64().unwrap();
+                let id = alert["event"]["id"].as_str().unwrap().to_owned();
+                drop(take.send((sequence, id)));
+            }
+        }
+        if status == 0 {
+            return;
+        }
+        let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: 2\r\n\r\nno");
+        if line.get_mut().write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+/// The body of the next request.
+fn request(line: &mut BufReader<impl Line>) -> Option<String> {
+    let mut length = 0;
+    loop {
+        let mut header = String::new();
+        line.read_line(&mut header)
+            .ok()
+            .filter(|&count| count > 0)?;
+        let header = header.trim().to_lowercase();
+        if header.is_empty() {
+            break;
+        }
+        if let Some(value) = header.strip_prefix("content-length: ") {
+            length = value.parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    line.read_exact(&mut body).ok()?;
+    String::from_utf8(body).ok()
+}
+
+fn settings(server: &Server) -> Settings {
+    Settings {
+        url: server.url.clone(),
+        timeout: Duration::from_millis(400),
+        ..Settings::default()
+    }
+}
+
+/// A sink that spools in `dir`.
+fn sink(dir: &Path, settings: &Settings, batch: usize) -> Sinks {
+    let webhook = Webhook::new(settings, Encoding::Ecs, batch).unwrap();
+    let spool = SpoolSettings {
+        spool: dir.join("spool.db"),
+        max_bytes: 1 << 20,
+        batch,
+    };
+    let sinks = Sinks::new(|_| ());
+    sinks
+        .add("hook", Level::Low, Durable::new(spool, webhook))
+        .unwrap();
+    sinks
+}
+
+/// The alert with this number.
+fn alert(number: u64) -> Arc<Alert> {
+    let mut alert = sample().alert();
+    alert.event.sequence = number;
+    alert.event.id = format!("{number:032x}");
+    Arc::new(alert)
+}
+
+fn send(sinks: &Sinks, numbers: std::ops::Range<u64>) {
+    numbers.for_each(|number| sinks.send(alert(number)));
+}
+
+fn wait_for(condition: impl Fn() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < limit, "waited 20 s");
+        thread::yield_now();
+    }
+}
+
+fn expected(numbers: std::ops::Range<u64>) -> Vec<(u64, String)> {
+    numbers
+        .map(|number| (number, alert(number).event.id.clone()))
+        .collect()
+}
+
+#[tokio::test]
+async fn failures_delay_and_lose_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&[Act::Status(500), Act::Stall, Act::Status(429)], None);
+    let sinks = sink(dir.path(), &settings(&server), 10);
+    send(&sinks, 0..30);
+    assert_eq!(server.take(30), expected(0..30));
+    assert!(server.is_done());
+    wait_for(|| sinks.stats()[0].written_total() == 30);
+    assert_eq!((sinks.stats()[0].spooled(), sinks.dropped_total()), (0, 0));
+    assert_eq!(sinks.drain(Duration::from_secs(5)).await, 0);
+}
+
+#[test]
+fn what_was_taken_without_an_answer_comes_again_with_the_same_ids() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&[Act::TakeAndReset], None);
+    let sinks = sink(dir.path(), &settings(&server), 1);
+    send(&sinks, 0..3);
+    let taken = server.take(4);
+    assert_eq!(taken[0], taken[1]);
+    assert_eq!(taken[1..], expected(0..3));
+}
+
+#[test]
+fn what_is_never_wanted_is_found_dropped_and_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&[Act::Without(5)], None);
+    let sinks = sink(dir.path(), &settings(&server), 8);
+    send(&sinks, 0..20);
+    let all: Vec<_> = expected(0..20)
+        .into_iter()
+        .filter(|(number, _)| *number != 5)
+        .collect();
+    assert_eq!(server.take(19), all);
+    wait_for(|| sinks.stats()[0].written_total() == 19);
+    assert_eq!(sinks.dropped_total(), 1);
+}
+
+#[tokio::test]
+async fn what_was_not_accepted_is_sent_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let nobody = Settings {
+        // Port 9 of this machine: nobody listens.
+        url: "http://127.0.0.1:9/".to_owned(),
+        timeout: Duration::from_millis(400),
+        ..Settings::default()
+    };
+    let sinks = sink(dir.path(), &nobody, 10);
+    send(&sinks, 0..40);
+    wait_for(|| sinks.stats()[0].spooled() == 40 && sinks.queue_length() == 0);
+    assert_eq!(sinks.drain(Duration::from_secs(20)).await, 0);
+    drop(sinks);
+    let server = Server::start(&[], None);
+    let sinks = sink(dir.path(), &settings(&server), 10);
+    send(&sinks, 40..50);
+    assert_eq!(server.take(50), expected(0..50));
+}
+
+#[test]
+fn a_full_spool_is_counted_and_what_came_first_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let nobody = Settings {
+        url: "http://127.0.0.1:9/".to_owned(),
+        timeout: Duration::from_millis(400),
+        ..Settings::default()
+    };
+    let sinks = sink(dir.path(), &nobody, 10);
+    let stats = Arc::clone(&sinks.stats()[0]);
+    let mut sent = 0;
+    while sinks.dropped_total() == 0 {
+        send(&sinks, sent..sent + 10);
+        sent += 10;
+        wait_for(|| sinks.queue_length() == 0);
+    }
+    assert_eq!(stats.spooled() as u64 + stats.dropped_total(), sent);
+    assert!(stats.spooled() > 50, "{}", stats.spooled());
+    let size = dir.path().join("spool.db").metadata().unwrap().len();
+    assert!(size <= 1 << 20, "{size}");
+}
+
+#[test]
+fn tls_believes_whom_it_was_told_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let server = Server::start(&[], Some(Arc::new(tls)));
+    let stranger = Post::new(&settings(&server)).unwrap();
+    let refused = stranger.send(&alert(0).to_json());
+    assert!(matches!(&refused, Err(Refusal::NotNow(..))), "{refused:?}");
+    let file = dir.path().join("ca.pem");
+    std::fs::write(&file, made.cert.pem()).unwrap();
+    let known = Settings {
+        ca_file: Some(file.clone()),
+        ..settings(&server)
+    };
+    let sinks = sink(dir.path(), &known, 10);
+    send(&sinks, 0..5);
+    assert_eq!(server.take(5), expected(0..5));
+    std::fs::write(&file, "no certificate").unwrap();
+    assert!(
+        Post::new(&known)
+            .unwrap_err()
+            .to_string()
+            .contains("holds no certificate")
+    );
+}
+
+#[test]
+fn headers_and_token_are_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let token = dir.path().join("token");
+    std::fs::write(&token, "s3cret\n").unwrap();
+    let settings = Settings {
+        url: format!("http://{}/x", listener.local_addr().unwrap()),
+        headers: vec!["X-Tenant: web: 1".to_owned()],
+        token_file: Some(token.clone()),
+        timeout: Duration::from_secs(5),
+        ..Settings::default()
+    };
+    let head = thread::spawn(move || head(listener.accept().unwrap().0));
+    Post::new(&settings).unwrap().send("{}").unwrap();
+    let head = head.join().unwrap().to_lowercase();
+    for line in [
+        "post /x http/1.1",
+        "authorization: bearer s3cret",
+        "x-tenant: web: 1",
+        "content-type: application/json",
+    ] {
+        assert!(
+            head.lines().any(|it| it.trim() == line),
+            "no {line} in {head}"
+        );
+    }
+    std::fs::write(&token, "").unwrap();
+    let refused = Post::new(&settings).unwrap().send("{}");
+    assert!(matches!(refused, Err(Refusal::NotNow(why, _)) if why.contains("holds no token")));
+}
+
+/// The head of one request, which is answered.
+fn head(mut stream: TcpStream) -> String {
+    let mut text = Vec::new();
+    while !text.ends_with(b"{}") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        text.extend(byte);
+    }
+    stream.write_all(b"HTTP/1.1 204 x\r\n\r\n").unwrap();
+    String::from_utf8(text).unwrap()
+}

@@ -27,7 +27,7 @@ use std::{
 use tempfile::TempDir;
 
 use self::{
-    case::{Attack, Benign, Order, Row},
+    case::{Attack, Benign, Order, Profile, Row},
     choice::Choice,
     installed::Installed,
     learned::Recordings,
@@ -89,6 +89,21 @@ fn every_attack_alerts_and_no_ordinary_work_does() {
     lab.report();
 }
 
+/// A part of the benign half.
+type Part = fn(&Benign) -> bool;
+
+fn is_plain(case: &Benign) -> bool {
+    case.profile == Profile::None
+}
+
+fn is_of_a_product(case: &Benign) -> bool {
+    matches!(case.profile, Profile::Product(_))
+}
+
+fn is_to_be_learnt(case: &Benign) -> bool {
+    case.profile == Profile::Learnt
+}
+
 /// What is played, where, and what came of it.
 struct Lab<'a> {
     scene: &'a Scene,
@@ -139,14 +154,19 @@ impl<'a> Lab<'a> {
         let first = {
             let round = self.round(("w", Order::After), "");
             let stacks = self.stacks(Order::Before);
-            self.work(round, &stacks, false);
+            self.work(round, &stacks, is_plain);
             stacks
         };
         let round = self.round(("w", Order::Before), "");
-        self.work(round, &first, false);
-        if self.benign.iter().any(|case| case.product.is_some()) {
-            let round = self.round(("p", Order::Before), &benign::with_products());
-            self.work(round, &first, true);
+        self.work(round, &first, is_plain);
+        for (name, lines, with) in [
+            ("p", benign::with_products(), is_of_a_product as Part),
+            ("l", String::new(), is_to_be_learnt),
+        ] {
+            if self.benign.iter().any(with) {
+                let round = self.round((name, Order::Before), &lines);
+                self.work(round, &first, with);
+            }
         }
         let mut first = first;
         if self.attacks.iter().any(|case| case.stack == LATE) {
@@ -187,18 +207,19 @@ impl<'a> Lab<'a> {
         Stacks::start(self.scene, self.dir.path(), order, &wanted)
     }
 
-    fn work(&mut self, mut round: Round, stacks: &Stacks, products: bool) {
+    /// Plays the cases of a part of the benign half.
+    fn work(&mut self, mut round: Round, stacks: &Stacks, part: Part) {
         self.failures.extend(round.start_is_silent());
         let order = round.order();
         let cases = self.benign.iter().enumerate();
         let cases: Vec<(usize, &Benign)> = cases
-            .filter(|(_, case)| case.product.is_some() == products && case.when.has(order))
+            .filter(|(_, case)| part(case) && case.when.has(order))
             .collect();
         self.rows.extend(round.work(stacks, &cases));
         let (recording, late) = round.end();
         self.failures.extend(late);
-        if products {
-            self.recordings.products = Some(recording);
+        if cases.iter().any(|(_, case)| is_to_be_learnt(case)) {
+            self.recordings.learning = Some(recording);
         } else {
             self.recordings.benign.push(recording);
         }
@@ -218,7 +239,7 @@ impl<'a> Lab<'a> {
         let learned = self
             .choice
             .whole()
-            .then(|| learned::judge(self.scene.path(), &self.recordings, &self.rows));
+            .then(|| learned::judge(self.scene.path(), &self.recordings, &mut self.rows));
         self.rows.extend(self.choice.impossible());
         self.rows.sort_by_key(Row::place);
         let missing = self.choice.missing(&self.rows);
@@ -241,6 +262,7 @@ impl<'a> Lab<'a> {
         }
         say(counts.line(learned.as_ref()));
         assert!(self.failures.is_empty(), "{} failures", self.failures.len());
-        assert_eq!((counts.missed, counts.alerted), (0, 0), "see the table");
+        let failed = (counts.missed, counts.alerted, counts.learning.1);
+        assert_eq!(failed, (0, 0, 0), "see the table");
     }
 }

@@ -33,12 +33,58 @@ pub(crate) fn all() -> Vec<Attack> {
     all
 }
 
-/// What cannot be done here.
-pub(crate) const IMPOSSIBLE: &[Impossible] = &[Impossible {
-    id: "M06",
-    what: "suexec",
-    why: "built to run what lies below /var/www only; fcgiwrap is the row of M06",
-}];
+/// What cannot be done or seen here.
+pub(crate) const IMPOSSIBLE: &[Impossible] = &[
+    not_played(
+        "M06",
+        "suexec",
+        "runs what lies below /var/www only; fcgiwrap is the row of M06",
+    ),
+    not_played(
+        "EV06",
+        "applets of busybox that only fork",
+        "nothing is executed; their shell is the row of EV06",
+    ),
+    not_played(
+        "EV11",
+        "page reads wp-config.php or /etc/passwd",
+        "every application does; credentials of others are the rows of EV11",
+    ),
+    not_played(
+        "EV12",
+        "code put into the process's own memory",
+        "no hook: nothing is opened or executed",
+    ),
+    not_played(
+        "EV13",
+        "memory shell without an attach",
+        "no hook: seen by what it starts or writes",
+    ),
+    not_played(
+        "EV14",
+        "the job that cron starts later",
+        "in scope host only; the table is the row of EV14",
+    ),
+    not_played(
+        "EV15",
+        "docker.sock, D-Bus, another pool's socket",
+        "no hook: Unix sockets",
+    ),
+    not_played(
+        "EV17",
+        "picture opened as a script",
+        "no hook: reads of pictures; what it starts is the row of EV17",
+    ),
+    not_played(
+        "EV21",
+        "log or session opened as a script",
+        "no hook: reads of logs; what it starts is the row of EV21",
+    ),
+];
+
+const fn not_played(id: &'static str, what: &'static str, why: &'static str) -> Impossible {
+    Impossible { id, what, why }
+}
 
 /// One attack, in both orders.
 fn attack(

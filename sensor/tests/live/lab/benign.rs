@@ -3,12 +3,13 @@
 
 mod application;
 mod file;
+mod host;
 mod operation;
 mod product;
 mod start;
 
 use super::{
-    case::{Benign, Impossible, When},
+    case::{Benign, Impossible, Profile, When},
     stacks::Stack,
     turn::Turn,
 };
@@ -21,9 +22,9 @@ pub(crate) fn ids() -> impl Iterator<Item = String> {
 /// What cannot be done here.
 pub(crate) const IMPOSSIBLE: &[Impossible] = &[
     Impossible {
-        id: "B25",
-        what: "archive_command of PostgreSQL",
-        why: "alerts until it has been learnt, by design: no two hosts have the same",
+        id: "B10",
+        what: "an update that the application moves into place",
+        why: "alerts at medium, by design: an attacker's page does no less",
     },
     Impossible {
         id: "B23",
@@ -40,6 +41,7 @@ pub(crate) fn all() -> Vec<Benign> {
         file::ALL,
         start::ALL,
         product::ALL,
+        host::ALL,
     ];
     lists.into_iter().flatten().copied().collect()
 }
@@ -57,7 +59,7 @@ const fn work(
         stack: stack.name(),
         needs,
         what,
-        product: None,
+        profile: Profile::None,
         when: When::Both,
         act,
     }
@@ -75,7 +77,7 @@ const fn begin(
         stack,
         needs: &[],
         what,
-        product: None,
+        profile: Profile::None,
         when: When::After,
         act,
     }
@@ -91,14 +93,32 @@ const fn product(
     act: fn(&Turn<'_>),
 ) -> Benign {
     Benign {
-        product: Some(product),
+        profile: Profile::Product(product),
+        ..work(id, stack, needs, what, act)
+    }
+}
+
+/// A case of what this host alone runs.
+const fn learnt(
+    id: &'static str,
+    stack: Stack,
+    needs: &'static [Stack],
+    what: &'static str,
+    act: fn(&Turn<'_>),
+) -> Benign {
+    Benign {
+        profile: Profile::Learnt,
         ..work(id, stack, needs, what, act)
     }
 }
 
 /// Products whose profiles are on in the round of products.
 pub(crate) fn products() -> Vec<&'static str> {
-    let mut products: Vec<&str> = all().iter().filter_map(|case| case.product).collect();
+    let of = |case: &Benign| match case.profile {
+        Profile::Product(product) => Some(product),
+        Profile::None | Profile::Learnt => None,
+    };
+    let mut products: Vec<&str> = all().iter().filter_map(of).collect();
     products.sort_unstable();
     products.dedup();
     products

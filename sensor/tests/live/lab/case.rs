@@ -86,6 +86,16 @@ pub(crate) struct Attack {
     pub(crate) act: Box<dyn Fn(&Turn<'_>) -> Claim>,
 }
 
+/// The profile that ordinary work is done with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    None,
+    /// A built-in one, of its product.
+    Product(&'static str),
+    /// What this host alone runs: it alerts until it has been learnt.
+    Learnt,
+}
+
 /// Ordinary work, of which nothing may be alerted at medium or above.
 #[derive(Clone, Copy)]
 pub(crate) struct Benign {
@@ -95,8 +105,7 @@ pub(crate) struct Benign {
     pub(crate) stack: &'static str,
     pub(crate) needs: &'static [Stack],
     pub(crate) what: &'static str,
-    /// The built-in profile that its product needs.
-    pub(crate) product: Option<&'static str>,
+    pub(crate) profile: Profile,
     pub(crate) when: When,
     pub(crate) act: fn(&Turn<'_>),
 }
@@ -106,6 +115,8 @@ pub(crate) struct Benign {
 pub(crate) enum Expected {
     Alert,
     Silence,
+    /// Alerts that a learnt profile silences.
+    Learning,
     /// It cannot be done here.
     Nothing,
 }

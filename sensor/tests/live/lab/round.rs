@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    case::{Attack, Benign, Claim, Expected, Order, Row},
+    case::{Attack, Benign, Claim, Expected, Order, Profile, Row},
     stacks::{Stack, Stacks},
     turn::Turn,
 };
@@ -98,38 +98,37 @@ impl Round {
         (!alerts.is_empty()).then(|| listed(&alerts))
     }
 
+    /// Waits until it is known which process of Apache starts CGI programs: the sensor looks
+    /// it up a moment after the start.
+    fn settle(&self, stacks: &Stacks) {
+        if let Some(apache) = stacks.find(Stack::Cgid) {
+            wait::until("the daemon for CGI", || {
+                let service = self.sensor.service(apache.process().pid)?;
+                service
+                    .to_string()
+                    .contains("\"role\":\"cgi\"")
+                    .then_some(())
+            });
+        }
+    }
+
     /// Plays ordinary work, each case up to a fence of its own.
     pub(crate) fn work(&mut self, stacks: &Stacks, cases: &[(usize, &Benign)]) -> Vec<Row> {
+        self.settle(stacks);
         let mut rows = Vec::new();
         for (number, case) in cases {
             let stack = case.needs.first().copied().unwrap_or(Stack::Php);
             let turn = self.turn(stacks, stack, *number);
             let played = played(|| (case.act)(&turn));
             let alerts = self.since_fence();
-            rows.push(Row {
-                id: case.id,
-                stack: case.stack.to_owned(),
-                order: Some(self.order),
-                what: case.what.to_owned(),
-                expected: Expected::Silence,
-                wanted: case.product.map_or_else(
-                    || "silence".to_owned(),
-                    |product| format!("silence (profile {product})"),
-                ),
-                fired: rules(alerts.iter()),
-                root: roots(alerts.iter()),
-                alerts: Vec::new(),
-                failure: match played {
-                    Err(why) => Some(why),
-                    Ok(()) => (!alerts.is_empty()).then(|| listed(&alerts)),
-                },
-            });
+            rows.push(worked(case, self.order, played, &alerts));
         }
         rows
     }
 
     /// Plays attacks one after another, then waits until each has been told of.
     pub(crate) fn attack(&mut self, stacks: &Stacks, cases: &[(usize, &Attack)]) -> Vec<Row> {
+        self.settle(stacks);
         let mut open = Vec::new();
         for (number, case) in cases {
             let root = stacks.root(case.stack);
@@ -183,6 +182,35 @@ fn played<T>(act: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
+/// What became of ordinary work.
+fn worked(case: &Benign, order: Order, played: Result<(), String>, alerts: &[Alert]) -> Row {
+    let (expected, wanted) = match case.profile {
+        Profile::None => (Expected::Silence, "silence".to_owned()),
+        Profile::Product(product) => (Expected::Silence, format!("silence (profile {product})")),
+        Profile::Learnt => (Expected::Learning, "silence once learnt".to_owned()),
+    };
+    let failure = match (played, expected) {
+        (Err(why), _) => Some(why),
+        (Ok(()), Expected::Learning) => {
+            let nothing = "there is nothing to be learnt: it is silent as it is";
+            alerts.is_empty().then(|| nothing.to_owned())
+        }
+        (Ok(()), _) => (!alerts.is_empty()).then(|| listed(alerts)),
+    };
+    Row {
+        id: case.id,
+        stack: case.stack.to_owned(),
+        order: Some(order),
+        what: case.what.to_owned(),
+        expected,
+        wanted,
+        fired: rules(alerts.iter()),
+        root: roots(alerts.iter()),
+        alerts: ids(alerts.iter()),
+        failure,
+    }
+}
+
 /// What became of an attack.
 fn judged(case: &Attack, root: u32, claim: Played, order: Order, alerts: &[Alert]) -> Row {
     let holds = |alert: &&Alert| claim.as_ref().is_ok_and(|it| it.holds(alert, case.rule));
@@ -207,9 +235,7 @@ fn judged(case: &Attack, root: u32, claim: Played, order: Order, alerts: &[Alert
         wanted: case.rule.to_owned(),
         fired: rules(own()),
         root: roots(own()),
-        alerts: own()
-            .map(|alert| alert.json["event"]["id"].as_str().unwrap_or("").to_owned())
-            .collect(),
+        alerts: ids(own()),
         failure,
     }
 }
@@ -218,6 +244,10 @@ pub(crate) fn is_fence(alert: &Alert) -> bool {
     let lineage = alert.lineage();
     let mut args = lineage.iter().flat_map(|relative| relative.args());
     args.any(|arg| arg.contains(" fence-"))
+}
+
+fn ids<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<String> {
+    alerts.map(Alert::id).collect()
 }
 
 /// Each rule once, the highest level first.

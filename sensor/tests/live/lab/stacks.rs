@@ -164,6 +164,11 @@ impl Stacks {
         }
     }
 
+    /// A server, if it was started.
+    pub(crate) fn find(&self, stack: Stack) -> Option<&Daemon> {
+        self.servers.get(&stack)
+    }
+
     /// A server that was started.
     #[track_caller]
     pub(crate) fn get(&self, stack: Stack) -> &Daemon {

@@ -25,6 +25,8 @@ pub(crate) struct Counts {
     pub(crate) missed: usize,
     pub(crate) benign: usize,
     pub(crate) alerted: usize,
+    /// Of what a profile must learn: all, and what it did not silence.
+    pub(crate) learning: (usize, usize),
 }
 
 impl Counts {
@@ -38,6 +40,10 @@ impl Counts {
             missed: count(Expected::Alert, true),
             benign: count(Expected::Silence, false),
             alerted: count(Expected::Silence, true),
+            learning: (
+                count(Expected::Learning, false),
+                count(Expected::Learning, true),
+            ),
         }
     }
 
@@ -48,6 +54,7 @@ impl Counts {
             missed,
             benign,
             alerted,
+            learning: (learning, left),
         } = self;
         let told = attacks - missed;
         let silent = benign - alerted;
@@ -56,10 +63,12 @@ impl Counts {
              silent, {alerted} alerted"
         );
         if let Some(learned) = learned {
-            let silenced = learned.silenced.len();
             line += &format!(
-                "; learned profile: silences {silenced} of {}",
-                learned.attacks
+                "; learned profile: silences {} of {}, and {} of {learning} cases that alert \
+                 until they are learnt",
+                learned.silenced.len(),
+                learned.attacks,
+                learning - left
             );
         }
         line
@@ -114,7 +123,9 @@ fn fired(row: &Row) -> String {
 
 fn result(row: &Row) -> &'static str {
     match (row.expected, &row.failure) {
-        (Expected::Nothing, _) => "not possible here",
+        (Expected::Nothing, _) => "not played",
+        (Expected::Learning, None) => "silent, once learnt",
+        (Expected::Learning, Some(_)) => "ALERTED",
         (Expected::Alert, None) => "alerted",
         (Expected::Alert, Some(_)) => "MISSED",
         (Expected::Silence, None) => "silent",

@@ -32,35 +32,38 @@ pub(super) fn all() -> Vec<Attack> {
         "arguments_cut",
         "system('true ' . str_repeat('x', 6000) . \"; id; : $mark\");",
     ));
-    all.push(attack(
-        "EV26",
-        Stack::Container,
-        "page in a container runs a shell",
-        SHELL,
-        |turn| {
-            let line = encoded(&turn.fill("id; : MARK"));
-            turn.stacks
-                .container()
-                .ask(&format!("/index.php?sh={line}"))
-                .expect("an answer");
-            turn.claim()
-        },
-    ));
-    all.push(attack(
-        "EV26",
-        Stack::Container,
-        "page in a container writes a page",
-        "script_created_in_web_root",
-        |turn| {
-            let name = turn.fill("MARK.php");
-            turn.stacks
-                .container()
-                .ask(&format!("/index.php?put={name}"))
-                .expect("an answer");
-            turn.claim()
-        },
-    ));
+    all.extend(isolated());
     all
+}
+
+/// Servers in a container.
+fn isolated() -> [Attack; 3] {
+    let ask = |turn: &Turn<'_>, query: &str| {
+        let answer = turn.stacks.container().ask(&format!("/index.php?{query}"));
+        assert!(answer.is_ok_and(|answer| answer.contains("pong")));
+        turn.claim()
+    };
+    let attack = |id, what, rule, query: &'static str| {
+        attack(id, Stack::Container, what, rule, move |turn| {
+            let (name, value) = query.split_once('=').expect("a parameter");
+            ask(turn, &format!("{name}={}", encoded(&turn.fill(value))))
+        })
+    };
+    [
+        attack("EV26", "page runs a shell", SHELL, "sh=id; : MARK"),
+        attack(
+            "EV26",
+            "page writes a page",
+            "script_created_in_web_root",
+            "put=/srv/public/MARK.php",
+        ),
+        attack(
+            "EV14",
+            "page writes a table of cron",
+            "persistence_file_written",
+            "put=/var/spool/cron/crontabs/MARK",
+        ),
+    ]
 }
 
 /// Who begot whom is hidden.

@@ -1,6 +1,7 @@
 //! Databases.
 
 use std::{
+    fs,
     io::{Read as _, Write as _},
     net::{Shutdown, TcpStream},
     os::unix::process::CommandExt as _,
@@ -20,7 +21,7 @@ use crate::fixture::{
 
 /// The newest server installed.
 pub(crate) fn postgres_program() -> Result<PathBuf, String> {
-    let versions = std::fs::read_dir("/usr/lib/postgresql");
+    let versions = fs::read_dir("/usr/lib/postgresql");
     let versions = versions.into_iter().flatten();
     let programs = versions.filter_map(|entry| Some(entry.ok()?.path().join("bin/postgres")));
     let newest = programs.filter(|program| program.is_file()).max();
@@ -49,6 +50,9 @@ pub(super) fn postgres(stacks: &Stacks) -> Daemon {
     let mut initdb = as_user("postgres", &program.with_file_name("initdb"), &dir);
     initdb.args(["--no-sync", "--auth=trust", "--locale=C.UTF-8"]);
     succeed(initdb.arg("--pgdata").arg(dir.join("data")));
+    // An empty command: what is to be archived waits for one.
+    let config = dir.join("data/postgresql.auto.conf");
+    fs::write(config, "archive_mode = on\n").expect("configure");
     let port = free_port();
     let mut server = as_user("postgres", &program, &dir);
     server.arg("-D").arg(dir.join("data")).arg("-k").arg(&dir);

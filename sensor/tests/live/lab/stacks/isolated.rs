@@ -58,7 +58,7 @@ pm.max_children = 1
 /// `?sh=LINE` runs a shell, `?put=NAME` writes a file.
 const PAGE: &str = "<?php
 if (isset($_GET['sh'])) system($_GET['sh']);
-if (isset($_GET['put'])) file_put_contents('/srv/public/' . $_GET['put'], '');
+if (isset($_GET['put'])) file_put_contents($_GET['put'], '');
 echo 'pong';
 ";
 /// An image's entry point: it looks around, starts both servers and waits.
@@ -90,7 +90,11 @@ impl Container {
         scene::write(&root.join("etc/nginx.conf"), NGINX);
         scene::write(&root.join("etc/php-fpm.conf"), PHP);
         scene::write(&root.join("srv/public/index.php"), PAGE);
-        scene::give_to_www_data(&root.join("srv/public"));
+        let cron = root.join("var/spool/cron/crontabs");
+        fs::create_dir_all(&cron).expect("make a directory");
+        for directory in [&cron, &root.join("srv/public")] {
+            scene::give_to_www_data(directory);
+        }
         let entry = ENTRY.replace("PHP", &php.display().to_string());
         super::web::program(&root.join("docker-entrypoint.sh"), &entry);
         let id_file = dir.join("id");

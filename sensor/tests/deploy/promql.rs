@@ -5,12 +5,15 @@
 
 use std::{iter::Peekable, str::CharIndices};
 
-const FUNCTIONS: [&str; 9] = [
+const FUNCTIONS: [&str; 12] = [
     "absent",
     "count",
     "histogram_quantile",
+    "last_over_time",
     "max",
+    "max_over_time",
     "min",
+    "min_over_time",
     "sort_desc",
     "sum",
     "vector",

@@ -26,6 +26,7 @@ DEPLOY = Path(sys.argv[1])
 CHART = DEPLOY / "kubernetes/lineage-sensor"
 BASE = DEPLOY / "kubernetes/base"
 RULES = DEPLOY / "prometheus/lineage-sensor.rules.yaml"
+CONFIGURATION = DEPLOY.parent / "docs/configuration.md"
 
 
 def values(name):
@@ -67,7 +68,7 @@ def base():
         if not file.endswith(".yaml"):
             continue
         text = re.sub(r"\n *(app\.kubernetes\.io/managed-by|helm\.sh/chart): .*", "", text)
-        text = re.sub(r"\n *annotations:\n *# Configuration.*\n *checksum/config: .*", "", text)
+        text = re.sub(r"\n *annotations:\n *# Settings.*\n *#.*\n *checksum/config: .*", "", text)
         parts.append(text + "\n")
     return "# Written by `cargo xtask chart --update` from the chart.\n" + "---\n".join(parts)
 
@@ -145,13 +146,34 @@ def test_files_of_the_configuration_come_where_they_are_read():
     assert sorted(paths.values()) == ["config.yaml", "lineage.lock", "rules.d/shop.yml"]
 
 
-def test_another_configuration_makes_other_pods():
-    def checksum(**more):
-        template = objects(**more)["daemonset.yaml"]["spec"]["template"]
-        return template["metadata"]["annotations"]["checksum/config"]
+def checksum(**more):
+    template = objects(**more)["daemonset.yaml"]["spec"]["template"]
+    return template["metadata"]["annotations"]["checksum/config"]
 
-    assert checksum() == checksum()
-    assert checksum() != checksum(config={"scope": "host"})
+
+def test_settings_that_need_a_restart_make_other_pods_and_no_others_do():
+    row = re.compile(r"^\| `([a-z_.]+)` \| .* \| (yes|no) \| `LINEAGE_SENSOR__", re.MULTILINE)
+    keys = dict(row.findall(CONFIGURATION.read_text()))
+    assert {"scope": "no", "output.level": "yes"}.items() <= keys.items(), keys
+    # The chart sets it; values must not.
+    del keys["http.listen"]
+    before = checksum()
+    for key, reloaded in keys.items():
+        config = True
+        for name in reversed(key.split(".")):
+            config = {name: config}
+        assert (checksum(config=config) == before) == (reloaded == "yes"), key
+
+
+def test_what_the_sensor_reads_again_leaves_the_pods():
+    def pods(**more):
+        return objects(**more)["daemonset.yaml"]["spec"]["template"]
+
+    assert pods(rules={"a.yml": "x"}) == pods(rules={"a.yml": "y"})
+    assert pods(profile="x") == pods(profile="y")
+    assert pods(config={"sinks": []}) == pods()
+    # The volume names its files.
+    assert pods(rules={"a.yml": "x"}) != pods(rules={"b.yml": "x"})
 
 
 def test_wrong_values_are_refused():

@@ -60,6 +60,22 @@ fn the_sensor_takes_the_configuration_and_the_variables() {
     }
 }
 
+/// The pod's own directories are nobody's; the node's are below `/proc/1/root`.
+#[test]
+fn the_watched_directories_are_the_default_ones_of_the_node() {
+    let map = object("ConfigMap");
+    let config = map["data"]["config.yaml"].as_str().expect("text");
+    let config: Value = yaml_serde::from_str(config).expect("YAML");
+    let watched: BTreeSet<_> = strings(&config["watch"]["directories"])
+        .into_iter()
+        .collect();
+    let default: Vec<_> = sensor::watch::default_directories()
+        .iter()
+        .map(|directory| format!("/proc/1/root{}", directory.display()))
+        .collect();
+    assert_eq!(watched, default.iter().map(String::as_str).collect());
+}
+
 #[test]
 fn the_arguments_are_of_the_command_line() {
     use clap::Parser as _;

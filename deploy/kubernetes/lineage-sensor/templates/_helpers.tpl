@@ -57,3 +57,12 @@ lineage.lock: |
   {{- $text | nindent 2 }}
 {{- end }}
 {{- end -}}
+
+{{- /* What of the configuration the sensor does not take up while it runs. */ -}}
+{{- define "lineage-sensor.fixed" -}}
+{{- $fixed := omit .Values.config "output" "profiles" "rules" "services" "sinks" "watch" -}}
+{{- with omit (.Values.config.output | default dict) "level" -}}
+{{- $_ := set $fixed "output" . -}}
+{{- end -}}
+{{- toYaml $fixed -}}
+{{- end -}}

@@ -414,7 +414,7 @@ impl Engine {
             let incidents = &mut self.incidents;
             let admitted = incidents.admit(
                 &found.subject,
-                (rule, found.updates),
+                (rule, of_update(found, rule.level)),
                 &self.host,
                 &mut closed,
             );
@@ -480,13 +480,20 @@ impl Engine {
     }
 }
 
+/// It is one of the many files of an update, and nothing grave: only then may it be told by
+/// number alone. Where an update is unpacked is known to everybody, so what is grave is
+/// always told.
+fn of_update(found: &Match, level: Level) -> bool {
+    found.updates && level <= Level::Medium
+}
+
 /// What a notice about the files of an alert will need.
 fn inquest(found: &Match, incident: String, alert: &Alert) -> Inquest {
     Inquest {
         incident,
         alert: alert.event.id.clone(),
         level: alert.rule.level,
-        expected: found.updates,
+        expected: of_update(found, alert.rule.level),
         service: found.subject.service.clone(),
         spawn_root: found.subject.spawn_root,
     }

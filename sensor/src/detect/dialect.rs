@@ -65,7 +65,9 @@ fn is_null_or_more(item: &DetectionItem) -> bool {
         .iter()
         .filter(|it| **it == SigmaValue::Null)
         .count();
-    nulls > 0 && nulls < item.values.len() && !item.field.has_modifier(Modifier::All)
+    let split = [Modifier::All, Modifier::Neq];
+    let whole = |it: Modifier| item.field.has_modifier(it);
+    nulls > 0 && nulls < item.values.len() && !split.into_iter().any(whole)
 }
 
 /// The same item; `null` apart from the other values.

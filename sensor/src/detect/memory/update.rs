@@ -54,8 +54,14 @@ impl Updates {
         if self.due.is_empty() {
             return false;
         }
-        let due = self.due.get(&key(file.mount_ns, &file.path), now);
-        due.is_some_and(|(by, age)| by == service && age <= LASTS_NS)
+        let key = key(file.mount_ns, &file.path);
+        let due = self.due.get(&key, now);
+        let expected = due.is_some_and(|(by, age)| by == service && age <= LASTS_NS);
+        if expected {
+            // Once: who writes it again does something else.
+            self.due.remove(&key);
+        }
+        expected
     }
 }
 
@@ -137,17 +143,22 @@ mod tests {
                 "{unpacked}: not unpacked yet"
             );
             assert!(!updates.note(&staged, own, second), "{unpacked}");
+            assert!(
+                !updates.note(&target, other, 2 * second),
+                "{unpacked}: by another"
+            );
             assert_eq!(
                 updates.note(&target, own, 2 * second),
                 expected,
                 "{unpacked}"
             );
             assert!(
-                !updates.note(&target, other, 2 * second),
-                "{unpacked}: by another"
+                !updates.note(&target, own, 3 * second),
+                "{unpacked}: a second time"
             );
+            updates.note(&staged, own, 4 * second);
             assert!(
-                !updates.note(&target, own, 602 * second),
+                !updates.note(&target, own, 605 * second),
                 "{unpacked}: long after"
             );
         }

@@ -155,7 +155,7 @@ foreach (['plugin.php', 'lib/a.php', 'lib/b.php', 'readme.txt', 'style.css'] as 
     ),
 ];
 
-/// As WordPress does it since 6.3: unpacked beside, the old one moved away, the new one
+/// As `WordPress` does it since 6.3: unpacked beside, the old one moved away, the new one
 /// moved to its place, and read.
 fn update(turn: &Turn<'_>) {
     let content = turn.site().join("wp-content");

@@ -27,7 +27,7 @@ use std::{
 use tempfile::TempDir;
 
 use self::{
-    case::{Attack, Benign, Order, Profile, Row},
+    case::{Attack, Benign, Expected, Order, Profile, Row},
     choice::Choice,
     installed::Installed,
     learned::Recordings,
@@ -148,42 +148,54 @@ impl<'a> Lab<'a> {
     }
 
     /// Servers that start under the sensor do their work, and go on under the next one;
-    /// then the products, with their profiles; then the attacks, on these servers and on
-    /// others that start under the sensor.
+    /// then the products, with their profiles, and what must be learnt; then the attacks,
+    /// on these servers and on others that start under the sensor.
     fn play(&mut self) {
-        let first = {
-            let round = self.round(("w", Order::After), "");
-            let stacks = self.stacks(Order::Before);
-            self.work(round, &stacks, is_plain);
-            stacks
-        };
-        let round = self.round(("w", Order::Before), "");
-        self.work(round, &first, is_plain);
-        for (name, lines, with) in [
-            ("p", benign::with_products(), is_of_a_product as Part),
-            ("l", String::new(), is_to_be_learnt),
-        ] {
-            if self.benign.iter().any(with) {
-                let round = self.round((name, Order::Before), &lines);
-                self.work(round, &first, with);
-            }
-        }
-        let mut first = first;
+        let mut first = self.begin_work();
+        self.work(("w", Order::Before), &first, "", is_plain);
+        let products = benign::with_products();
+        self.work(("p", Order::Before), &first, &products, is_of_a_product);
+        self.work(("l", Order::Before), &first, "", is_to_be_learnt);
         if self.attacks.iter().any(|case| case.stack == LATE) {
             first.add(self.scene, LATE);
         }
         let orphan = self.wants("EV02").then(|| stacks::orphan(&first));
-        let round = self.round(("x", Order::Before), "");
-        self.attack(round, &first);
+        if self.has_attacks(Order::Before) {
+            let round = self.round(("x", Order::Before), "");
+            self.attack(round, &first);
+        }
         drop(orphan);
         drop(first);
-        let round = self.round(("x", Order::After), "");
-        let second = self.stacks(Order::After);
-        self.attack(round, &second);
-        drop(second);
-        if self.choice.wants("EV24", "nginx + php-fpm") {
+        if self.has_attacks(Order::After) {
+            let round = self.round(("x", Order::After), "");
+            let second = self.stacks(Order::After);
+            self.attack(round, &second);
+        }
+        if self.choice.wants("EV24", Stack::Php.name()) {
             self.rows.push(loss::row(self.scene, &self.fence));
         }
+    }
+
+    /// Starts servers under the sensor, whose first work is to start.
+    fn begin_work(&mut self) -> Stacks {
+        if self.cases(Order::After, is_plain).is_empty() {
+            return self.stacks(Order::Before);
+        }
+        let round = self.round(("w", Order::After), "");
+        let stacks = self.stacks(Order::Before);
+        self.played(round, &stacks, is_plain);
+        stacks
+    }
+
+    fn has_attacks(&self, order: Order) -> bool {
+        self.attacks.iter().any(|case| case.when.has(order))
+    }
+
+    /// Numbered cases of a part of the benign half.
+    fn cases(&self, order: Order, part: Part) -> Vec<(usize, &Benign)> {
+        let cases = self.benign.iter().enumerate();
+        let wanted = cases.filter(|(_, case)| part(case) && case.when.has(order));
+        wanted.collect()
     }
 
     fn wants(&self, id: &str) -> bool {
@@ -207,18 +219,28 @@ impl<'a> Lab<'a> {
         Stacks::start(self.scene, self.dir.path(), order, &wanted)
     }
 
-    /// Plays the cases of a part of the benign half.
-    fn work(&mut self, mut round: Round, stacks: &Stacks, part: Part) {
+    /// Plays the cases of a part of the benign half before a sensor of their own.
+    fn work(
+        &mut self,
+        (name, order): (&'static str, Order),
+        stacks: &Stacks,
+        lines: &str,
+        part: Part,
+    ) {
+        if !self.cases(order, part).is_empty() {
+            let round = self.round((name, order), lines);
+            self.played(round, stacks, part);
+        }
+    }
+
+    fn played(&mut self, mut round: Round, stacks: &Stacks, part: Part) {
         self.failures.extend(round.start_is_silent());
-        let order = round.order();
-        let cases = self.benign.iter().enumerate();
-        let cases: Vec<(usize, &Benign)> = cases
-            .filter(|(_, case)| part(case) && case.when.has(order))
-            .collect();
-        self.rows.extend(round.work(stacks, &cases));
+        let rows = round.work(stacks, &self.cases(round.order(), part));
+        let learning = rows.iter().any(|row| row.expected == Expected::Learning);
+        self.rows.extend(rows);
         let (recording, late) = round.end();
         self.failures.extend(late);
-        if cases.iter().any(|(_, case)| is_to_be_learnt(case)) {
+        if learning {
             self.recordings.learning = Some(recording);
         } else {
             self.recordings.benign.push(recording);
@@ -242,6 +264,10 @@ impl<'a> Lab<'a> {
             .then(|| learned::judge(self.scene.path(), &self.recordings, &mut self.rows));
         self.rows.extend(self.choice.impossible());
         self.rows.sort_by_key(Row::place);
+        if self.rows.is_empty() {
+            self.failures
+                .push("no case has this id on such a server".to_owned());
+        }
         let missing = self.choice.missing(&self.rows);
         let counts = Counts::of(&self.rows);
         let mut out = io::stdout();

@@ -3,6 +3,7 @@
 
 mod evasion;
 mod helper;
+mod image;
 mod server;
 mod upload;
 mod web;
@@ -26,6 +27,7 @@ pub(crate) fn all() -> Vec<Attack> {
         server::all(),
         upload::all(),
         evasion::all(),
+        image::all(),
         helper::all(),
     ];
     let mut all: Vec<Attack> = lists.into_iter().flatten().collect();
@@ -86,13 +88,85 @@ const fn not_played(id: &'static str, what: &'static str, why: &'static str) -> 
     Impossible { id, what, why }
 }
 
+/// A row of the tables of attacks, one attack for each of its servers.
+struct Entry {
+    id: &'static str,
+    stacks: &'static [Stack],
+    what: &'static str,
+    rule: &'static str,
+    act: Act,
+}
+
+#[derive(Clone, Copy)]
+enum Act {
+    /// Code of a page of PHP; its alerts bear the mark.
+    Page(&'static str),
+    Deed(fn(&Turn<'_>) -> Claim),
+}
+
+/// A page of PHP that does this.
+const fn page(
+    id: &'static str,
+    stacks: &'static [Stack],
+    what: &'static str,
+    rule: &'static str,
+    code: &'static str,
+) -> Entry {
+    let act = Act::Page(code);
+    Entry {
+        id,
+        stacks,
+        what,
+        rule,
+        act,
+    }
+}
+
+/// Anything else.
+const fn deed(
+    id: &'static str,
+    stacks: &'static [Stack],
+    what: &'static str,
+    rule: &'static str,
+    act: fn(&Turn<'_>) -> Claim,
+) -> Entry {
+    let act = Act::Deed(act);
+    Entry {
+        id,
+        stacks,
+        what,
+        rule,
+        act,
+    }
+}
+
+/// The attacks of a table, in both orders.
+fn attacks(table: &'static [Entry]) -> impl Iterator<Item = Attack> {
+    table.iter().flat_map(|entry| {
+        let attack = |stack| attack(entry.id, stack, entry.what, entry.rule, entry.act.boxed());
+        entry.stacks.iter().copied().map(attack)
+    })
+}
+
+impl Act {
+    fn boxed(self) -> Box<dyn Fn(&Turn<'_>) -> Claim> {
+        match self {
+            Self::Deed(deed) => Box::new(deed),
+            Self::Page(code) => Box::new(move |turn| {
+                turn.page(code);
+                turn.claim()
+            }),
+        }
+    }
+}
+
 /// One attack, in both orders.
 fn attack(
     id: &'static str,
     stack: Stack,
     what: impl Into<String>,
     rule: &'static str,
-    act: impl Fn(&Turn<'_>) -> Claim + 'static,
+    act: Box<dyn Fn(&Turn<'_>) -> Claim>,
 ) -> Attack {
     Attack {
         id,
@@ -100,33 +174,13 @@ fn attack(
         what: what.into(),
         rule,
         when: When::Both,
-        act: Box::new(act),
+        act,
     }
 }
 
-/// A page of PHP that does this; its alerts bear the mark.
-fn page(
-    id: &'static str,
-    stack: Stack,
-    what: &'static str,
-    rule: &'static str,
-    code: &'static str,
-) -> Attack {
-    attack(id, stack, what, rule, move |turn| {
-        turn.page(code);
-        turn.claim()
-    })
-}
-
-/// Likewise, on nginx with php-fpm and on Apache with `mod_php`.
-fn pages(
-    id: &'static str,
-    what: &'static str,
-    rule: &'static str,
-    code: &'static str,
-) -> [Attack; 2] {
-    [Stack::Php, Stack::ModPhp].map(|stack| page(id, stack, what, rule, code))
-}
+const PHP: &[Stack] = &[Stack::Php];
+const MOD_PHP: &[Stack] = &[Stack::ModPhp];
+const BOTH: &[Stack] = &[Stack::Php, Stack::ModPhp];
 
 const SHELL: &str = "shell_under_app_worker";
 const RECON: &str = "recon_tool_under_service";

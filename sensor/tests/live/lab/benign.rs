@@ -23,8 +23,8 @@ pub(crate) fn ids() -> impl Iterator<Item = String> {
 pub(crate) const IMPOSSIBLE: &[Impossible] = &[
     Impossible {
         id: "B10",
-        what: "an update that the application moves into place",
-        why: "alerts at medium, by design: an attacker's page does no less",
+        what: "an update that is copied over a site file by file",
+        why: "alerts, by design: what is written where visitors ask is no update by its looks",
     },
     Impossible {
         id: "B23",

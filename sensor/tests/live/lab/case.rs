@@ -142,6 +142,12 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// Which row it is, for a person.
+    pub(crate) fn name(&self) -> String {
+        let order = self.order.map_or("", |order| order.word());
+        format!("{} {} {order} ({})", self.id, self.stack, self.what)
+    }
+
     /// Its place in the table: attacks, evasions, ordinary work.
     pub(crate) fn place(&self) -> (usize, &'static str, String, String, Option<Order>) {
         let part = ["M", "EV", "B"].iter().position(|part| {

@@ -2,6 +2,7 @@
 //! nothing of it, and must silence what there was to be learnt.
 
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -43,38 +44,24 @@ pub(crate) fn judge(dir: &Path, recordings: &Recordings, rows: &mut [Row]) -> Le
     succeed(&mut learn);
     let text = std::fs::read_to_string(&lock).expect("read the learnt profile");
 
-    let silent = configuration(dir, "all", "{ mode: alert, products: [ALL] }");
-    let attacks = recordings.attacks.iter();
-    let left: Vec<String> = attacks
-        .flat_map(|file| replayed(file, &silent, &lock))
-        .collect();
-    let told = |row: &&mut Row| row.expected == Expected::Alert && !row.alerts.is_empty();
-    let mut learned = Learned {
+    let all = configuration(dir, "all", "{ mode: alert, products: [ALL] }");
+    let left = replayed(&recordings.attacks, &all, &lock);
+    let told = |row: &&Row| row.expected == Expected::Alert && !row.alerts.is_empty();
+    let attacks: Vec<&Row> = rows.iter().filter(told).collect();
+    let gone = |row: &&&Row| !row.alerts.iter().any(|alert| left.contains(alert));
+    let learned = Learned {
         chains: text.matches("- steps:").count(),
-        attacks: 0,
-        silenced: Vec::new(),
+        attacks: attacks.len(),
+        silenced: attacks.iter().filter(gone).map(|row| row.name()).collect(),
     };
-    for row in rows.iter_mut().filter(told) {
-        learned.attacks += 1;
-        if !row.alerts.iter().any(|alert| left.contains(alert)) {
-            let order = row.order.map_or("", |order| order.word());
-            let name = format!("{} {} {order} ({})", row.id, row.stack, row.what);
-            learned.silenced.push(name);
-        }
-    }
 
     let only = configuration(dir, "only", "{ mode: alert }");
-    let work = recordings.learning.iter();
-    let left: Vec<String> = work.flat_map(|file| replayed(file, &only, &lock)).collect();
+    let left = replayed(recordings.learning.as_slice(), &only, &lock);
     let played = |row: &&mut Row| row.expected == Expected::Learning && row.failure.is_none();
     for row in rows.iter_mut().filter(played) {
-        let alerts = row
-            .alerts
-            .iter()
-            .filter(|alert| left.contains(*alert))
-            .count();
-        let all = row.alerts.len();
-        row.failure = (alerts > 0).then(|| format!("{alerts} of {all} alerts once learnt"));
+        let known = row.alerts.iter().filter(|alert| left.contains(*alert));
+        let (left, all) = (known.count(), row.alerts.len());
+        row.failure = (left > 0).then(|| format!("{left} of {all} alerts once learnt"));
     }
     learned
 }
@@ -88,16 +75,20 @@ fn configuration(dir: &Path, name: &str, profiles: &str) -> PathBuf {
     path
 }
 
-/// Ids of the alerts of a recording, medium and above.
-fn replayed(file: &Path, config: &Path, lock: &Path) -> Vec<String> {
+/// Ids of the alerts of recordings, medium and above.
+fn replayed(files: &[PathBuf], config: &Path, lock: &Path) -> HashSet<String> {
     let path = |path: &Path| path.to_str().expect("a plain path").to_owned();
     let (config, lock) = (path(config), path(lock));
     let args = ["--output", "json", "--config", &config, "--profile", &lock];
-    let output = recording::replay(file, &args);
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let lines = output.stdout.split_inclusive(|byte| *byte == b'\n');
-    let alerts = lines.filter_map(|line| Alert::read(Instant::now(), line.to_vec()));
-    alerts.map(|alert| alert.id()).collect()
+    let mut ids = HashSet::new();
+    for file in files {
+        let output = recording::replay(file, &args);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let lines = output.stdout.split_inclusive(|byte| *byte == b'\n');
+        let alerts = lines.filter_map(|line| Alert::read(Instant::now(), line.to_vec()));
+        ids.extend(alerts.map(|alert| alert.id()));
+    }
+    ids
 }
 
 impl Learned {

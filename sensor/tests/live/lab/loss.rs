@@ -20,17 +20,7 @@ const RULE: &str = "events_lost";
 pub(crate) fn row(scene: &Scene, site: &Site) -> Row {
     let mut sensor = Sensor::start(Rung::TpBtf);
     let agent = Process::of(sensor.pid()).expect("the sensor runs");
-    let over = scene.writable("flood").join("over");
-    agent.signal(Signal::STOP);
-    let line = format!(
-        "(i=0; while [ $i -lt {STORM} ]; do /bin/true {}; i=$((i+1)); done; : > {}) \
-         > /dev/null 2>&1 &",
-        "x".repeat(2_900),
-        over.display()
-    );
-    site.shell("flood.php", &line);
-    wait::until("the end of the flood", || over.exists().then_some(()));
-    agent.signal(Signal::CONT);
+    flood(scene, site, agent);
     let told = wait::poll(PATIENCE, || {
         site.shell("next.php", "true");
         sensor.mark();
@@ -63,4 +53,19 @@ pub(crate) fn row(scene: &Scene, site: &Site) -> Row {
         alerts: Vec::new(),
         failure,
     }
+}
+
+/// Starts programs until none is left to be started, while the sensor does not run.
+fn flood(scene: &Scene, site: &Site, agent: Process) {
+    let over = scene.writable("flood").join("over");
+    agent.signal(Signal::STOP);
+    let line = format!(
+        "(i=0; while [ $i -lt {STORM} ]; do /bin/true {}; i=$((i+1)); done; : > {}) \
+         > /dev/null 2>&1 &",
+        "x".repeat(2_900),
+        over.display()
+    );
+    site.shell("flood.php", &line);
+    wait::until("the end of the flood", || over.exists().then_some(()));
+    agent.signal(Signal::CONT);
 }

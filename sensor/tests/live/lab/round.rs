@@ -70,7 +70,6 @@ impl Round {
         let name = self.name;
         Turn {
             stacks,
-            order: self.order,
             stack,
             mark: format!("{name}{number:03}{order}"),
         }
@@ -149,7 +148,7 @@ impl Round {
         self.since_fence();
         let alerts = &self.sensor.alerts;
         open.into_iter()
-            .map(|(case, root, claim)| judged(case, root, claim, self.order, alerts))
+            .map(|(case, root, claim)| judged(case, root, &claim, self.order, alerts))
             .collect()
     }
 
@@ -212,11 +211,11 @@ fn worked(case: &Benign, order: Order, played: Result<(), String>, alerts: &[Ale
 }
 
 /// What became of an attack.
-fn judged(case: &Attack, root: u32, claim: Played, order: Order, alerts: &[Alert]) -> Row {
+fn judged(case: &Attack, root: u32, claim: &Played, order: Order, alerts: &[Alert]) -> Row {
     let holds = |alert: &&Alert| claim.as_ref().is_ok_and(|it| it.holds(alert, case.rule));
     let own: Vec<&Alert> = alerts.iter().filter(holds).collect();
     let wrong = own.iter().find(|alert| alert.root() != root);
-    let failure = if let Err(why) = &claim {
+    let failure = if let Err(why) = claim {
         Some(why.clone())
     } else if own.is_empty() {
         Some("no alert".to_owned())

@@ -1,9 +1,11 @@
 //! The table of the lab, and the line that sums it up.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::{
-    case::{Expected, Row},
+    case::{Expected, Order, Row},
     learned::Learned,
 };
 
@@ -63,13 +65,15 @@ impl Counts {
              silent, {alerted} alerted"
         );
         if let Some(learned) = learned {
-            line += &format!(
+            write!(
+                line,
                 "; learned profile: silences {} of {}, and {} of {learning} cases that alert \
                  until they are learnt",
                 learned.silenced.len(),
                 learned.attacks,
                 learning - left
-            );
+            )
+            .expect("a String takes everything");
         }
         line
     }
@@ -92,7 +96,7 @@ pub(crate) fn text(rows: &[Row]) -> String {
     }
     for row in rows {
         if let Some(failure) = &row.failure {
-            text += &format!("FAIL {} {} ({}): {failure}\n", row.id, row.stack, row.what);
+            writeln!(text, "FAIL {}: {failure}", row.name()).expect("a String takes everything");
         }
     }
     text
@@ -125,11 +129,10 @@ fn result(row: &Row) -> &'static str {
     match (row.expected, &row.failure) {
         (Expected::Nothing, _) => "not played",
         (Expected::Learning, None) => "silent, once learnt",
-        (Expected::Learning, Some(_)) => "ALERTED",
         (Expected::Alert, None) => "alerted",
         (Expected::Alert, Some(_)) => "MISSED",
         (Expected::Silence, None) => "silent",
-        (Expected::Silence, Some(_)) => "ALERTED",
+        (Expected::Silence | Expected::Learning, Some(_)) => "ALERTED",
     }
 }
 
@@ -144,7 +147,7 @@ pub(crate) fn json(rows: &[Row], learned: Option<&Learned>) -> Value {
         json!({
             "case": row.id,
             "stack": row.stack,
-            "server_started": row.order.map(|order| order.word()),
+            "server_started": row.order.map(Order::word),
             "what": row.what,
             "expected": row.wanted,
             "fired": fired.collect::<Vec<_>>(),

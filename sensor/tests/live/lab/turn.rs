@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    case::{Claim, Order},
+    case::Claim,
     stacks::{Stack, Stacks},
 };
 use crate::fixture::{
@@ -18,7 +18,6 @@ use crate::fixture::{
 /// What a case acts with.
 pub(crate) struct Turn<'a> {
     pub(crate) stacks: &'a Stacks,
-    pub(crate) order: Order,
     pub(crate) stack: Stack,
     /// Everything that this case makes or says bears it, and nothing else does.
     pub(crate) mark: String,
@@ -105,7 +104,7 @@ impl Turn<'_> {
             format!("${name} = {value};\n")
         };
         let mut text = String::from("<?php\necho getmypid(), \"\\n\"; flush();\n");
-        write!(text, "$mark = '{}';\n", self.mark).expect("a String takes everything");
+        writeln!(text, "$mark = '{}';", self.mark).expect("a String takes everything");
         text += &set("own", &self.own());
         text += &set("site", &site);
         text += &set("public", &public);
@@ -125,7 +124,7 @@ impl Turn<'_> {
     #[track_caller]
     pub(crate) fn spawn(&self, words: &[&str]) -> Page {
         let words: Vec<String> = words.iter().map(|word| self.fill(word)).collect();
-        let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+        let words: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
         let page = self.page(&format!("echo run({});", php_array(&words)));
         page.pid();
         page

@@ -1,7 +1,7 @@
 //! EV07: shells reached through another program, in its place or below it.
 
-use super::{Attack, SHELL, Stack, attack};
-use crate::fixture::scene;
+use super::{Attack, Claim, Entry, SHELL, Stack, Turn, attack, attacks, deed};
+use crate::{fixture::scene, lab::stacks::program};
 
 /// Name in the table, and the words; `DIR` is a directory with the files below.
 const HELPERS: &[(&str, &[&str])] = &[
@@ -80,45 +80,40 @@ const HELPERS: &[(&str, &[&str])] = &[
 ];
 
 pub(super) fn all() -> Vec<Attack> {
-    let cases = HELPERS.iter().enumerate().map(|(number, (name, words))| {
-        let stack = if number % 3 == 2 {
-            Stack::ModPhp
-        } else {
-            Stack::Php
-        };
-        attack(
-            "EV07",
-            stack,
-            format!("a shell through {name}"),
-            SHELL,
-            move |turn| {
-                let dir = turn.own();
-                scene::write(&dir.join("Makefile"), "x:\n\tid; : $(MARK)\n");
-                let part = dir.join("parts/part");
-                crate::lab::stacks::program(&part, "#!/bin/sh\nid\n:\n");
-                let dir = dir.display().to_string();
-                let words: Vec<String> =
-                    words.iter().map(|word| word.replace("DIR", &dir)).collect();
-                let words: Vec<&str> = words.iter().map(String::as_str).collect();
-                turn.spawn(&words);
-                turn.claim()
-            },
-        )
+    let helpers = HELPERS.iter().enumerate().map(|(number, (name, words))| {
+        let stack = [Stack::Php, Stack::Php, Stack::ModPhp][number % 3];
+        let what = format!("a shell through {name}");
+        let act = Box::new(|turn: &Turn<'_>| through(turn, words));
+        attack("EV07", stack, what, SHELL, act)
     });
-    let mut all: Vec<Attack> = cases.collect();
-    all.push(attack(
+    helpers.chain(attacks(OTHERS)).collect()
+}
+
+/// A page starts these words, with what they need beside it.
+fn through(turn: &Turn<'_>, words: &[&str]) -> Claim {
+    let dir = turn.own();
+    scene::write(&dir.join("Makefile"), "x:\n\tid; : $(MARK)\n");
+    program(&dir.join("parts/part"), "#!/bin/sh\nid\n:\n");
+    let dir = dir.display().to_string();
+    let words: Vec<String> = words.iter().map(|word| word.replace("DIR", &dir)).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    turn.spawn(&words);
+    turn.claim()
+}
+
+const OTHERS: &[Entry] = &[
+    deed(
         "EV07",
-        Stack::Gunicorn,
+        &[Stack::Gunicorn],
         "a shell through env",
         SHELL,
         |turn| turn.argv("argv", &["env", "A=1", "sh", "-c", ": MARK"]),
-    ));
-    all.push(attack(
+    ),
+    deed(
         "EV07",
-        Stack::Java,
+        &[Stack::Java],
         "a shell through nice",
         SHELL,
         |turn| turn.argv("argv", &["nice", "sh", "-c", ": MARK"]),
-    ));
-    all
-}
+    ),
+];

@@ -28,6 +28,13 @@ foreach (['plugin.php', 'lib/a.php', 'lib/b.php', 'readme.txt', 'style.css'] as 
         "B10",
         Stack::Php,
         PHP,
+        "update of a plugin, moved into place",
+        update,
+    ),
+    work(
+        "B10",
+        Stack::Php,
+        PHP,
         "wp-cron: the site asks itself",
         |turn| {
             turn.page("echo strlen(file_get_contents(\"http://127.0.0.1:{$_SERVER['SERVER_PORT']}/index.html\"));");
@@ -147,6 +154,33 @@ foreach (['plugin.php', 'lib/a.php', 'lib/b.php', 'readme.txt', 'style.css'] as 
         },
     ),
 ];
+
+/// As `WordPress` does it since 6.3: unpacked beside, the old one moved away, the new one
+/// moved to its place, and read.
+fn update(turn: &Turn<'_>) {
+    let content = turn.site().join("wp-content");
+    let old = content.join("plugins").join(&turn.mark).join("plugin.php");
+    scene::write(&old, "<?php\n");
+    for directory in ["", "plugins", "upgrade", "upgrade-temp-backup"] {
+        let directory = content.join(directory);
+        fs::create_dir_all(&directory).expect("make a directory");
+        give_to_www_data(&directory);
+    }
+    give_to_www_data(old.parent().expect("a directory"));
+    give_to_www_data(&old);
+    let page = turn.page(
+        "$content = \"$site/wp-content\"; $new = \"$content/upgrade/$mark.1.2\";
+mkdir(\"$new/lib\", 0755, true);
+foreach (['plugin.php', 'lib/a.php', 'readme.txt', 'style.css'] as $name)
+    file_put_contents(\"$new/$name\", '<?php ');
+rename(\"$content/plugins/$mark\", \"$content/upgrade-temp-backup/$mark\");
+rename($new, \"$content/plugins/$mark\");
+unlink(\"$content/upgrade-temp-backup/$mark/plugin.php\");
+include \"$content/plugins/$mark/plugin.php\";
+echo file_exists(\"$content/plugins/$mark/lib/a.php\");",
+    );
+    assert_eq!(page.output, "1", "it was not moved");
+}
 
 /// A file that was there is opened to read and write, as `insert_with_markers` does.
 fn rewrite(turn: &Turn<'_>, name: &str) {

@@ -39,22 +39,22 @@ pub(super) const ALL: &[Benign] = &[
         java::run_tool(&java::compile(&turn.stacks.place("java-tool")));
     }),
     begin("B19", "java", "ldconfig -p", |turn| {
-        probe(turn, "argv", &["/sbin/ldconfig", "-p"])
+        probe(turn, "argv", &["/sbin/ldconfig", "-p"]);
     }),
     begin("B19", "java", "bash -c 'ulimit -u'", |turn| {
-        probe(turn, "argv", &["bash", "-c", "ulimit -u"])
+        probe(turn, "argv", &["bash", "-c", "ulimit -u"]);
     }),
     begin("B19", "java", "sh -c 'ulimit -u'", |turn| {
-        probe(turn, "sh", &["ulimit -u"])
+        probe(turn, "sh", &["ulimit -u"]);
     }),
     begin("B19", "java", "bash -c 'echo $$'", |turn| {
-        probe(turn, "argv", &["bash", "-c", "echo $$"])
+        probe(turn, "argv", &["bash", "-c", "echo $$"]);
     }),
     begin("B19", "java", "uname -a", |turn| {
-        probe(turn, "argv", &["uname", "-a"])
+        probe(turn, "argv", &["uname", "-a"]);
     }),
     begin("B19", "java", "stty -a < /dev/tty", |turn| {
-        probe(turn, "sh", &["stty -a < /dev/tty"])
+        probe(turn, "sh", &["stty -a < /dev/tty"]);
     }),
     begin(
         "B23",

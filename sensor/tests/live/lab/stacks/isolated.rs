@@ -83,20 +83,7 @@ pub(crate) struct Container {
 impl Container {
     /// Starts it and waits until it answers.
     pub(crate) fn start(dir: &Path) -> Self {
-        let php = php_fpm::program().expect("php-fpm is installed");
-        let programs = [tool("nginx"), php.clone(), tool("id")];
-        let root = root::make(&dir.join("rootfs"), &programs);
-        fs::create_dir_all(root.join("srv/public")).expect("make a directory");
-        scene::write(&root.join("etc/nginx.conf"), NGINX);
-        scene::write(&root.join("etc/php-fpm.conf"), PHP);
-        scene::write(&root.join("srv/public/index.php"), PAGE);
-        let cron = root.join("var/spool/cron/crontabs");
-        fs::create_dir_all(&cron).expect("make a directory");
-        for directory in [&cron, &root.join("srv/public")] {
-            scene::give_to_www_data(directory);
-        }
-        let entry = ENTRY.replace("PHP", &php.display().to_string());
-        super::web::program(&root.join("docker-entrypoint.sh"), &entry);
+        let root = file_system(dir);
         let id_file = dir.join("id");
         let mut podman = podman(dir);
         podman.args([
@@ -159,6 +146,25 @@ impl Drop for Container {
                 .output();
         }
     }
+}
+
+/// What it holds.
+fn file_system(dir: &Path) -> PathBuf {
+    let php = php_fpm::program().expect("php-fpm is installed");
+    let programs = [tool("nginx"), php.clone(), tool("id")];
+    let root = root::make(&dir.join("rootfs"), &programs);
+    fs::create_dir_all(root.join("srv/public")).expect("make a directory");
+    scene::write(&root.join("etc/nginx.conf"), NGINX);
+    scene::write(&root.join("etc/php-fpm.conf"), PHP);
+    scene::write(&root.join("srv/public/index.php"), PAGE);
+    let cron = root.join("var/spool/cron/crontabs");
+    fs::create_dir_all(&cron).expect("make a directory");
+    for directory in [&cron, &root.join("srv/public")] {
+        scene::give_to_www_data(directory);
+    }
+    let entry = ENTRY.replace("PHP", &php.display().to_string());
+    super::web::program(&root.join("docker-entrypoint.sh"), &entry);
+    root
 }
 
 /// The process sees this directory as its root.

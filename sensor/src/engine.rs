@@ -18,8 +18,8 @@ use crate::{
     control::{Query, QueryKind},
     decision::{Decisions, Outcome, Verdict},
     detect::{
-        Detector, Examine, Examined, Excepted, Exception, Fact, Match, Request, Rule, Silence,
-        Verdicts,
+        Detector, Examine, Examined, Excepted, Exception, Fact, Match, MemoStats, Request, Rule,
+        Silence, Verdicts,
     },
     event::{Event, Membership, ProcessId, Program, Snapshot},
     incident::{self, Folded, Incidents},
@@ -226,6 +226,12 @@ impl Engine {
     #[must_use]
     pub fn incidents(&self) -> incident::Stats {
         self.incidents.stats()
+    }
+
+    /// Numbers of the memo of verdicts for the metrics.
+    #[must_use]
+    pub fn memo(&self) -> MemoStats {
+        self.detector.rules().memo()
     }
 
     fn tick(&mut self, now_ns: u64, out: &mut Vec<Output>) {

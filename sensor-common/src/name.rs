@@ -34,12 +34,11 @@ pub fn stem_lengths(byte_at: impl Fn(usize) -> u8, mut keep: impl FnMut(usize)) 
 /// Length of the stem of `name`, 0 when it is nothing but suffix.
 #[must_use]
 pub fn stem_len(name: &[u8]) -> usize {
-    let mut len = 0;
-    stem_lengths(
-        |index| name.get(index).copied().unwrap_or(0),
-        |found| len = found,
-    );
-    len
+    let name = name.get(..NAME_READ).unwrap_or(name);
+    let end = name.iter().position(|&byte| byte == 0);
+    let name = name.get(..end.unwrap_or(name.len())).unwrap_or(name);
+    let last = name.iter().rposition(|&byte| !is_suffix(byte));
+    last.map_or(0, |last| last + 1)
 }
 
 /// Key under which the executable file name `name` is looked up; `None` when it is
@@ -74,6 +73,27 @@ mod tests {
         let mut key = [0; NAME];
         key[..name.len()].copy_from_slice(name.as_bytes());
         key
+    }
+
+    /// The kernel side goes forwards, this one backwards.
+    #[test]
+    fn both_ways_to_a_stem_lead_to_the_same() {
+        for name in [
+            "nginx",
+            "php-fpm8.2",
+            "8.2",
+            "",
+            "a1b2-",
+            "a\0b",
+            "\01",
+            "9\0x",
+            &"x1".repeat(40),
+        ] {
+            let mut forwards = 0;
+            let at = |index: usize| name.as_bytes().get(index).copied().unwrap_or(0);
+            stem_lengths(at, |found| forwards = found);
+            assert_eq!(stem_len(name.as_bytes()), forwards, "{name:?}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! is a shell function.
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bstr::{BString, ByteSlice};
 use sensor_common::record::{self, FdRaw, RecordKind, flag};
@@ -276,7 +276,11 @@ fn path(components: &[u8], cut: bool, flags: u32) -> BString {
     {
         return components.into();
     }
-    let mut path = BString::from(if cut { CUT } else { "" });
+    // A slash for each NUL, and one in front: it need not grow.
+    let beginning = if cut { CUT } else { "" };
+    let length = beginning.len().saturating_add(components.len());
+    let mut path = BString::from(Vec::with_capacity(length.saturating_add(1)));
+    path.extend_from_slice(beginning.as_bytes());
     for component in components.rsplit(|&byte| byte == 0) {
         path.push(b'/');
         path.extend_from_slice(component);
@@ -297,14 +301,21 @@ pub fn args(head: &[u8], tail: &[u8], argc: u32, total: u64) -> Args {
             truncated,
         };
     }
-    let whole = [head, tail].concat();
     Args {
-        head: split(&whole),
+        head: split(&joined(head, tail)),
         tail: Vec::new(),
         argc,
         total,
         truncated,
     }
+}
+
+/// Both parts as one, copied only when there are two.
+fn joined<'b>(head: &'b [u8], tail: &[u8]) -> Cow<'b, [u8]> {
+    if tail.is_empty() {
+        return Cow::Borrowed(head);
+    }
+    Cow::Owned([head, tail].concat())
 }
 
 /// Bytes of both parts.
@@ -318,7 +329,10 @@ fn split(bytes: &[u8]) -> Vec<BString> {
         return Vec::new();
     }
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
-    bytes.split(|&byte| byte == 0).map(BString::from).collect()
+    let nuls = bytes.iter().filter(|&&byte| byte == 0).count();
+    let mut parts = Vec::with_capacity(nuls.saturating_add(1));
+    parts.extend(bytes.split(|&byte| byte == 0).map(BString::from));
+    parts
 }
 
 /// The variables of [`ENVIRONMENT`] in a captured environment. A variable that was cut
@@ -326,7 +340,7 @@ fn split(bytes: &[u8]) -> Vec<BString> {
 #[must_use]
 pub fn environment(head: &[u8], tail: &[u8], total: u64) -> Vec<(BString, BString)> {
     if captured(head, tail) == total {
-        return allowed(&[head, tail].concat());
+        return allowed(&joined(head, tail));
     }
     let whole_head = head
         .rfind_byte(0)

@@ -20,10 +20,12 @@ mod hook;
 mod interactive;
 mod interpreter;
 mod masquerade;
+mod memo;
 mod memory;
 mod place;
 mod preload;
 mod program;
+mod reading;
 mod root;
 mod rule;
 mod ruleset;
@@ -45,6 +47,7 @@ pub use self::{
     field::{ENV, ENV_ABOUT, Field, Kind, all as fields},
     hook::{Hooks, Shortage},
     masquerade::KnownShell,
+    memo::MemoStats,
     rule::{Learnable, Level, Need, Rule},
     ruleset::{LoadError, RuleSet, Skipped},
     silence::Silence,

@@ -18,8 +18,8 @@ use crate::{
     control::{Query, QueryKind},
     decision::{Decisions, Outcome, Verdict},
     detect::{
-        Detector, Examine, Examined, Excepted, Exception, Fact, Match, Request, Rule, RuleSet,
-        Silence, Tuning, Verdicts,
+        Detector, Examine, Examined, Excepted, Exception, Fact, Match, MemoStats, Request, Rule,
+        RuleSet, Silence, Tuning, Verdicts,
     },
     event::{Event, Membership, ProcessId, Program, Snapshot},
     incident::{self, Folded, Incidents},
@@ -257,6 +257,12 @@ impl Engine {
         self.detector.replace(rules, tuning);
         self.judge.replace(policy, &lock);
         self.tree.set_catalogue(catalogue);
+    }
+
+    /// Numbers of the memo of verdicts for the metrics.
+    #[must_use]
+    pub fn memo(&self) -> MemoStats {
+        self.detector.rules().memo()
     }
 
     fn tick(&mut self, now_ns: u64, out: &mut Vec<Output>) {

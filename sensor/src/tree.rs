@@ -13,6 +13,7 @@ mod evict;
 mod exec;
 mod grow;
 mod image;
+mod living;
 mod loss;
 mod node;
 mod orphan;

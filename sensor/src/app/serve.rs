@@ -17,7 +17,7 @@ use crate::{
     clock,
     config::{self, Config, Effective, Format},
     control::{self, Query},
-    detect::Excepted,
+    detect::{Excepted, MemoStats},
     engine::Engine,
     event::Event,
     exit::{Exit, Failure, chain},
@@ -217,6 +217,11 @@ impl Stats {
     /// Notes the numbers of incidents.
     pub(super) fn incidents(&self, stats: &incident::Stats) {
         self.core.set_incidents(stats);
+    }
+
+    /// Notes how the memo of verdicts has served.
+    pub(super) fn memo(&self, stats: MemoStats) {
+        self.core.set_memo(stats);
     }
 
     /// Notes what profiles have silenced and learnt.

@@ -257,6 +257,7 @@ impl<'a> Watch<'a> {
         stats.tree(&self.core.engine.stats());
         stats.incidents(&self.core.engine.incidents());
         stats.profiles(self.core.engine.profiles());
+        stats.memo(self.core.engine.memo());
         self.recording.tell(self.core.tape.as_ref());
     }
 

@@ -108,15 +108,6 @@ impl<'s> View<'s> {
         })
     }
 
-    /// Places of the script an exec runs, or of its executable when it runs none.
-    pub(super) fn program_places(&self) -> u32 {
-        let program = self.program();
-        match interpreter::script(program, self.program_name().as_bytes()) {
-            Some(script) => place::places(&script),
-            None => place::places(&program.image.path),
-        }
-    }
-
     /// The act made this name: a new file, a rename, a link.
     pub(super) fn makes_name(&self) -> Option<bool> {
         let file = self.file()?;
@@ -188,12 +179,11 @@ impl<'s> View<'s> {
 
     /// Root works through a package manager, outside every service.
     pub(super) fn is_packaging(&self) -> bool {
-        let own = &self.program().image.path;
-        let name = program::basename(own);
+        let own = &self.program().image;
         self.service().is_none()
             && self.uid() == 0
             && (self.has_ancestor(PACKAGE_MANAGERS)
-                || is_one_of(name, PACKAGE_MANAGERS) && own.starts_with(b"/usr/"))
+                || is_one_of(own.name(), PACKAGE_MANAGERS) && own.path.starts_with(b"/usr/"))
     }
 
     /// Somebody who came in by a login works, outside every service.

@@ -10,6 +10,7 @@ use super::{
     category::Stream,
     masquerade::{self, KnownShell, Likeness},
     memory::Memory,
+    reading::Reading,
     rule::Rule,
     ruleset::{RuleSet, Stage},
     tuning::{Exception, Tuning},
@@ -152,7 +153,9 @@ impl Detector {
 
     /// Evaluates one act.
     pub fn evaluate(&mut self, mut subject: Arc<Subject>, now_ns: u64) -> Verdicts {
-        let noted = self.memory.note(&subject);
+        let program = Arc::clone(&subject.program);
+        let reading = Reading::new(&program, subject.own_image);
+        let noted = self.memory.note(&subject, &reading);
         let stream = Stream::of(&subject.act);
         let role = subject.service.as_ref().map(|service| service.role);
         if !self.rules.has(stream, role) {
@@ -163,7 +166,7 @@ impl Detector {
             ..Evidence::default()
         };
         if stream == Stream::Exec && role.is_some() {
-            self.remember(&mut subject, &mut evidence);
+            self.remember(&mut subject, &reading, &mut evidence);
         }
         let likeness = self.likeness(&subject);
         evidence.shell = likeness.and_then(known);
@@ -171,12 +174,13 @@ impl Detector {
         let wanted = waits && (hash_all || likeness == Some(Likeness::Size));
 
         let mut verdicts = Verdicts::default();
-        let view = View::new(&subject, (&self.users, &self.memory), evidence);
-        let mut found = self.rules.matches(&view, Stage::Ready);
-        if waits && !wanted {
-            found.extend(self.rules.matches(&view, Stage::Waiting));
-            found.sort_by(|(a, _), (b, _)| a.rank().cmp(&b.rank()));
-        }
+        let view = View::read(&subject, (&self.users, &self.memory), evidence, reading);
+        let stages: &[_] = if waits && !wanted {
+            &[Stage::Ready, Stage::Waiting]
+        } else {
+            &[Stage::Ready]
+        };
+        let found = self.rules.matches(&view, stages);
         let own = self.weigh(&view, &subject, found, &[]);
         if wanted {
             verdicts.requests.push(request(&subject));
@@ -269,12 +273,12 @@ impl Detector {
     }
 
     /// Puts to an exec what is remembered of files and connects.
-    fn remember(&self, subject: &mut Arc<Subject>, evidence: &mut Evidence) {
+    fn remember(&self, subject: &mut Arc<Subject>, reading: &Reading<'_>, evidence: &mut Evidence) {
         let now = subject.stamp.time_ns;
         evidence.jndi_age_ns = self.memory.jndi_age(subject);
         evidence.preload = self.memory.preload(&subject.program, now);
         if subject.script_written.is_none()
-            && let Some(written) = self.memory.script(&subject.program, now)
+            && let Some(written) = self.memory.script(reading, now)
         {
             Arc::make_mut(subject).script_written = Some(written);
         }
@@ -307,7 +311,7 @@ impl Detector {
             ..waiting.evidence
         };
         let view = View::new(&waiting.subject, (&self.users, &self.memory), evidence);
-        let found = self.rules.matches(&view, Stage::Waiting);
+        let found = self.rules.matches(&view, &[Stage::Waiting]);
         let incomplete: &[_] = if sha256.is_none() { &["hash"] } else { &[] };
         self.weigh(&view, &waiting.subject, found, incomplete)
     }

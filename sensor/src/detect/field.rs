@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use rsigma_eval::EventValue;
 
-use super::{category::Category, rule::Need, table, view::View};
+use super::{category::Category, reading::Reading, rule::Need, table, view::View};
 
 /// Every field except the variables under [`ENV`].
 pub fn all() -> impl Iterator<Item = &'static Field> {
@@ -45,7 +45,17 @@ impl Kind {
     }
 }
 
+/// How a field is made of all that is known of the act.
 pub(super) type Get = for<'v> fn(&'v View<'_>) -> Option<EventValue<'v>>;
+
+/// Where a field's value comes from.
+#[derive(Clone, Copy, Debug)]
+enum Origin {
+    /// From all that is known of the act.
+    View(Get),
+    /// From the program alone.
+    Program(for<'v> fn(&'v Reading<'_>) -> Option<EventValue<'v>>),
+}
 
 /// One field.
 #[derive(Clone, Copy, Debug)]
@@ -62,11 +72,28 @@ pub struct Field {
     pub only: Option<Category>,
     /// It is in Sigma's taxonomy and never has a value here.
     pub never: bool,
-    get: Get,
+    /// Hardly two acts have the same value: a verdict for which it was read is not
+    /// remembered.
+    pub(super) changing: bool,
+    origin: Origin,
 }
 
 impl Field {
     pub(super) const fn new(name: &'static str, kind: Kind, about: &'static str, get: Get) -> Self {
+        Self::made(name, kind, about, Origin::View(get))
+    }
+
+    /// A field that depends on the acting process's program alone.
+    pub(super) const fn of_program(
+        name: &'static str,
+        kind: Kind,
+        about: &'static str,
+        get: for<'v> fn(&'v Reading<'_>) -> Option<EventValue<'v>>,
+    ) -> Self {
+        Self::made(name, kind, about, Origin::Program(get))
+    }
+
+    const fn made(name: &'static str, kind: Kind, about: &'static str, origin: Origin) -> Self {
         Self {
             name,
             kind,
@@ -74,8 +101,15 @@ impl Field {
             fact: None,
             only: None,
             never: false,
-            get,
+            changing: false,
+            origin,
         }
+    }
+
+    /// A field that has another value for nearly every act.
+    pub(super) const fn changing(mut self) -> Self {
+        self.changing = true;
+        self
     }
 
     /// A field that only acts of one category have.
@@ -96,7 +130,15 @@ impl Field {
     }
 
     pub(super) fn get<'v>(&self, view: &'v View<'_>) -> Option<EventValue<'v>> {
-        (self.get)(view)
+        match self.origin {
+            Origin::View(get) => get(view),
+            Origin::Program(get) => get(&view.reading),
+        }
+    }
+
+    /// Its value depends on the program alone.
+    pub(super) const fn is_of_program(&self) -> bool {
+        matches!(self.origin, Origin::Program(_))
     }
 }
 
@@ -112,15 +154,20 @@ const BUCKETS: usize = 512;
 /// The field called `name`; variables are not in the table. Half the cost of an
 /// evaluation was a binary search here, hence the buckets.
 pub(super) fn find(name: &str) -> Option<&'static Field> {
-    static TABLE: LazyLock<Vec<Vec<&'static Field>>> = LazyLock::new(|| {
+    locate(name).map(|(_, field)| field)
+}
+
+/// The same with its place in [`all`].
+pub(super) fn locate(name: &str) -> Option<(usize, &'static Field)> {
+    static TABLE: LazyLock<Vec<Vec<(usize, &'static Field)>>> = LazyLock::new(|| {
         let mut table = vec![Vec::new(); BUCKETS];
-        for field in all() {
-            table[bucket(field.name)].push(field);
+        for (place, field) in all().enumerate() {
+            table[bucket(field.name)].push((place, field));
         }
         table
     });
     let fields = TABLE.get(bucket(name))?;
-    fields.iter().find(|field| field.name == name).copied()
+    fields.iter().find(|(_, field)| field.name == name).copied()
 }
 
 /// Length and the bytes in which the names differ most.

@@ -12,7 +12,7 @@ impl View<'_> {
     /// type them.
     pub(super) fn is_interactive_shell(&self) -> bool {
         let program = self.program();
-        self.is_shell()
+        self.reading.is_shell()
             && (is_asked_to_be(program)
                 || is_fed(program, self.program_name().as_bytes())
                 || self.has_terminal())

@@ -8,10 +8,7 @@ use bstr::{BString, ByteSlice};
 use serde::{Deserialize, Serialize};
 
 use super::program::{self, is_installed};
-use crate::{
-    event::{FileId, Image},
-    lineage::Subject,
-};
+use crate::event::{FileId, Image, Program};
 
 /// A shell installed on this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,11 +63,13 @@ const SERVERS: &[&str] = &[
 
 /// Likeness of the subject's executable to the shells in `shells`.
 pub(super) fn likeness(image: &Image, shells: &[KnownShell]) -> Likeness {
-    if program::is_shell(image.name()) {
-        return Likeness::None;
-    }
+    // Few executables have the size of a shell: what costs more is asked of these alone.
+    let like = |shell: &&KnownShell| shell.file == image.file || shell.size == image.size;
     let mut best = Likeness::None;
-    for shell in shells.iter().filter(|shell| is_meant(shell)) {
+    for shell in shells.iter().filter(like).filter(|shell| is_meant(shell)) {
+        if program::is_shell(image.name()) {
+            return Likeness::None;
+        }
         // busybox is also installed as hard links named after its applets, and a copy of
         // it under its own name is no masquerade. Another shell under that name is.
         if program::is_multicall(program::basename(&shell.path))
@@ -81,9 +80,7 @@ pub(super) fn likeness(image: &Image, shells: &[KnownShell]) -> Likeness {
         if shell.file == image.file {
             return Likeness::File;
         }
-        if shell.size == image.size {
-            best = Likeness::Size;
-        }
+        best = Likeness::Size;
     }
     best
 }
@@ -96,11 +93,7 @@ fn is_meant(shell: &KnownShell) -> bool {
 
 /// `true` when a server's name is borrowed: the executable bears it without being an
 /// installed server, or argv[0] claims it without the executable being that server.
-pub(super) fn is_server(subject: &Subject) -> bool {
-    let program = &subject.program;
-    if subject.own_image {
-        return false;
-    }
+pub(super) fn is_server(program: &Program) -> bool {
     let file = program::stem(program.image.name());
     // A Java runtime is often unpacked somewhere private; its name proves nothing.
     if is_server_name(file) && file != b"java" && !is_installed(&program.image) {
@@ -112,8 +105,7 @@ pub(super) fn is_server(subject: &Subject) -> bool {
 
 /// `true` when a dynamic loader was told to run a program, or may have been: nobody but
 /// who hides starts one so, and what the program is cannot be told from its name.
-pub(super) fn is_loader(subject: &Subject) -> bool {
-    let program = &subject.program;
+pub(super) fn is_loader(program: &Program) -> bool {
     program::is_loader(program.image.name())
         && program::load(program::Argv::of(program)) != program::Load::Nothing
 }

@@ -17,7 +17,7 @@ use std::hash::{DefaultHasher, Hash, Hasher as _};
 #[cfg(test)]
 pub(super) use self::recon::TOOLS;
 use self::{aged::Aged, dropped::Dropped, held::Held, recon::Recon, update::Updates};
-use super::{interpreter, place, preload, program, root::Roots};
+use super::{interpreter, place, preload, reading::Reading, root::Roots};
 use crate::{
     event::{File, FileAction, ProcessId, Program, Socket, Written},
     lineage::{Act, Part, ServiceKind, Subject},
@@ -90,13 +90,13 @@ impl Default for Memory {
 
 impl Memory {
     /// Remembers an act, and tells what it is in the light of those before.
-    pub(super) fn note(&mut self, subject: &Subject) -> Noted {
+    pub(super) fn note(&mut self, subject: &Subject, reading: &Reading<'_>) -> Noted {
         let mut noted = Noted::default();
         let Some(service) = &subject.service else {
             return noted;
         };
         match &subject.act {
-            Act::Exec => noted.recon = self.recon.note(subject),
+            Act::Exec => noted.recon = self.recon.note(subject, reading.name()),
             Act::File(file) if file.action == FileAction::Read => {
                 self.roots.note(subject, file);
                 self.dropped.note_read(subject, file);
@@ -159,9 +159,13 @@ impl Memory {
         new_port
     }
 
-    /// Who wrote the script `program` runs, by the path it was named by.
-    pub(super) fn script(&self, program: &Program, now: u64) -> Option<Written> {
-        let path = interpreter::script(program, program::name(program))?;
+    /// Who wrote the script a program runs, by the path it was named by.
+    pub(super) fn script(&self, reading: &Reading<'_>, now: u64) -> Option<Written> {
+        if self.written.is_empty() {
+            return None;
+        }
+        let program = reading.program();
+        let path = interpreter::script(program, reading.name().as_bytes())?;
         self.at(program.ns.mount, &path, now)
     }
 

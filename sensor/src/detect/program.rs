@@ -86,7 +86,10 @@ pub(crate) fn is_shell(name: &[u8]) -> bool {
 
 /// `true` when a file of this name is many programs in one.
 pub(crate) fn is_multicall(name: &[u8]) -> bool {
-    MULTICALL.iter().any(|known| known.as_bytes() == stem(name))
+    // Asked of every exec, and a stem costs more than this.
+    let may_be = |known: &&&str| name.starts_with(known.as_bytes());
+    let known = MULTICALL.iter().find(may_be);
+    known.is_some_and(|known| known.as_bytes() == stem(name))
 }
 
 /// The first arguments of a program, as far as they were captured.

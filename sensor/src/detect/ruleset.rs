@@ -7,17 +7,19 @@
 
 mod engines;
 
-use std::{collections::HashMap, fmt, path::PathBuf, sync::Arc};
+use std::{cell::RefCell, collections::HashMap, fmt, path::PathBuf, sync::Arc};
 
 use rsigma_eval::CompiledRule;
 use rsigma_parser::{LogSource, SigmaCollection, SigmaRule, Status};
 
-use self::engines::{Engines, Fields, engines, index};
+pub(super) use self::engines::Fields;
+use self::engines::{Engines, engines};
 use super::{
     analysis,
     category::{Category, Stream},
     check, dialect,
     hook::Shortage,
+    memo::{Memo, MemoStats},
     rule::Rule,
     source::{self, Problem, Source},
     tuning::Adjustment,
@@ -218,7 +220,11 @@ pub struct RuleSet {
     /// As the engines number them; `None` when switched off.
     rules: Vec<Option<Arc<Rule>>>,
     listed: Vec<Arc<Rule>>,
-    engines: HashMap<(Stream, Option<Role>), Engines>,
+    /// By [`slot`].
+    engines: Vec<Engines>,
+    /// Verdicts on execs. In here because other rules are another memo; in a cell because
+    /// to remember changes nothing that can be seen from outside.
+    memo: RefCell<Memo>,
     skipped: Vec<Skipped>,
     unserved: Vec<Problem>,
     hash: String,
@@ -278,7 +284,7 @@ impl RuleSet {
             .sort_by(|a, b| a.rule.rank().cmp(&b.rule.rank()));
         let roles = Role::ALL.into_iter().map(Some).chain([None]);
         let keys = roles.flat_map(|role| Stream::ALL.iter().map(move |&stream| (stream, role)));
-        let engines = keys.map(|key| (key, engines(&gathered.candidates, key)));
+        let engines = keys.map(|key| engines(&gathered.candidates, key));
         let unserved = gathered.candidates.iter().flat_map(check::unserved);
         let unserved = unserved.collect();
         let engines = engines.collect();
@@ -286,6 +292,7 @@ impl RuleSet {
         let all: Vec<_> = all.map(|c| Arc::new(c.rule)).collect();
         Self {
             engines,
+            memo: RefCell::default(),
             listed: all.clone(),
             rules: all.into_iter().map(Some).collect(),
             skipped: gathered.skipped,
@@ -373,45 +380,81 @@ impl RuleSet {
         skipped.chain(unserved).collect()
     }
 
+    /// The same rules with no memory of verdicts: each is come to anew.
+    #[must_use]
+    pub fn without_memo(self) -> Self {
+        self.with_memo(0)
+    }
+
+    /// The same rules with a memo of so many bytes.
+    pub(super) fn with_memo(self, bytes: usize) -> Self {
+        Self {
+            memo: RefCell::new(Memo::new(bytes)),
+            ..self
+        }
+    }
+
+    /// How the memo of verdicts has served so far.
+    #[must_use]
+    pub fn memo(&self) -> MemoStats {
+        self.memo.borrow().stats()
+    }
+
     /// `true` when some rule may match an act of this stream under this role.
     pub(super) fn has(&self, stream: Stream, role: Option<Role>) -> bool {
         self.engines
-            .get(&(stream, role))
+            .get(slot(stream, role))
             .is_some_and(|e| e.ready.rule_count() + e.waiting.rule_count() > 0)
     }
 
     /// `true` when rules wait for a fact under this role; whether for every executable.
     pub(super) fn waits(&self, stream: Stream, role: Option<Role>) -> (bool, bool) {
         self.engines
-            .get(&(stream, role))
+            .get(slot(stream, role))
             .map_or((false, false), |e| (e.waiting.rule_count() > 0, e.hash_all))
     }
 
-    /// Rules of one stage that match, with what matched, in order of [`RuleSet::list`].
-    pub(super) fn matches(&self, view: &View<'_>, stage: Stage) -> Vec<(Arc<Rule>, Fields)> {
+    /// Rules of some stages that match, with what matched, in order of [`RuleSet::list`].
+    pub(super) fn matches(&self, view: &View<'_>, stages: &[Stage]) -> Vec<(Arc<Rule>, Fields)> {
         let role = view.service().map(|service| service.role);
-        let key = (Stream::of(&view.subject.act), role);
-        let Some(engines) = self.engines.get(&key) else {
+        let stream = Stream::of(&view.subject.act);
+        let slot = slot(stream, role);
+        let Some(engines) = self.engines.get(slot) else {
             return Vec::new();
         };
-        let engine = match stage {
-            Stage::Ready => &engines.ready,
-            Stage::Waiting => &engines.waiting,
+        let found = if stream == Stream::Exec {
+            let of = u16::try_from(slot * 4 + mask(stages)).unwrap_or(u16::MAX);
+            let mut memo = self.memo.borrow_mut();
+            memo.verdict(of, &engines.basis, view, |event| {
+                engines.evaluate(event, stages)
+            })
+        } else {
+            engines.evaluate(view, stages)
         };
-        let mut found = Vec::new();
-        for result in engine.evaluate(view) {
-            let Some(index) = index(&result) else {
-                continue;
-            };
-            found.push((index, engines.fields(index, &result)));
-        }
-        found.sort_unstable();
         let known = |(index, fields)| Some((self.rules.get::<usize>(index)?.clone()?, fields));
         let mut found: Vec<(Arc<Rule>, Fields)> = found.into_iter().filter_map(known).collect();
         // Stable, and done already where no level was changed.
         found.sort_by(|(a, _), (b, _)| a.rank().cmp(&b.rank()));
         found
     }
+}
+
+/// Where the engines of a stream and a role stand.
+fn slot(stream: Stream, role: Option<Role>) -> usize {
+    let streams = Stream::ALL;
+    let role = role.and_then(|role| Role::ALL.iter().position(|&each| each == role));
+    let role = role.unwrap_or(Role::ALL.len());
+    let stream = streams.iter().position(|&each| each == stream);
+    role * streams.len() + stream.unwrap_or_default()
+}
+
+/// Stages as bits.
+fn mask(stages: &[Stage]) -> usize {
+    let bit = |stage: &Stage| match stage {
+        Stage::Ready => 1,
+        Stage::Waiting => 2,
+    };
+    stages.iter().map(bit).fold(0, |mask, bit| mask | bit)
 }
 
 impl fmt::Display for RuleSet {

@@ -17,10 +17,10 @@ use super::{
         Kind::{Bool, List, Number, Text},
     },
     masquerade, program,
+    reading::Reading,
     rule::Need,
     view::{View, offer, text},
 };
-use crate::event::Image;
 
 #[expect(clippy::unnecessary_wraps, reason = "one shape for every field")]
 fn word(word: &str) -> Option<EventValue<'_>> {
@@ -55,10 +55,6 @@ fn words(bits: u32, all: &'static [(u32, &'static str)]) -> Option<EventValue<'s
     (!words.is_empty()).then_some(EventValue::Array(words))
 }
 
-fn image<'v>(view: &'v View<'_>) -> &'v Image {
-    &view.program().image
-}
-
 fn hashes(view: &View<'_>) -> Option<EventValue<'static>> {
     use std::fmt::Write as _;
     let mut text = String::from("SHA256=");
@@ -69,9 +65,9 @@ fn hashes(view: &View<'_>) -> Option<EventValue<'static>> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "one shape for every field")]
-fn programs<'v>(view: &'v View<'_>) -> Option<EventValue<'v>> {
-    let name = EventValue::Str(view.program_name().into());
-    let Some(script) = view.program().script() else {
+fn programs<'v>(reading: &'v Reading<'_>) -> Option<EventValue<'v>> {
+    let name = EventValue::Str(reading.name().into());
+    let Some(script) = reading.program().script() else {
         return Some(name);
     };
     let script = program::stem(program::basename(script)).to_str_lossy();
@@ -85,30 +81,30 @@ fn service_id<'v>(view: &'v View<'_>) -> Option<EventValue<'v>> {
     ))
 }
 
-fn script<'v>(view: &'v View<'_>) -> Option<EventValue<'v>> {
-    let path = program::script(view.program())?;
+fn script<'v>(reading: &'v Reading<'_>) -> Option<EventValue<'v>> {
+    let path = program::script(reading.program())?;
     Some(offer(path.to_str_lossy().into_owned().into()))
 }
 
 /// Fields of the process that acts.
 pub(super) const PROCESS: &[Field] = &[
-    Field::new(
+    Field::of_program(
         "Image",
         Text,
         "Path of the executable, as the kernel resolved it",
-        |v| bytes(&image(v).path),
+        |r| bytes(&r.image().path),
     ),
-    Field::new(
+    Field::of_program(
         "Image.Truncated",
         Bool,
         "The beginning of Image is missing: it lies too deep",
-        |v| flag(v.program().faults.has(fault::EXE_CUT)),
+        |r| flag(r.program().faults.has(fault::EXE_CUT)),
     ),
-    Field::new(
+    Field::of_program(
         "CommandLine",
         Text,
         "Arguments joined by blanks; [...] for a middle that was cut",
-        |v| Some(offer(v.command_line().into())),
+        |r| Some(offer(r.command_line().into())),
     ),
     Field::new(
         "ParentImage",
@@ -122,8 +118,8 @@ pub(super) const PROCESS: &[Field] = &[
         "Arguments of the process that forked this one, at that fork",
         |v| Some(offer(v.parent_command_line()?.into())),
     ),
-    Field::new("CurrentDirectory", Text, "Working directory", |v| {
-        bytes(&v.program().cwd)
+    Field::of_program("CurrentDirectory", Text, "Working directory", |r| {
+        bytes(&r.program().cwd)
     }),
     Field::new(
         "User",
@@ -131,21 +127,23 @@ pub(super) const PROCESS: &[Field] = &[
         "Name of the real user; its number where the name is unknown",
         |v| Some(EventValue::Str(v.user())),
     ),
-    Field::new(
+    Field::of_program(
         "LogonId",
         Number,
         "Audit login uid; absent outside login sessions",
-        |v| number(v.program().cred.login_uid?),
+        |r| number(r.program().cred.login_uid?),
     ),
     Field::new("ProcessId", Number, "Process id on the host", |v| {
         number(v.subject.process.tgid)
-    }),
+    })
+    .changing(),
     Field::new(
         "ParentProcessId",
         Number,
         "Process id of the process that forked this one",
         |v| number(v.subject.creator.as_ref()?.id.tgid),
-    ),
+    )
+    .changing(),
     Field::new("Hashes", Text, "SHA256= and the executable's hash", hashes).with_fact(Need::Hash),
     Field::new(
         "Service.Kind",
@@ -192,7 +190,7 @@ pub(super) const PROCESS: &[Field] = &[
         "Forks and execs since the service, transparent helpers left out",
         |v| number(v.subject.depth),
     ),
-    Field::new(
+    Field::of_program(
         "Exec.Program",
         List,
         "What runs, by name without version: the program (applets of an installed busybox and ld.so seen through) and the #! script",
@@ -210,99 +208,99 @@ pub(super) const PROCESS: &[Field] = &[
         "Images this process itself has exec'ed, the present one last",
         |v| Some(EventValue::Array(v.chain())),
     ),
-    Field::new(
+    Field::of_program(
         "Exec.OwnImage",
         Bool,
         "The service executed its own image (reload, binary upgrade)",
-        |v| flag(v.subject.own_image),
+        |r| flag(r.is_own_image()),
     ),
-    Field::new(
+    Field::of_program(
         "Exec.Script",
         Text,
         "Absolute path of the #! script",
         script,
     ),
-    Field::new(
+    Field::of_program(
         "Exec.ScriptTruncated",
         Bool,
         "The beginning of Exec.Script is missing: the working directory lies too deep",
-        |v| flag(program::is_script_cut(v.program())),
+        |r| flag(program::is_script_cut(r.program())),
     ),
-    Field::new("Exec.Filename", Text, "Path given to exec, as typed", |v| {
-        bytes(&v.program().filename)
+    Field::of_program("Exec.Filename", Text, "Path given to exec, as typed", |r| {
+        bytes(&r.program().filename)
     }),
-    Field::new(
+    Field::of_program(
         "Shell.Command",
         Text,
         "Command line of a shell, plain: no quotes or backslashes, $IFS and white space one blank",
-        |v| word(v.shell_command()?),
+        |r| word(r.shell_command()?),
     ),
-    Field::new(
+    Field::of_program(
         "Stdio.In",
         Text,
         "What descriptor 0 is: pipe, socket, tty, null, file",
-        |v| word(v.program().stdio[0].name()),
+        |r| word(r.program().stdio[0].name()),
     ),
-    Field::new("Stdio.Out", Text, "What descriptor 1 is", |v| {
-        word(v.program().stdio[1].name())
+    Field::of_program("Stdio.Out", Text, "What descriptor 1 is", |r| {
+        word(r.program().stdio[1].name())
     }),
-    Field::new("Stdio.Err", Text, "What descriptor 2 is", |v| {
-        word(v.program().stdio[2].name())
+    Field::of_program("Stdio.Err", Text, "What descriptor 2 is", |r| {
+        word(r.program().stdio[2].name())
     }),
-    Field::new("File.Name", Text, "Last component of Image", |v| {
-        bytes(image(v).name())
+    Field::of_program("File.Name", Text, "Last component of Image", |r| {
+        bytes(r.image().name())
     }),
-    Field::new(
+    Field::of_program(
         "File.Unlinked",
         Bool,
         "The executable has no name in any directory",
-        |v| flag(image(v).unlinked),
+        |r| flag(r.image().unlinked),
     ),
-    Field::new("File.Memfd", Bool, "The executable is a memory file", |v| {
-        flag(image(v).is_memfd())
+    Field::of_program("File.Memfd", Bool, "The executable is a memory file", |r| {
+        flag(r.image().is_memfd())
     }),
-    Field::new("File.Links", Number, "Links of the executable", |v| {
-        number(image(v).nlink)
+    Field::of_program("File.Links", Number, "Links of the executable", |r| {
+        number(r.image().nlink)
     }),
-    Field::new(
+    Field::of_program(
         "File.Mode",
         Text,
         "Permission bits of the executable, four octal digits",
-        |v| {
+        |r| {
             Some(EventValue::Str(
-                format!("{:04o}", image(v).mode & 0o7777).into(),
+                format!("{:04o}", r.image().mode & 0o7777).into(),
             ))
         },
     ),
-    Field::new(
+    Field::of_program(
         "File.WritableByOthers",
         Bool,
         "Every user may change the executable",
-        |v| flag(image(v).mode & 0o002 != 0),
+        |r| flag(r.image().mode & 0o002 != 0),
     ),
-    Field::new("File.Owner", Number, "uid that owns the executable", |v| {
-        number(image(v).owner)
+    Field::of_program("File.Owner", Number, "uid that owns the executable", |r| {
+        number(r.image().owner)
     }),
-    Field::new("File.Size", Number, "Bytes of the executable", |v| {
-        large(image(v).size)
+    Field::of_program("File.Size", Number, "Bytes of the executable", |r| {
+        large(r.image().size)
     }),
-    Field::new(
+    Field::of_program(
         "File.Upper",
         Bool,
         "The executable was written after the container image was made",
-        |v| flag(image(v).upper?),
+        |r| flag(r.image().upper?),
     ),
-    Field::new(
+    Field::of_program(
         "Args.Count",
         Number,
         "Number of arguments, argv[0] included",
-        |v| number(v.program().args.argc),
+        |r| number(r.program().args.argc),
     ),
-    Field::new(
+    Field::of_program(
         "Args.Truncated",
         Bool,
         "The middle of the arguments was not captured",
-        |v| flag(v.program().args.truncated),
+        |r| flag(r.program().args.truncated),
     ),
     Field::new(
         "Masquerade.Shell",
@@ -311,16 +309,16 @@ pub(super) const PROCESS: &[Field] = &[
         |v| flag(v.evidence.shell?),
     )
     .with_fact(Need::Hash),
-    Field::new(
+    Field::of_program(
         "Masquerade.Server",
         Bool,
         "A server's name on what is not that server",
-        |v| flag(v.server()),
+        |r| flag(r.is_server()),
     ),
-    Field::new(
+    Field::of_program(
         "Masquerade.Loader",
         Bool,
         "A dynamic loader was told to run a program, or its arguments were cut",
-        |v| flag(masquerade::is_loader(v.subject)),
+        |r| flag(masquerade::is_loader(r.program())),
     ),
 ];

@@ -14,6 +14,7 @@ use crate::lineage::Subject;
 
 mod act;
 mod dialect;
+mod memo;
 mod sequence;
 mod sigma;
 mod waiting;

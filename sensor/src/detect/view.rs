@@ -10,9 +10,9 @@ use rsigma_eval::{Event, EventValue};
 use serde_json::Value;
 
 use super::{
-    command, field, masquerade,
+    field,
     memory::{Memory, Noted},
-    program,
+    reading::{Reading, line},
 };
 use crate::{
     event::{Program, Written},
@@ -45,11 +45,9 @@ pub(super) struct View<'s> {
     pub(super) users: &'s Users,
     pub(super) evidence: Evidence,
     pub(super) memory: &'s Memory,
-    command_line: OnceCell<String>,
+    /// What the program tells by itself.
+    pub(super) reading: Reading<'s>,
     parent_command_line: OnceCell<Option<String>>,
-    shell_command: OnceCell<Option<String>>,
-    name: OnceCell<Cow<'s, str>>,
-    server: OnceCell<bool>,
     pub(super) kinds: OnceCell<u32>,
     pub(super) places: OnceCell<u32>,
 }
@@ -57,19 +55,27 @@ pub(super) struct View<'s> {
 impl<'s> View<'s> {
     pub(super) fn new(
         subject: &'s Subject,
+        surroundings: (&'s Users, &'s Memory),
+        evidence: Evidence,
+    ) -> Self {
+        let reading = Reading::new(&subject.program, subject.own_image);
+        Self::read(subject, surroundings, evidence, reading)
+    }
+
+    /// The same where the subject's program has been read already.
+    pub(super) fn read(
+        subject: &'s Subject,
         (users, memory): (&'s Users, &'s Memory),
         evidence: Evidence,
+        reading: Reading<'s>,
     ) -> Self {
         Self {
             subject,
             users,
             evidence,
             memory,
-            command_line: OnceCell::new(),
+            reading,
             parent_command_line: OnceCell::new(),
-            shell_command: OnceCell::new(),
-            name: OnceCell::new(),
-            server: OnceCell::new(),
             kinds: OnceCell::new(),
             places: OnceCell::new(),
         }
@@ -100,39 +106,14 @@ impl<'s> View<'s> {
             .map_or_else(|| uid.to_string().into(), |name| name.as_str().into())
     }
 
-    pub(super) fn command_line(&self) -> &str {
-        self.command_line.get_or_init(|| line(self.program()))
-    }
-
     pub(super) fn parent_command_line(&self) -> Option<&str> {
         self.parent_command_line
             .get_or_init(|| self.parent().map(line))
             .as_deref()
     }
 
-    pub(super) fn is_shell(&self) -> bool {
-        program::is_shell(self.program_name().as_bytes())
-    }
-
-    /// Plain command line of a shell; `None` for every other program.
-    pub(super) fn shell_command(&self) -> Option<&str> {
-        self.shell_command
-            .get_or_init(|| {
-                self.is_shell()
-                    .then(|| command::plain(&self.program().args))
-            })
-            .as_deref()
-    }
-
     pub(super) fn program_name(&self) -> &str {
-        self.name
-            .get_or_init(|| program::name(self.program()).to_str_lossy())
-    }
-
-    pub(super) fn server(&self) -> bool {
-        *self
-            .server
-            .get_or_init(|| masquerade::is_server(self.subject))
+        self.reading.name()
     }
 
     /// Images of every ancestor and of what this process ran before, root first, each once.
@@ -177,21 +158,6 @@ impl<'s> View<'s> {
             chain.push(text(&self.program().image.path));
         }
         chain
-    }
-
-    fn variable(&self, name: &str) -> Option<EventValue<'s>> {
-        let set = &self.program().env;
-        let mut values = set
-            .iter()
-            .filter(|(key, _)| *key == name)
-            .map(|(_, value)| text(value));
-        let first = values.next()?;
-        let mut values: Vec<_> = values.collect();
-        if values.is_empty() {
-            return Some(first);
-        }
-        values.insert(0, first);
-        Some(EventValue::Array(values))
     }
 
     /// Every text by itself, then all of them as one: a keyword may stand anywhere in an
@@ -250,18 +216,11 @@ pub(super) fn offer(text: Cow<'_, str>) -> EventValue<'_> {
     ])
 }
 
-fn line(program: &Program) -> String {
-    match String::from_utf8(program.args.command_line().into()) {
-        Ok(line) => line,
-        Err(error) => error.as_bytes().to_str_lossy().into_owned(),
-    }
-}
-
 impl Event for View<'_> {
     fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
         match field::find(path) {
             Some(field) => field.get(self),
-            None => self.variable(path.strip_prefix(field::ENV)?),
+            None => self.reading.variable(path.strip_prefix(field::ENV)?),
         }
     }
 

@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     alert::Reason,
+    detect::MemoStats,
     event::{Event, RingKind},
     incident,
     lineage::ServiceKind,
@@ -49,6 +50,15 @@ pub(super) struct IncidentStats {
     pub(super) closed: [AtomicU64; Reason::ALL.len()],
 }
 
+/// Numbers of the memo of verdicts.
+#[derive(Debug, Default)]
+pub(super) struct MemoCounts {
+    pub(super) hits: AtomicU64,
+    pub(super) misses: AtomicU64,
+    pub(super) unkept: AtomicU64,
+    pub(super) entries: AtomicU64,
+}
+
 /// Counters and gauges of the core. All times are `CLOCK_BOOTTIME` ns.
 #[derive(Debug, Default)]
 pub struct CoreStats {
@@ -68,6 +78,7 @@ pub struct CoreStats {
     pub(super) not_learnt: AtomicU64,
     pub(super) services: Kinds,
     pub(super) incidents: IncidentStats,
+    pub(super) memo: MemoCounts,
     self_test_ns: AtomicU64,
     tick_ns: AtomicU64,
 }
@@ -130,6 +141,14 @@ impl CoreStats {
         for (counter, &count) in self.incidents.closed.iter().zip(&stats.closed) {
             counter.store(count, Relaxed);
         }
+    }
+
+    /// States how the memo of verdicts has served.
+    pub fn set_memo(&self, stats: MemoStats) {
+        self.memo.hits.store(stats.hits, Relaxed);
+        self.memo.misses.store(stats.misses, Relaxed);
+        self.memo.unkept.store(stats.unkept, Relaxed);
+        self.memo.entries.store(stats.entries, Relaxed);
     }
 
     /// Notes that the self-test has just passed.

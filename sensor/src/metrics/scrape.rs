@@ -16,7 +16,10 @@ use prometheus::{
 };
 use sensor_common::counter::Counter;
 
-use super::{CoreStats, core::IncidentStats};
+use super::{
+    CoreStats,
+    core::{IncidentStats, MemoCounts},
+};
 use crate::{alert::Reason, sink::SinkStats};
 
 /// The one ring there is.
@@ -170,6 +173,7 @@ impl Page {
         );
         self.incidents(&core.incidents);
         self.profiles(core);
+        self.memo(&core.memo);
         if let Some(age) = core.self_test_age(now_ns) {
             let opts = Opts::new(
                 "self_test_age_seconds",
@@ -179,6 +183,23 @@ impl Page {
             gauge.with_label_values::<&str>(&[]).set(age.as_secs_f64());
             self.0.extend(gauge.collect());
         }
+    }
+
+    fn memo(&mut self, memo: &MemoCounts) {
+        let outcomes = [
+            ("hit", &memo.hits),
+            ("miss", &memo.misses),
+            ("unkept", &memo.unkept),
+        ];
+        let outcomes = outcomes.map(|(outcome, count)| ([outcome], count.load(Relaxed)));
+        self.counters(
+            "verdicts_total",
+            "Verdicts on execs: remembered (hit), come to and kept (miss), or come to by what changes each time (unkept).",
+            ["outcome"],
+            outcomes,
+        );
+        let entries = [([], memo.entries.load(Relaxed))];
+        self.gauges("verdicts_remembered", "Verdicts in the memo.", [], entries);
     }
 
     fn incidents(&mut self, incidents: &IncidentStats) {

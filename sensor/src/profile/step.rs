@@ -4,7 +4,7 @@
 //! taken apart; `--` before it is dropped, since some C libraries write it and some do
 //! not. What a shell or an interpreter is given to run is always literal.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, cell::OnceCell, fmt};
 
 use sensor_common::record::fault;
 
@@ -30,7 +30,9 @@ pub(super) struct Ran<'p> {
     args: Vec<Cow<'p, str>>,
     /// Which of `args` is the command of a shell, and what it consists of.
     command: Option<(usize, Vec<Token>)>,
-    freedom: Freedom,
+    /// Of its arguments.
+    freedom: OnceCell<Freedom>,
+    name: &'p [u8],
     /// Arguments up to this one are literal: the script.
     literal: usize,
 }
@@ -48,7 +50,8 @@ impl<'p> Ran<'p> {
             exe,
             args: args?,
             command: None,
-            freedom: tool::freedom(program_name(program)),
+            freedom: OnceCell::new(),
+            name: program_name(program),
             literal: 0,
         };
         if ran.args.len() > ARGS_MAX {
@@ -75,7 +78,7 @@ impl<'p> Ran<'p> {
                 self.literal = at;
             }
             Some(Run::Script(path)) => self.literal = absolute(program, path, &mut self.args)?,
-            Some(Run::Code) => self.freedom = Freedom::None,
+            Some(Run::Code) => self.freedom = OnceCell::from(Freedom::None),
             Some(Run::Other) if shell => return Err(Refusal::Option),
             Some(Run::Other) | None => {}
         }
@@ -112,7 +115,7 @@ impl<'p> Ran<'p> {
         if index <= self.literal {
             Freedom::None
         } else {
-            self.freedom
+            *self.freedom.get_or_init(|| tool::freedom(self.name))
         }
     }
 }

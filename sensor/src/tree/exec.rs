@@ -245,13 +245,12 @@ impl Tree {
                 entry.image = Some(Arc::clone(program));
             }
         }
-        if let Some(node) = self.table.get_mut(id) {
-            for (branch, next) in node.branches_mut().zip(next) {
-                *branch = next;
-            }
-        }
+        let mut next = next.into_iter();
+        self.table.change_branches(id, |branch| {
+            *branch = next.next().unwrap_or(*branch);
+        });
         if has_left {
-            self.orphaned_before(id, program.time_ns);
+            self.orphaned_before(id);
         }
         own
     }

@@ -275,10 +275,11 @@ impl Tree {
         if service.kind == ServiceKind::Apache {
             self.apache_begins(root);
         }
-        let node = self.table.get_mut(root)?;
-        if let Some(branch) = node.branches_mut().find(|branch| branch.service == root) {
-            *branch = Branch::new(root, part);
-        }
+        self.table.change_branches(root, |branch| {
+            if branch.service == root {
+                *branch = Branch::new(root, part);
+            }
+        });
         Some(service)
     }
 
@@ -331,15 +332,12 @@ impl Tree {
             .filter(|branch| branch.part == Part::Master)
             .map(|branch| branch.service)
             .collect();
-        let Some(heir) = self.table.get_mut(heir) else {
-            return;
-        };
-        for branch in heir.branches_mut() {
+        self.table.change_branches(heir, |branch| {
             if services.contains(&branch.service) && branch.part == Part::Worker {
                 branch.part = Part::Master;
                 branch.origin = Part::Master;
             }
-        }
+        });
     }
 
     /// The process that takes over if `master` exits at `time_ns`.

@@ -7,9 +7,10 @@
 //! branch, so each is reported once, however many processes it has by then and however
 //! often they fork away. Who waits for its child is no orphan, however long it takes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::node::Branch;
+use super::living::BranchId;
+use super::node::{Branch, Node};
 use super::{Effects, Tree};
 use crate::event::{ProcessId, Stamp};
 use crate::lineage::{Act, Part, Subject};
@@ -22,10 +23,7 @@ pub(super) const MOMENTS: usize = 4_096;
 
 /// Forks above a branch that are looked at, up to the service's leading process: a page
 /// can fork before it forks the process that leaves.
-const FORKS: usize = 8;
-
-/// A service, and the first process that left it.
-type BranchId = (ProcessId, ProcessId);
+pub(super) const FORKS: usize = 8;
 
 impl Tree {
     /// `id` has ended. Its branch, or those it forked, may be orphaned.
@@ -40,15 +38,13 @@ impl Tree {
     }
 
     /// `id` has left its service; what forked it may have ended before.
-    pub(super) fn orphaned_before(&mut self, id: ProcessId, time_ns: u64) {
+    pub(super) fn orphaned_before(&mut self, id: ProcessId) {
         let Some(node) = self.table.get(id) else {
             return;
         };
         let left = node.branches().filter(|branch| branch.spawn_root == id);
-        let mut left = left.filter_map(|branch| self.orphaned_ns(branch));
-        let orphaned = left.next().is_some();
-        drop(left);
-        if orphaned {
+        let moments: Vec<_> = left.filter_map(|it| self.orphaned_ns(it)).collect();
+        for time_ns in moments {
             self.schedule(id, time_ns);
         }
     }
@@ -64,13 +60,10 @@ impl Tree {
 
     /// Reports the branches that have outlived what spawned them by [`OUTLIVES_NS`].
     pub(super) fn report_outliving(&mut self, now_ns: u64, effects: &mut Effects) {
-        let mut moments = BTreeSet::new();
-        while let Some(&(due, _)) = self.orphans.first().filter(|(due, _)| *due <= now_ns) {
+        let mut moments = Vec::new();
+        while let Some(&moment) = self.orphans.first().filter(|(due, _)| *due <= now_ns) {
             self.orphans.pop_first();
-            moments.insert(due);
-        }
-        if moments.is_empty() {
-            return;
+            moments.push(moment);
         }
         for (due, id, branch) in self.outliving(&moments) {
             let Some(node) = self.table.get(id) else {
@@ -90,30 +83,61 @@ impl Tree {
 
     /// The oldest live process of each branch that is to be looked at at one of `moments`,
     /// in order of time, then of age.
-    fn outliving(&self, moments: &BTreeSet<u64>) -> Vec<(u64, ProcessId, Branch)> {
-        let mut oldest: BTreeMap<BranchId, (u64, ProcessId, Branch)> = BTreeMap::new();
-        for (id, node) in self.table.nodes().filter(|(_, node)| node.is_live()) {
-            for branch in node.branches() {
-                let orphaned = self.orphaned_ns(branch);
-                let due = orphaned.map(|time_ns| time_ns.saturating_add(OUTLIVES_NS));
-                let Some(due) = due.filter(|due| moments.contains(due)) else {
+    fn outliving(&self, moments: &[(u64, ProcessId)]) -> Vec<(u64, ProcessId, Branch)> {
+        let mut found: BTreeMap<BranchId, (u64, ProcessId, Branch)> = BTreeMap::new();
+        for &(due, id) in moments {
+            for of in self.orphaned_by(id) {
+                let Some((oldest, branch)) = self.oldest(of) else {
                     continue;
                 };
-                let known = oldest
-                    .entry((branch.service, branch.spawn_root))
-                    .or_insert((due, id, *branch));
-                if id < known.1 {
-                    *known = (due, id, *branch);
+                let orphaned = self.orphaned_ns(&branch);
+                if orphaned.is_some_and(|time_ns| time_ns.saturating_add(OUTLIVES_NS) == due) {
+                    found.entry(of).or_insert((due, oldest, branch));
                 }
             }
         }
-        let mut found: Vec<_> = oldest.into_values().collect();
+        let mut found: Vec<_> = found.into_values().collect();
         found.sort_by_key(|&(due, id, branch)| (due, id, branch.service));
         found
     }
 
+    /// The branches with live processes that the end of `id` may have orphaned: its own,
+    /// if it was the first of it, and what left the service through processes that it
+    /// had forked while it was part of the service itself.
+    fn orphaned_by(&self, id: ProcessId) -> Vec<BranchId> {
+        let mut found = Vec::new();
+        for branch in self.table.get(id).into_iter().flat_map(Node::branches) {
+            let until_ns = match branch.part {
+                Part::Descendant if branch.spawn_root != id => continue,
+                Part::Descendant => {
+                    found.push((branch.service, id));
+                    branch.left_ns
+                }
+                Part::Master | Part::Worker | Part::Both => u64::MAX,
+            };
+            let left = self.table.living().left_after(branch.service, id, until_ns);
+            found.extend(left.filter(|&(_, first)| self.is_forked_by(first, id)));
+        }
+        found
+    }
+
+    /// `id` is above `process`, and near.
+    fn is_forked_by(&self, process: ProcessId, id: ProcessId) -> bool {
+        let above = |id: &ProcessId| self.table.get(*id)?.creator;
+        let mut lineage = std::iter::successors(above(&process), above).take(FORKS);
+        lineage.any(|other| other == id)
+    }
+
+    /// The oldest live process of a branch, and where it stands.
+    fn oldest(&self, of: BranchId) -> Option<(ProcessId, Branch)> {
+        let id = self.table.living().oldest(of)?;
+        let mut branches = self.table.get(id)?.branches();
+        let branch = branches.find(|branch| (branch.service, branch.spawn_root) == of)?;
+        Some((id, *branch))
+    }
+
     /// When a branch that has left its service was orphaned, ns.
-    fn orphaned_ns(&self, branch: &Branch) -> Option<u64> {
+    pub(super) fn orphaned_ns(&self, branch: &Branch) -> Option<u64> {
         if branch.part != Part::Descendant {
             return None;
         }

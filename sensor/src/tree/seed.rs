@@ -105,12 +105,11 @@ impl Tree {
     }
 
     fn set_part(&mut self, id: ProcessId, service: ProcessId, part: Part) {
-        let Some(node) = self.table.get_mut(id) else {
-            return;
-        };
-        if let Some(branch) = node.branches_mut().find(|branch| branch.service == service) {
-            *branch = Branch::new(service, part);
-        }
+        self.table.change_branches(id, |branch| {
+            if branch.service == service {
+                *branch = Branch::new(service, part);
+            }
+        });
     }
 
     /// Inserts the node of a row, or improves one of which no record was seen.

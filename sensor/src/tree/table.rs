@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::image::bytes_of;
+use super::living::Living;
 use super::node::{Branch, End, Node, inherited};
 use crate::event::{ExitStatus, ProcessId, Program};
 use crate::lineage::{Part, Service};
@@ -46,6 +47,7 @@ pub(super) struct Table {
     services: BTreeMap<ProcessId, Entry>,
     /// By the time since when nothing needs them.
     dead: BTreeSet<(u64, ProcessId)>,
+    living: Living,
     live: usize,
     /// Bytes of the programs in all chains.
     program_bytes: usize,
@@ -81,6 +83,11 @@ impl Table {
 
     pub(super) fn program_bytes(&self) -> usize {
         self.program_bytes
+    }
+
+    /// Live processes of the branches that have left their service.
+    pub(super) const fn living(&self) -> &Living {
+        &self.living
     }
 
     pub(super) fn get(&self, id: ProcessId) -> Option<&Node> {
@@ -151,6 +158,7 @@ impl Table {
             }
         }
         self.live += 1;
+        self.living.enter(id, &node);
         // No root has become needed by it: its ancestors keep theirs.
         self.nodes.insert(id, Box::new(node));
     }
@@ -232,6 +240,9 @@ impl Table {
             return;
         };
         let live = u32::from(node.is_live());
+        if node.is_live() {
+            self.living.leave(id, node);
+        }
         let before: Vec<_> = node.branches().map(|branch| branch.service).collect();
         let own = node.branch(id).copied().filter(|_| needed);
         node.home = home;
@@ -241,6 +252,9 @@ impl Table {
                 Some(_) => node.nested.push(own),
                 None => node.home = Some(own),
             }
+        }
+        if node.is_live() {
+            self.living.enter(id, node);
         }
         let after: Vec<_> = node.branches().map(|branch| branch.service).collect();
         for service in after {
@@ -255,6 +269,20 @@ impl Table {
             self.leave(service, live);
         }
         self.refresh(id);
+    }
+
+    /// Changes where a node stands in the services it is in; these stay the same.
+    pub(super) fn change_branches(&mut self, id: ProcessId, change: impl FnMut(&mut Branch)) {
+        let Some(node) = self.nodes.get_mut(&id) else {
+            return;
+        };
+        if node.is_live() {
+            self.living.leave(id, node);
+        }
+        node.branches_mut().for_each(change);
+        if node.is_live() {
+            self.living.enter(id, node);
+        }
     }
 
     /// A member of `service` is gone; the last one takes the service along.
@@ -342,6 +370,11 @@ impl Table {
         } else {
             self.live.saturating_sub(1)
         };
+        if is_live {
+            self.living.enter(id, node);
+        } else {
+            self.living.leave(id, node);
+        }
         let creator = node.creator;
         for branch in node.branches() {
             if let Some(entry) = self.services.get_mut(&branch.service) {
@@ -442,6 +475,9 @@ impl Table {
         }
         let live = node.is_live();
         self.live = self.live.saturating_sub(usize::from(live));
+        if live {
+            self.living.leave(id, &node);
+        }
         for program in node.chain.programs() {
             self.program_bytes = self.program_bytes.saturating_sub(bytes_of(program));
         }

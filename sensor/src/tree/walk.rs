@@ -15,6 +15,9 @@ use crate::lineage::{Act, Ancestor, Lineage, Part, Role, Service, Subject};
 /// walked but computed.
 const WALK: usize = 1_024;
 
+/// Ancestors that most processes have no more of.
+const USUAL: usize = 8;
+
 impl Tree {
     /// From the root of the service `id` stands in, or outside every service from its
     /// oldest known ancestor, down to `id`. Empty for a process that is not known.
@@ -38,16 +41,14 @@ impl Tree {
             path.truncate(Lineage::HEAD);
             path.extend(tail);
         }
-        let ancestors = path
-            .into_iter()
-            .filter_map(|id| self.ancestor(id, service))
-            .collect();
+        let mut ancestors = Vec::with_capacity(path.len());
+        ancestors.extend(path.into_iter().filter_map(|id| self.ancestor(id, service)));
         Lineage { ancestors, elided }
     }
 
     /// Ids from `id` to the root, and how many are missing between.
     fn walk(&self, id: ProcessId, service: Option<ProcessId>) -> (Vec<ProcessId>, u32) {
-        let mut path = Vec::new();
+        let mut path = Vec::with_capacity(USUAL);
         let mut elided: u32 = 0;
         let mut next = Some(id);
         while let Some(id) = next {

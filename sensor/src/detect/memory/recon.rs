@@ -1,8 +1,11 @@
 //! Bursts of reconnaissance: how many different tools a service has started of late.
 
+use std::{collections::HashMap, sync::LazyLock};
+
+use foldhash::fast::RandomState;
+
 use super::aged::Aged;
 use crate::{
-    detect::program,
     event::ProcessId,
     lineage::{Part, Subject},
 };
@@ -71,6 +74,12 @@ pub(in crate::detect) const TOOLS: &[&str] = &[
     "capsh",
 ];
 
+/// Places in [`TOOLS`], which is asked of every exec.
+static NUMBERS: LazyLock<HashMap<&str, usize, RandomState>> = LazyLock::new(|| {
+    let numbered = TOOLS.iter().enumerate();
+    numbered.map(|(number, tool)| (*tool, number)).collect()
+});
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Recon {
@@ -87,15 +96,14 @@ impl Default for Recon {
 
 impl Recon {
     /// Notes an exec; how many different tools there were of late, this one included, when
-    /// it is one that was not among them.
-    pub(super) fn note(&mut self, subject: &Subject) -> Option<u32> {
+    /// it is one that was not among them. `name` is that of the program.
+    pub(super) fn note(&mut self, subject: &Subject, name: &str) -> Option<u32> {
         let service = subject.service.as_ref()?.id;
         let serves = matches!(subject.origin, Part::Worker | Part::Both);
         if subject.own_image || !serves {
             return None;
         }
-        let name = program::name(&subject.program);
-        let tool = TOOLS.iter().position(|tool| *tool == *name)?;
+        let tool = *NUMBERS.get(name)?;
         let now = subject.stamp.time_ns;
         let is_recent = |tool: usize| {
             let age = self.tools.age(&(service, tool), now);

@@ -27,9 +27,10 @@ const LOADER_REPORTS: &[&str] = &[
 
 /// `true` when a file of this name is a dynamic loader.
 pub(crate) fn is_loader(name: &[u8]) -> bool {
-    [&b"ld-"[..], b"ld.so", b"ld64.so", b"libc.so", b"libc.musl"]
-        .iter()
-        .any(|p| name.starts_with(p))
+    name.starts_with(b"l")
+        && [&b"ld-"[..], b"ld.so", b"ld64.so", b"libc.so", b"libc.musl"]
+            .iter()
+            .any(|p| name.starts_with(p))
         && name.contains_str(".so")
 }
 

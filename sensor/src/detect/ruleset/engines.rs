@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 
-use rsigma_eval::{Engine, EvaluationResult};
+use rsigma_eval::{Engine, EvaluationResult, Event};
 use serde_json::Value;
 
 use super::{
     super::{
         analysis::{self, Common},
         category::{ACTION, Stream},
+        memo::{Basis, Verdict},
     },
-    Candidate, bare,
+    Candidate, Stage, bare,
 };
 use crate::lineage::Role;
 
@@ -22,6 +23,8 @@ pub(super) struct Engines {
     pub(super) hash_all: bool,
     /// What all of these acts have in common.
     pub(super) common: Common,
+    /// What verdicts of these rules hang on; for execs, whose verdicts are remembered.
+    pub(super) basis: Basis,
     /// Rules that ask for some of it and were compiled without asking, and for what.
     pub(super) stripped: HashMap<usize, Vec<&'static str>>,
 }
@@ -39,14 +42,17 @@ pub(super) fn engines(candidates: &[Candidate], (stream, role): (Stream, Option<
         waiting: Engine::new(),
         hash_all: false,
         common,
+        basis: Basis::default(),
         stripped: HashMap::new(),
     };
+    let mut sigmas = Vec::new();
     let mut stages = [Vec::new(), Vec::new()];
     for (index, candidate) in candidates.iter().enumerate() {
         let Candidate { rule, sigma, .. } = candidate;
         if !sees(candidate, stream) || analysis::excludes(sigma, common) {
             continue;
         }
+        sigmas.push(sigma);
         let (special, stripped) = analysis::specialise(sigma, common);
         let special = rsigma_eval::compile_rule(&bare(&special)).ok();
         if !stripped.is_empty() && special.is_some() {
@@ -57,6 +63,9 @@ pub(super) fn engines(candidates: &[Candidate], (stream, role): (Stream, Option<
         compiled.id = Some(index.to_string());
         engines.hash_all |= rule.waits() && analysis::fields(sigma).iter().any(|f| f == "Hashes");
         stages[usize::from(rule.waits())].push(compiled);
+    }
+    if stream == Stream::Exec {
+        engines.basis = Basis::of(sigmas);
     }
     let [ready, waiting] = stages;
     engines.ready.extend_compiled_rules(ready);
@@ -73,14 +82,32 @@ fn sees(candidate: &Candidate, stream: Stream) -> bool {
                 .any(|field| field == ACTION))
 }
 
-pub(super) fn index(result: &EvaluationResult) -> Option<usize> {
+fn index(result: &EvaluationResult) -> Option<usize> {
     result.header.rule_id.as_ref()?.parse().ok()
 }
 
 impl Engines {
+    /// Rules of these stages that match an act, in their order.
+    pub(super) fn evaluate(&self, event: &impl Event, stages: &[Stage]) -> Verdict {
+        let mut found = Vec::new();
+        for stage in stages {
+            let engine = match stage {
+                Stage::Ready => &self.ready,
+                Stage::Waiting => &self.waiting,
+            };
+            for result in engine.evaluate(event) {
+                if let Some(index) = index(&result) {
+                    found.push((index, self.fields(index, &result)));
+                }
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+
     /// What made a rule match. rsigma walks a hash map of selections, so the order is made
     /// here. What was asked for and compiled away is put back.
-    pub(super) fn fields(&self, rule: usize, result: &EvaluationResult) -> Fields {
+    fn fields(&self, rule: usize, result: &EvaluationResult) -> Fields {
         let matched = result
             .as_detection()
             .map_or(&[][..], |body| &body.matched_fields);

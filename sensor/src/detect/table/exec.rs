@@ -41,7 +41,8 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         Number,
         "Seconds since the root of the service began",
         |v| large(v.service_age_ns()? / NS),
-    ),
+    )
+    .changing(),
     Field::new(
         "Service.JndiConnect",
         Number,
@@ -113,12 +114,12 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         |v| flag(deed::is_in_place(v.subject)),
     )
     .only(Process),
-    Field::new(
+    Field::of_program(
         "Exec.GainsRoot",
         Bool,
         "The effective user becomes root by this exec, the real one is not (setuid)",
-        |v| {
-            let cred = &v.program().cred;
+        |r| {
+            let cred = &r.program().cred;
             flag(cred.euid == 0 && cred.uid != 0)
         },
     )
@@ -130,29 +131,29 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         |v| flag(v.is_interactive_shell()),
     )
     .only(Process),
-    Field::new(
+    Field::of_program(
         "Exec.Interpreter",
         Bool,
         "The program is an interpreter of a language, no shell",
-        |v| flag(interpreter::is_interpreter(v.program_name().as_bytes())),
+        |r| flag(interpreter::is_interpreter(r.name().as_bytes())),
     ),
-    Field::new(
+    Field::of_program(
         "Exec.Code",
         Bool,
         "An interpreter, no shell, was given code as an argument (python -c, perl -e, php -r)",
-        |v| flag(interpreter::has_code(v.program(), v.program_name().as_bytes())),
+        |r| flag(interpreter::has_code(r.program(), r.name().as_bytes())),
     ),
-    Field::new(
+    Field::of_program(
         "Exec.CodeFromInput",
         Bool,
         "An interpreter, no shell, runs what comes through a pipe, a socket or a file on descriptor 0",
-        |v| flag(interpreter::is_fed(v.program(), v.program_name().as_bytes())),
+        |r| flag(interpreter::is_fed(r.program(), r.name().as_bytes())),
     ),
-    Field::new(
+    Field::of_program(
         "Exec.Place",
         List,
         "Where the script, or else the executable, lies; words of Target.Place",
-        |v| words(v.program_places(), place::WORDS),
+        |r| words(r.places(), place::WORDS),
     )
     .only(Process),
     Field::new(
@@ -211,11 +212,11 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         |v| flag(v.subject.profile.as_ref()?.first),
     )
     .only(Process),
-    Field::new(
+    Field::of_program(
         "Exec.EnvFunction",
         List,
         "Variables whose value begins like a shell function, but for those that shells export",
-        |v| names(preload::functions(v.program())),
+        |r| names(preload::functions(r.program())),
     )
     .only(Process),
 ];

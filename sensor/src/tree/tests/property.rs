@@ -1,10 +1,15 @@
 //! Whatever comes in, in whatever order: no cycle, no panic, no bound crossed, every
 //! lineage ends at its root, and the same inputs give the same tree.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::lineage::Lineage;
+use crate::{
+    lineage::{Act, Lineage},
+    tree::orphan::{FORKS, OUTLIVES_NS},
+};
 
 const PROCESSES: usize = 24;
 const SERVICES: usize = 4;
@@ -175,7 +180,17 @@ fn feed(tree: &mut Tree, input: &Input) -> String {
     let effects = match input {
         Input::Event(event) => tree.apply(event),
         Input::Scan(snapshot) => tree.seed(snapshot),
-        Input::Expire(now) => tree.expire(*now),
+        Input::Expire(now) => {
+            let expected = outliving(tree, *now);
+            let effects = tree.expire(*now);
+            let subjects = effects.subjects.iter();
+            let found = subjects.filter(|it| it.act == Act::Outlive).map(|subject| {
+                let service = subject.service.as_ref().map(|service| service.id);
+                (subject.stamp.time_ns, subject.process, service)
+            });
+            assert_eq!(found.collect::<Vec<_>>(), expected);
+            effects
+        }
     };
     for subject in &effects.subjects {
         if let Some(service) = &subject.service {
@@ -190,8 +205,58 @@ fn feed(tree: &mut Tree, input: &Input) -> String {
     format!("{effects:?}{:?}{:?}", tree.view(), tree.stats())
 }
 
+/// What [`Tree::expire`] has to report, by a walk over the whole table: the oldest live
+/// process of each branch that was orphaned at one of the moments that are due, by the end
+/// of its first process or of one above that.
+fn outliving(tree: &Tree, now_ns: u64) -> Vec<(u64, ProcessId, Option<ProcessId>)> {
+    let is_due = |moment: &(u64, ProcessId)| moment.0 <= now_ns && tree.orphans.contains(moment);
+    let mut oldest = BTreeMap::new();
+    for (id, node) in tree.table.nodes().filter(|(_, node)| node.is_live()) {
+        for branch in node.branches() {
+            let Some(at) = tree.orphaned_ns(branch) else {
+                continue;
+            };
+            let above = |id: &ProcessId| tree.table.get(*id)?.creator;
+            // What was forked after its creator had left is of the creator's branch. Records
+            // whose times contradict that say nothing of who orphaned whom.
+            let begot = |id: &ProcessId| {
+                let of = tree.table.get(*id).and_then(|it| it.branch(branch.service));
+                *id == branch.spawn_root
+                    || of.is_some_and(|it| match it.part {
+                        Part::Descendant => {
+                            it.spawn_root == *id && it.left_ns >= branch.spawn_root.start_ns
+                        }
+                        Part::Master | Part::Worker | Part::Both => true,
+                    })
+            };
+            let lineage = std::iter::successors(Some(branch.spawn_root), above);
+            let lineage = lineage.take(FORKS + 1).filter(begot);
+            let mut moments = lineage.map(|id| (at + OUTLIVES_NS, id));
+            if let Some((due, _)) = moments.find(is_due) {
+                let of = (branch.service, branch.spawn_root);
+                let known = oldest.entry(of).or_insert((due, id, Some(of.0)));
+                known.1 = id.min(known.1);
+            }
+        }
+    }
+    let mut found: Vec<_> = oldest.into_values().collect();
+    found.sort_unstable();
+    found
+}
+
+/// The live processes of each branch, by a walk over the whole table.
+fn living(tree: &Tree) -> BTreeSet<(ProcessId, ProcessId, ProcessId)> {
+    let live = tree.table.nodes().filter(|(_, node)| node.is_live());
+    let branches = live.flat_map(|(id, node)| node.branches().map(move |branch| (id, branch)));
+    branches
+        .filter(|(_, branch)| branch.part == Part::Descendant)
+        .map(|(id, branch)| (branch.service, branch.spawn_root, id))
+        .collect()
+}
+
 fn check(tree: &Tree) {
     let table = &tree.table;
+    assert_eq!(*table.living().members(), living(tree));
     assert!(table.len() <= PROCESSES);
     assert!(table.service_count() <= SERVICES);
     assert!(tree.retired.len() <= 3 && tree.retired_order.len() == tree.retired.len());

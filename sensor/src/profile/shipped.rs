@@ -61,6 +61,8 @@ const VARIANTS_MAX: usize = 256;
 #[serde(deny_unknown_fields)]
 struct File {
     title: String,
+    /// Where its command lines are from.
+    source: String,
     kinds: Vec<String>,
     chains: Vec<Entry>,
 }
@@ -120,6 +122,8 @@ pub struct Product {
     pub name: &'static str,
     /// What it is for.
     pub title: String,
+    /// Where its command lines are from, and whether they were compared with that.
+    pub source: String,
     /// What its chains are for.
     pub notes: Vec<String>,
     /// Command lines tried.
@@ -287,6 +291,7 @@ fn product(name: &'static str, text: &str, file: &File, problems: &mut Vec<Strin
     Product {
         name,
         title: file.title.clone(),
+        source: file.source.clone(),
         notes: file.chains.iter().map(|entry| entry.note.clone()).collect(),
         examples,
     }
@@ -366,6 +371,72 @@ mod tests {
         let products = check().unwrap();
         assert!(products.iter().all(|product| !product.notes.is_empty()));
         assert_eq!(products[0].name, "base");
+    }
+
+    /// Whatever goes on where a known command ends, or stands in the place of one of its
+    /// words, makes another command of it.
+    #[test]
+    fn no_known_command_is_known_with_a_shell_s_characters_added() {
+        const MORE: &[&str] = &[
+            "; id",
+            "&& id",
+            "|| id",
+            "| id",
+            "& id",
+            "&",
+            "\nid",
+            "$(id)",
+            " $(id)",
+            "`id`",
+            " `id`",
+            " > /tmp/x",
+            " >> /tmp/x",
+            " < /etc/passwd",
+            " 2>/tmp/x",
+            "; ",
+            " ${IFS}",
+            " $x",
+            " <(id)",
+            " # x",
+            " x",
+            " -x",
+            " --x=/tmp/x",
+        ];
+        let mut tried = 0;
+        for &(name, text) in SHIPPED {
+            let file = parse(text).unwrap();
+            assert!(file.source.len() > 10, "{name}");
+            let named = [name.to_owned()];
+            let shipped = Shipped::new(&named);
+            for entry in &file.chains {
+                let kinds = entry.kinds.as_ref().unwrap_or(&file.kinds);
+                let scene = Scene {
+                    kind: super::super::Key::kind(&kinds[0]).unwrap(),
+                    origin: [Part::Worker, Part::Master][usize::from(entry.master)],
+                    age_ns: 0,
+                };
+                for (lines, more) in entry
+                    .known
+                    .iter()
+                    .flat_map(|lines| MORE.iter().map(move |more| (lines, more)))
+                {
+                    // The first program decides: what is below it is never reached.
+                    let mut line = lines[0].clone();
+                    let is_shell = SHELLS.contains(&line[0].as_str());
+                    if is_shell {
+                        line.last_mut().unwrap().push_str(more);
+                    } else {
+                        line.push((*more).trim().to_owned());
+                    }
+                    let programs = [program(&line)];
+                    let trail = Trail::of_programs(&programs);
+                    let known = trail.is_ok_and(|trail| shipped.known(scene, &trail).is_some());
+                    assert!(!known, "{name}: {}: {line:?}", entry.note);
+                    tried += 1;
+                }
+            }
+        }
+        assert!(tried > 500, "{tried}");
     }
 
     #[test]

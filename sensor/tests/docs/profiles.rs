@@ -76,8 +76,9 @@ const LIMITS: &str = "
 - A shell builtin that a known command runs (`cd`, `echo`, redirections) runs as part of the
   command, which must be the known one to the last operator.
 - The working directory is no part of an entry.
-- The examples of the products are what their sources run, written down by hand, not recorded on
-  hosts that run them. Paths other than those of Debian's packages need an entry of one's own.
+- The examples of the products are what their sources or documents say they run (the table says
+  which, and where that was not compared), written down by hand, not recorded on hosts that run
+  them. Paths other than those of Debian's packages need an entry of one's own.
 ";
 
 #[test]
@@ -127,10 +128,11 @@ fn profiles() {
     text += "\n## Built-in profiles\n\n`base` is always on, in every mode. The others are off until `profiles.products` names them. The examples in their files (`sensor/profiles`) are run by a test and by `lineage-sensor profile check`.\n";
     let products = profile::check().unwrap();
     text += &table(
-        ["Profile", "Knows"],
-        products
-            .iter()
-            .map(|product| [code(product.name), product.notes.join("; ")]),
+        ["Profile", "Knows", "By"],
+        products.iter().map(|product| {
+            let notes = product.notes.join("; ");
+            [code(product.name), notes, product.source.clone()]
+        }),
     );
     text += LIMITS;
     page("profiles.md", &text);

@@ -1,6 +1,7 @@
 //! Attacks through php-fpm and nginx, each on each rung: who is named, with which argv,
 //! in which place, known how.
 
+mod catalogue;
 mod outlive;
 mod root;
 mod sequence;

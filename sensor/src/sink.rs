@@ -5,13 +5,16 @@
 //! threads and no runtime tasks, so that one stuck in a write does not hold up the end
 //! of the process. A sink whose reader is gone is logged once and switched off.
 
+mod alertmanager;
 mod durable;
 mod encode;
 mod file;
 mod filter;
+mod otlp;
 mod pretty;
 mod spool;
 mod stream;
+mod syslog;
 #[cfg(test)]
 mod tests;
 mod webhook;
@@ -32,11 +35,14 @@ use tokio::{
 };
 
 pub use self::{
+    alertmanager::Alertmanager,
     durable::{Durable, Receive, Refusal, Settings as SpoolSettings},
     encode::Encoding as Form,
     file::{Rotating, Settings as FileSettings},
     filter::Filter,
+    otlp::Otlp,
     stream::{Colour, Encoding, Stream},
+    syslog::{Syslog, Transport},
     webhook::{Settings as WebhookSettings, Webhook},
 };
 use crate::{

@@ -12,8 +12,8 @@ use crate::{
     },
     exit::{Exit, Failure},
     sink::{
-        Durable, FileSettings, Filter, Form, Rotating, Sinks, SpoolSettings, Webhook,
-        WebhookSettings,
+        Alertmanager, Durable, FileSettings, Filter, Form, Otlp, Rotating, Sinks, SpoolSettings,
+        Syslog, Transport, Webhook, WebhookSettings,
     },
 };
 
@@ -21,6 +21,7 @@ use crate::{
 const SPOOLS: &str = "/var/lib/lineage-sensor";
 /// What holds where the configuration says nothing.
 const MAX_BYTES: u64 = 64 << 20;
+const SPOOL_BYTES: u64 = 256 << 20;
 const MAX_AGE_HOURS: u64 = 24 * 7;
 const KEEP: u64 = 10;
 const BATCH: u64 = 100;
@@ -32,9 +33,14 @@ const TIMEOUT_S: u64 = 10;
 /// The first that could not.
 pub(crate) fn check(sinks: &[Sink]) -> Result<(), Failure> {
     for sink in sinks {
-        if sink.r#type == Type::Webhook {
-            webhook(sink).map_err(|error| refused(sink, &error))?;
-        }
+        let made = match sink.r#type {
+            Type::File | Type::Journald => Ok(()),
+            Type::Syslog => syslog(sink).map(drop),
+            Type::Webhook => webhook(sink).map(drop),
+            Type::Alertmanager => alertmanager(sink).map(drop),
+            Type::Otlp => otlp(sink).map(drop),
+        };
+        made.map_err(|error| refused(sink, &error))?;
     }
     Ok(())
 }
@@ -72,11 +78,38 @@ fn start(to: &Sinks, sink: &Sink) -> io::Result<()> {
     };
     match sink.r#type {
         Type::File => to.add_filtered(&sink.name, filter, Rotating::new(file(sink))),
+        Type::Syslog => to.add_filtered(&sink.name, filter, syslog(sink)?),
+        Type::Journald => {
+            let journal = Syslog::new(Transport::Journal, form(sink.encoding));
+            to.add_filtered(&sink.name, filter, journal)
+        }
         Type::Webhook => {
             let durable = Durable::new(spool(sink), webhook(sink)?);
             to.add_filtered(&sink.name, filter, durable)
         }
+        Type::Alertmanager => {
+            let durable = Durable::new(spool(sink), alertmanager(sink)?);
+            to.add_filtered(&sink.name, filter, durable)
+        }
+        Type::Otlp => {
+            let durable = Durable::new(spool(sink), otlp(sink)?);
+            to.add_filtered(&sink.name, filter, durable)
+        }
     }
+}
+
+fn syslog(sink: &Sink) -> io::Result<Syslog> {
+    let transport = Transport::parse(&sink.address)
+        .ok_or_else(|| io::Error::other(format!("no address of a syslog: {}", sink.address)))?;
+    Ok(Syslog::new(transport, form(sink.encoding)))
+}
+
+fn alertmanager(sink: &Sink) -> io::Result<Alertmanager> {
+    Alertmanager::new(&request(sink))
+}
+
+fn otlp(sink: &Sink) -> io::Result<Otlp> {
+    Otlp::new(&request(sink), form(sink.encoding))
 }
 
 fn file(sink: &Sink) -> FileSettings {
@@ -93,24 +126,25 @@ fn file(sink: &Sink) -> FileSettings {
 }
 
 fn webhook(sink: &Sink) -> io::Result<Webhook> {
+    Webhook::new(&request(sink), form(sink.encoding), batch(sink))
+}
+
+/// What requests are like.
+fn request(sink: &Sink) -> WebhookSettings {
     let seconds = sink.timeout_seconds.map_or(TIMEOUT_S, Bounded::get);
-    let settings = WebhookSettings {
+    WebhookSettings {
         url: sink.url.clone(),
         headers: sink.headers.clone(),
         token_file: sink.token_file.clone(),
         ca_file: sink.ca_file.clone(),
         timeout: Duration::from_secs(seconds),
-    };
-    Webhook::new(&settings, form(sink.encoding), batch(sink))
+    }
 }
 
 /// falcosidekick reads one object a request.
 fn batch(sink: &Sink) -> usize {
-    let usual = if sink.encoding == Encoding::Falco {
-        1
-    } else {
-        BATCH
-    };
+    let single = sink.encoding == Encoding::Falco && sink.r#type == Type::Webhook;
+    let usual = if single { 1 } else { BATCH };
     let batch = sink.batch.map_or(usual, Bounded::get);
     usize::try_from(batch).unwrap_or(1)
 }
@@ -119,7 +153,7 @@ fn spool(sink: &Sink) -> SpoolSettings {
     let own = || PathBuf::from(SPOOLS).join(format!("spool-{}.db", sink.name));
     SpoolSettings {
         spool: sink.spool.clone().unwrap_or_else(own),
-        max_bytes: sink.spool_max_bytes.map_or(MAX_BYTES, Bounded::get),
+        max_bytes: sink.spool_max_bytes.map_or(SPOOL_BYTES, Bounded::get),
         batch: batch(sink),
     }
 }

@@ -111,6 +111,7 @@ pub(super) static INNER: &[&str] = &[
     "sinks.max_age_hours",
     "sinks.keep",
     "sinks.compress",
+    "sinks.address",
     "sinks.url",
     "sinks.headers",
     "sinks.token_file",

@@ -25,8 +25,16 @@ pub enum Type {
     /// A file that rotates.
     #[default]
     File,
+    /// Datagrams or a stream of RFC 5424.
+    Syslog,
+    /// The journal of systemd.
+    Journald,
     /// HTTP requests with JSON.
     Webhook,
+    /// Alerts of Alertmanager, API v2.
+    Alertmanager,
+    /// Logs of `OpenTelemetry` over HTTP, as JSON.
+    Otlp,
 }
 
 /// Form of an alert in a sink.
@@ -78,6 +86,8 @@ pub struct Sink {
     pub keep: Option<Bounded<0, 10_000>>,
     /// What becomes of them.
     pub compress: Compress,
+    /// Where datagrams or the stream go.
+    pub address: String,
     /// Where requests go.
     pub url: String,
     /// Headers of requests, `Name: value`.
@@ -100,6 +110,8 @@ pub struct Sink {
 const COMMON: &[&str] = &["name", "type", "encoding", "level", "rules", "services"];
 /// Names of the rotating file.
 const FILE: &[&str] = &["path", "max_bytes", "max_age_hours", "keep", "compress"];
+/// Names of what is sent to a syslog.
+const SYSLOG: &[&str] = &["address"];
 /// Names of what is sent by HTTP.
 const HTTP: &[&str] = &[
     "url",
@@ -114,7 +126,8 @@ const HTTP: &[&str] = &[
 
 /// All names.
 pub fn fields() -> impl Iterator<Item = &'static str> {
-    COMMON.iter().chain(FILE).chain(HTTP).copied()
+    let all = COMMON.iter().chain(FILE).chain(SYSLOG).chain(HTTP);
+    all.copied()
 }
 
 impl Sink {
@@ -131,12 +144,16 @@ impl Sink {
         sink.r#type = r#type?;
         let own = match sink.r#type {
             Type::File => FILE,
-            Type::Webhook => HTTP,
+            Type::Syslog => SYSLOG,
+            Type::Journald => &[],
+            Type::Webhook | Type::Alertmanager | Type::Otlp => HTTP,
         };
         let fits = |name: &str| COMMON.contains(&name) || own.contains(&name);
         let whole = match sink.r#type {
             Type::File => !sink.path.as_os_str().is_empty(),
-            Type::Webhook => !sink.url.is_empty(),
+            Type::Syslog => !sink.address.is_empty(),
+            Type::Journald => true,
+            Type::Webhook | Type::Alertmanager | Type::Otlp => !sink.url.is_empty(),
         };
         let all = row.iter().all(|(name, _)| fits(name));
         (all && whole && !sink.name.is_empty()).then_some(sink)
@@ -154,6 +171,7 @@ impl Sink {
             "max_age_hours" => self.max_age_hours = Some(Form::read(raw)?),
             "keep" => self.keep = Some(Form::read(raw)?),
             "compress" => self.compress = Compress::read(raw)?,
+            "address" => self.address = address(raw)?,
             "url" => self.url = url(raw)?,
             "headers" => self.headers = headers(raw)?,
             "token_file" => self.token_file = Some(Form::read(raw)?),
@@ -188,6 +206,7 @@ impl Sink {
             ("max_age_hours", some(self.max_age_hours.as_ref())),
             ("keep", some(self.keep.as_ref())),
             ("compress", other(&self.compress)),
+            ("address", text(&self.address)),
             ("url", text(&self.url)),
             ("headers", other(&self.headers)),
             ("token_file", some(self.token_file.as_ref())),
@@ -210,6 +229,13 @@ fn label(raw: &Raw) -> Option<String> {
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
     let fits = (1..=NAME_MAX).contains(&text.len()) && text.bytes().all(plain);
     (fits && !TAKEN.contains(&text.as_str())).then(|| text.clone())
+}
+
+/// A path, or `udp://host:port`, `tcp://host:port`.
+fn address(raw: &Raw) -> Option<String> {
+    let Raw::Text(text) = raw else { return None };
+    let plain = text.len() <= TEXT_MAX && text.bytes().all(|byte| byte.is_ascii_graphic());
+    (plain && crate::sink::Transport::parse(text).is_some()).then(|| text.clone())
 }
 
 fn url(raw: &Raw) -> Option<String> {
@@ -240,8 +266,9 @@ impl Form for Vec<Sink> {
     fn expected() -> String {
         format!(
             "a list of at most {SINKS_MAX} sinks, each with a name of its own (lower-case letters, \
-             digits, - and _), a type (file, webhook) and what the type needs (file: path; \
-             webhook: url), and nothing of another type"
+             digits, - and _), a type (file, syslog, journald, webhook, alertmanager, otlp) \
+             and what the type needs (file: path; syslog: address; webhook, alertmanager, otlp: \
+             url), and nothing of another type"
         )
     }
 
@@ -264,6 +291,10 @@ impl Form for Vec<Sink> {
                 ("max_age_hours", own(Bounded::<1, 8_760>::schema)),
                 ("keep", own(Bounded::<0, 10_000>::schema)),
                 ("compress", Compress::schema()),
+                (
+                    "address",
+                    json!({ "type": "string", "pattern": "^(/|udp://|tcp://)" }),
+                ),
                 (
                     "url",
                     json!({ "type": "string", "pattern": "^https?://[^/]" }),
@@ -336,6 +367,10 @@ mod tests {
             "{name: a, type: webhook, url: \"http:///x\"}",
             "{name: a, type: webhook, url: \"http://x\", path: /x}",
             "{name: a, type: webhook, url: \"http://x\", headers: [\"a b: c\"]}",
+            "{name: a, type: syslog}",
+            "{name: a, type: syslog, address: \"udp://nohost\"}",
+            "{name: a, type: journald, path: /x}",
+            "{name: a, type: otlp}",
             "{name: a, type: file}",
             "{name: a, type: file, path: relative}",
             "{name: stdout, type: file, path: /x}",

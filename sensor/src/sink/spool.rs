@@ -8,7 +8,9 @@
 mod tests;
 
 use std::{
+    error::Error,
     fs::File,
+    io::{self, Read as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -20,9 +22,13 @@ use crate::private::{self, Access, FileError};
 
 /// Layout of the file; another one is set aside.
 const VERSION: i64 = 1;
+/// Level of compression: alerts are alike inside, and room is what an outage takes.
+const ZSTD: i32 = 1;
+/// Most bytes of a text.
+const TEXT_MAX: u64 = 1 << 20;
 /// How long another process may hold the database.
 const BUSY: Duration = Duration::from_secs(2);
-const LAYOUT: &str = "CREATE TABLE rows (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, text TEXT NOT NULL);";
+const LAYOUT: &str = "CREATE TABLE rows (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, packed BLOB NOT NULL);";
 
 /// One text that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,8 +144,10 @@ impl Spool {
     /// # Errors
     /// When there is no room, or `SQLite` refuses.
     pub(super) fn push(&self, id: &str, text: &str) -> Result<(), SpoolError> {
-        const INSERT: &str = "INSERT INTO rows (id, text) VALUES (?1, ?2)";
-        let insert = || self.db.prepare(INSERT)?.execute(params![id, text]);
+        const INSERT: &str = "INSERT INTO rows (id, packed) VALUES (?1, ?2)";
+        let packed =
+            zstd::encode_all(text.as_bytes(), ZSTD).map_err(|error| self.packing(error))?;
+        let insert = || self.db.prepare(INSERT)?.execute(params![id, packed]);
         insert()
             .map(drop)
             .map_err(|error| match error.sqlite_error_code() {
@@ -153,7 +161,7 @@ impl Spool {
     /// # Errors
     /// When `SQLite` refuses.
     pub(super) fn first(&self, count: usize, bytes: usize) -> Result<Vec<Row>, SpoolError> {
-        const FIRST: &str = "SELECT seq, id, text FROM rows ORDER BY seq LIMIT ?1";
+        const FIRST: &str = "SELECT seq, id, packed FROM rows ORDER BY seq LIMIT ?1";
         let read = || -> rusqlite::Result<Vec<Row>> {
             let mut statement = self.db.prepare(FIRST)?;
             let count = i64::try_from(count).unwrap_or(i64::MAX);
@@ -163,7 +171,7 @@ impl Spool {
                 let row = Row {
                     seq: row.get(0)?,
                     id: row.get(1)?,
-                    text: row.get(2)?,
+                    text: unpack(row.get_ref(2)?.as_blob()?)?,
                 };
                 total += row.text.len();
                 if total > bytes && !rows.is_empty() {
@@ -198,12 +206,32 @@ impl Spool {
         Ok(usize::try_from(count).unwrap_or_default())
     }
 
+    fn packing(&self, source: io::Error) -> SpoolError {
+        SpoolError::Io(FileError {
+            what: "pack a text for",
+            path: self.path.clone(),
+            source,
+        })
+    }
+
     fn error(&self, source: rusqlite::Error) -> SpoolError {
         SpoolError::Sqlite {
             path: self.path.clone(),
             source,
         }
     }
+}
+
+/// A text as it was pushed.
+fn unpack(packed: &[u8]) -> rusqlite::Result<String> {
+    let corrupt = |error: Box<dyn Error + Send + Sync>| {
+        rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Blob, error)
+    };
+    let mut text = String::new();
+    let stream = zstd::Decoder::new(packed).map_err(|error| corrupt(error.into()))?;
+    let read = stream.take(TEXT_MAX).read_to_string(&mut text);
+    read.map_err(|error| corrupt(error.into()))?;
+    Ok(text)
 }
 
 /// Sets the connection up, makes the layout where there is none, and gives its version.

@@ -6,7 +6,7 @@ mod tests;
 
 use std::io;
 
-use self::post::Post;
+pub(super) use self::post::Post;
 pub use self::post::Settings;
 use super::{
     durable::{Receive, Refusal},

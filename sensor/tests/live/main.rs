@@ -46,5 +46,6 @@ mod record;
 mod reload;
 mod server;
 mod simulate;
+mod sink;
 mod startup;
 mod watched;

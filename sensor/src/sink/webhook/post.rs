@@ -43,6 +43,18 @@ pub struct Settings {
     pub timeout: Duration,
 }
 
+impl Settings {
+    /// The same for `path` behind the address, unless it is there already.
+    pub(in crate::sink) fn below(&self, path: &str) -> Self {
+        let base = self.url.trim_end_matches('/');
+        let base = base.strip_suffix(path).unwrap_or(base);
+        Self {
+            url: format!("{base}{path}"),
+            ..self.clone()
+        }
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(in crate::sink) struct Post {

@@ -158,10 +158,15 @@ fn settings(server: &Server) -> Settings {
 
 /// A sink that spools in `dir`.
 fn sink(dir: &Path, settings: &Settings, batch: usize) -> Sinks {
+    sink_of(dir, settings, batch, 1 << 20)
+}
+
+/// The same, whose spool has this bound.
+fn sink_of(dir: &Path, settings: &Settings, batch: usize, max_bytes: u64) -> Sinks {
     let webhook = Webhook::new(settings, Encoding::Ecs, batch).unwrap();
     let spool = SpoolSettings {
         spool: dir.join("spool.db"),
-        max_bytes: 1 << 20,
+        max_bytes,
         batch,
     };
     let sinks = Sinks::new(|_| ());
@@ -268,12 +273,12 @@ fn a_full_spool_is_counted_and_what_came_first_stays() {
     let stats = Arc::clone(&sinks.stats()[0]);
     let mut sent = 0;
     while sinks.dropped_total() == 0 {
-        send(&sinks, sent..sent + 10);
-        sent += 10;
+        send(&sinks, sent..sent + 100);
+        sent += 100;
         wait_for(|| sinks.queue_length() == 0);
     }
     assert_eq!(stats.spooled() as u64 + stats.dropped_total(), sent);
-    assert!(stats.spooled() > 50, "{}", stats.spooled());
+    assert!(stats.spooled() > 100, "{}", stats.spooled());
     let size = dir.path().join("spool.db").metadata().unwrap().len();
     assert!(size <= 1 << 20, "{size}");
 }
@@ -354,4 +359,32 @@ fn head(mut stream: TcpStream) -> String {
     }
     stream.write_all(b"HTTP/1.1 204 x\r\n\r\n").unwrap();
     String::from_utf8(text).unwrap()
+}
+
+/// What the default bound is for: ten minutes of a hundred alerts a second.
+#[test]
+fn a_long_outage_fits_the_default_bound() {
+    const COUNT: u64 = 1_000;
+    const OUTAGE: u64 = 10 * 60 * 100;
+    const BOUND: u64 = 256 << 20;
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&[Act::Stall], None);
+    let sinks = sink_of(dir.path(), &settings(&server), 100, BOUND);
+    send(&sinks, 0..COUNT);
+    wait_for(|| sinks.queue_length() == 0);
+    let size = |name: &str| dir.path().join(name).metadata().map_or(0, |it| it.len());
+    let bytes = size("spool.db") + size("spool.db-wal");
+    assert!(
+        bytes / COUNT * OUTAGE < BOUND,
+        "{bytes} bytes for {COUNT} alerts"
+    );
+    // And it is made up for faster than alerts come.
+    let began = Instant::now();
+    assert_eq!(server.take(1_000), expected(0..COUNT));
+    assert!(
+        began.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(sinks.dropped_total(), 0);
 }

@@ -1,0 +1,177 @@
+//! Sinks of the running sensor: a receiver that is away while alerts come and the sensor is
+//! killed, and a sink that a reload adds.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpListener,
+    sync::mpsc,
+    thread,
+};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::fixture::{
+    php_fpm::{Pool, Start},
+    scene::{self, Scene},
+    sensor::Sensor,
+    site::{self, Site},
+    wait::{self, PATIENCE},
+};
+
+/// Requests to the site, each of which alerts once or more.
+const VISITS: u32 = 25;
+
+/// Accepts on `port` and gives `event.id` and incident of every alert, as they come.
+fn receive(port: u16) -> mpsc::Receiver<(String, String)> {
+    let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free");
+    let (take, taken) = mpsc::sync_channel(10_000);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut line = BufReader::new(stream.expect("a connection"));
+            while let Some(body) = body(&mut line) {
+                let Ok(Value::Array(documents)) = serde_json::from_str(&body) else {
+                    panic!("no array: {body}");
+                };
+                for it in documents.iter().filter(|it| it["event"]["kind"] == "alert") {
+                    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                    let pair = (text(&it["event"]["id"]), text(&it["incident"]["id"]));
+                    take.send(pair).expect("the test reads");
+                }
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+                line.get_mut().write_all(answer).expect("answer");
+            }
+        }
+    });
+    taken
+}
+
+/// The body of the next request.
+fn body(line: &mut BufReader<std::net::TcpStream>) -> Option<String> {
+    let mut length = 0;
+    loop {
+        let mut header = String::new();
+        line.read_line(&mut header)
+            .ok()
+            .filter(|&count| count > 0)?;
+        let header = header.trim().to_lowercase();
+        if header.is_empty() {
+            break;
+        }
+        if let Some(value) = header.strip_prefix("content-length: ") {
+            length = value.parse().expect("a length");
+        }
+    }
+    let mut body = vec![0; length];
+    line.read_exact(&mut body).ok()?;
+    String::from_utf8(body).ok()
+}
+
+fn id(alert: &Value) -> String {
+    alert["event"]["id"].as_str().expect("an id").to_owned()
+}
+
+#[test]
+fn what_was_alerted_arrives_though_receiver_and_sensor_were_away() {
+    let name = "sink::what_was_alerted_arrives_though_receiver_and_sensor_were_away";
+    let Some(scene) = Scene::begin(name, site::NEEDS) else {
+        return;
+    };
+    let port = scene::free_port();
+    let spool = scene.path().join("spool.db");
+    let hook = format!(
+        "{{name: hook, type: webhook, url: \"http://127.0.0.1:{port}/in\", batch: 7, spool: {}}}",
+        spool.display()
+    );
+    let lines = format!("sinks: [{hook}]");
+    let mut sensor = Sensor::configured(&lines, &scene.path().join("first"));
+    let site = Site::start(&scene, Start::Foreground, Pool::Steady);
+    for visit in 0..VISITS {
+        site.shell(&format!("id-{visit}.php"), &format!("id; : {visit}"));
+    }
+    let last = format!("id; : {}", VISITS - 1);
+    sensor.alert("shell_under_app_worker", |alert| {
+        alert.args() == ["sh", "-c", &last]
+    });
+    wait::until("everything in the spool", || {
+        let label = "sink=\"hook\"";
+        let waiting = sensor.metric_where("sink_queue_length", label);
+        let kept = sensor.metric_where("sink_spooled", label);
+        sensor.mark();
+        (waiting < 1.0 && kept >= f64::from(VISITS)).then_some(())
+    });
+    assert!(sensor.metric_where("sink_dropped_total", "sink=\"hook\"") < 1.0);
+    sensor.stop_within(Signal::KILL, PATIENCE);
+    sensor.mark();
+    let expected: Vec<_> = sensor.alerts.iter().map(|alert| id(&alert.json)).collect();
+    assert!(expected.len() >= VISITS as usize, "{}", expected.len());
+    drop(sensor);
+
+    let taken = receive(port);
+    let mut sensor = Sensor::configured(&lines, &scene.path().join("second"));
+    site.shell("after.php", ": after");
+    let after = sensor.alert("shell_under_app_worker", |alert| {
+        alert.args() == ["sh", "-c", ": after"]
+    });
+    let mut arrived = Vec::new();
+    while arrived.last() != Some(&id(&after.json)) {
+        let (id, incident) = taken.recv_timeout(PATIENCE).expect("an alert");
+        assert!(!incident.is_empty());
+        arrived.push(id);
+    }
+    // Nobody answered before, so nothing can have come twice; all of it in order.
+    let whole: Vec<_> = arrived
+        .iter()
+        .filter(|id| expected.contains(id))
+        .cloned()
+        .collect();
+    assert_eq!(whole, expected);
+    wait::until("the spool to be empty", || {
+        (sensor.metric_where("sink_spooled", "sink=\"hook\"") < 1.0).then_some(())
+    });
+    sensor.stop();
+}
+
+#[test]
+fn a_reload_adds_a_sink_and_takes_one_away() {
+    let Some(scene) = Scene::begin("sink::a_reload_adds_a_sink_and_takes_one_away", site::NEEDS)
+    else {
+        return;
+    };
+    let file = |name: &str| scene.path().join(name);
+    let sink = |name: &str, encoding: &str| {
+        let path = file(name);
+        format!(
+            "{{name: {name}, type: file, encoding: {encoding}, path: {}}}",
+            path.display()
+        )
+    };
+    let lines = format!("sinks: [{}]", sink("one", "ecs"));
+    let mut sensor = Sensor::configured(&lines, &file("recording"));
+    let site = Site::start(&scene, Start::Foreground, Pool::Steady);
+    let written = |name: &str, part: &str| {
+        wait::until("the line in the file", || {
+            let text = fs::read_to_string(file(name)).ok()?;
+            text.lines().any(|line| line.contains(part)).then_some(())
+        });
+    };
+    site.shell("one.php", ": before");
+    written("one", ": before");
+
+    sensor.configure("", &format!("sinks: [{}]", sink("two", "falco")));
+    wait::until("the reload", || {
+        (sensor.metric_where("config_reloads_total", "loaded") >= 1.0).then_some(())
+    });
+    site.shell("two.php", ": after");
+    written("two", ": after");
+    let first = fs::read_to_string(file("two")).expect("the file");
+    let first: Value = serde_json::from_str(first.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(first["source"], "lineage_sensor", "{first}");
+    let old = fs::read_to_string(file("one")).expect("the file");
+    assert!(!old.contains(": after"), "{old}");
+    assert!(!sensor.metrics().contains("sink=\"one\""));
+    assert!(sensor.metric_where("sink_dropped_total", "sink=\"two\"") < 1.0);
+    sensor.mark();
+    sensor.stop();
+}

@@ -176,6 +176,16 @@ def test_what_the_sensor_reads_again_leaves_the_pods():
     assert pods(rules={"a.yml": "x"}) != pods(rules={"b.yml": "x"})
 
 
+def test_the_network_policy_lets_out_what_the_values_say():
+    def egress(**more):
+        return objects(networkPolicy={"enabled": True, **more})["networkpolicy.yaml"]["spec"]["egress"]
+
+    receiver = [{"to": [{"ipBlock": {"cidr": "192.0.2.7/32"}}], "ports": [{"port": 443}]}]
+    assert egress() == []
+    assert egress(egress=receiver) == receiver
+    assert refused(networkPolicy={"egress": "192.0.2.7"})
+
+
 def test_wrong_values_are_refused():
     assert not refused()
     assert refused(imagee={"tag": "x"})

@@ -22,7 +22,7 @@ pub use self::{
     replay::{Replay, ReplayError, replay},
 };
 use self::{
-    reload::Reloader,
+    reload::{Reloader, Running},
     serve::Surroundings,
     start::{Started, refused},
     watch::{Signals, Watch},
@@ -78,6 +78,8 @@ async fn sense(
     effective: &Effective,
     record: Option<&RecordArgs>,
 ) -> Result<(), Failure> {
+    // Before they are read: what changes while the sensor starts is taken up then.
+    let seen = reload::seen(effective);
     // Before anything that would have to be cleaned up.
     let signals = Signals::new()
         .map_err(|error| Failure::new(Exit::Internal, format_args!("signals: {error}")))?;
@@ -87,8 +89,13 @@ async fn sense(
     let surroundings = Surroundings::open(effective, query_tx).await?;
     let result = match Started::new(args, effective, record) {
         Ok(started) => {
-            let hash = started.hash.clone();
-            match Reloader::start(args.clone(), effective.clone(), hash) {
+            let running = Running {
+                effective: effective.clone(),
+                hash: started.hash.clone(),
+                seen,
+                missing: started.missing.iter().map(|(hook, _)| *hook).collect(),
+            };
+            match Reloader::start(args.clone(), running) {
                 Ok(reloader) => {
                     let observe = observe(started, query_rx, signals, reloader, &surroundings);
                     Box::pin(observe).await

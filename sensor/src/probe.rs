@@ -309,8 +309,12 @@ impl Attached {
         let ebpf = self.ebpf.as_mut();
         let ebpf = ebpf.ok_or(ProbeError::Object("attached hook"))?;
         // New ones first: what is known before and after is known all the time.
-        fill_names(ebpf, names)?;
-        forget_names(ebpf, names)
+        if fill_names(ebpf, names).is_ok() {
+            return forget_names(ebpf, names);
+        }
+        // Both together are too many.
+        forget_names(ebpf, names)?;
+        fill_names(ebpf, names)
     }
 
     /// Detaches every hook; what is in the ring stays readable.

@@ -12,13 +12,13 @@ use std::{
     fs, io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     thread,
     time::Duration,
 };
 
 use tokio::sync::mpsc;
-use tracing::debug;
+use tracing::{debug, error};
 
 use super::outlet;
 use crate::{
@@ -55,58 +55,91 @@ pub(super) struct Next {
 pub(super) enum Outcome {
     /// Something else is to be in force.
     Next(Box<Next>),
-    /// What is in force already, asked for by a signal.
+    /// What is in force already: asked for by a signal, or after something was refused.
     Same,
     /// The reason in one sentence; may hold text from outside.
     Refused(String),
+}
+
+/// What a running sensor has in force.
+pub(super) struct Running {
+    pub(super) effective: Effective,
+    /// [`Effective::hash`].
+    pub(super) hash: String,
+    /// Its files as they were before they were read.
+    pub(super) seen: Seen,
+    /// Hooks that are not attached.
+    pub(super) missing: Vec<&'static str>,
 }
 
 /// The thread, as the loop sees it.
 pub(super) struct Reloader {
     ask: SyncSender<()>,
     outcomes: mpsc::Receiver<Outcome>,
+    /// It has ended, which only a defect of it makes happen.
+    is_gone: bool,
 }
 
 impl Reloader {
-    /// Starts the thread. `hash` is that of `running`.
-    pub(super) fn start(args: RunArgs, running: Effective, hash: String) -> io::Result<Self> {
+    /// Starts the thread.
+    pub(super) fn start(args: RunArgs, running: Running) -> io::Result<Self> {
         let (ask, asked) = sync_channel(1);
         let (out, outcomes) = mpsc::channel(1);
         let reading = Reading {
-            seen: seen(&running),
             args,
+            looked: running.effective.clone(),
             running,
-            hash,
+            refused: false,
         };
         let thread = thread::Builder::new().name("reload".to_owned());
         thread.spawn(move || reading.run(&asked, &out))?;
-        Ok(Self { ask, outcomes })
+        Ok(Self {
+            ask,
+            outcomes,
+            is_gone: false,
+        })
     }
 
     /// Has everything read again, changed or not.
     pub(super) fn ask(&self) {
-        if self.ask.try_send(()).is_err() {
-            debug!("one that waits already reads what is there by then");
+        match self.ask.try_send(()) {
+            Ok(()) => {}
+            Err(TrySendError::Full(())) => {
+                debug!("one that waits already reads what is there by then");
+            }
+            Err(TrySendError::Disconnected(())) => error!("{GONE}"),
         }
     }
 
     /// What came of it; never resolves when the thread is gone.
     pub(super) async fn next(&mut self) -> Outcome {
-        match self.outcomes.recv().await {
-            Some(outcome) => outcome,
-            None => std::future::pending().await,
+        if !self.is_gone {
+            if let Some(outcome) = self.outcomes.recv().await {
+                return outcome;
+            }
+            self.is_gone = true;
+            return Outcome::Refused(GONE.to_owned());
         }
+        std::future::pending().await
     }
 }
 
+/// Of the thread, which ends with its reloader.
+const GONE: &str = "what reads the configuration again has failed: restart the sensor";
+
+/// Every file that a reload would read.
+pub(super) type Seen = BTreeMap<PathBuf, Print>;
+
 /// Device, inode, size and times of modification and change; `None` when it is not there.
-type Print = Option<[i128; 5]>;
+pub(super) type Print = Option<[i128; 5]>;
 
 struct Reading {
     args: RunArgs,
-    running: Effective,
-    hash: String,
-    seen: BTreeMap<PathBuf, Print>,
+    running: Running,
+    /// Whose files are looked at: what was read last, in force or refused.
+    looked: Effective,
+    /// What was read last was.
+    refused: bool,
 }
 
 impl Reading {
@@ -117,12 +150,15 @@ impl Reading {
                 Err(RecvTimeoutError::Timeout) => false,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            if !by_signal && seen(&self.running) == self.seen {
+            if !by_signal && seen(&self.looked) == self.running.seen {
                 continue;
             }
-            let outcome = match self.read() {
+            let read = self.read();
+            let told = by_signal || self.refused;
+            self.refused = read.is_err();
+            let outcome = match read {
                 Ok(Some(next)) => Outcome::Next(Box::new(next)),
-                Ok(None) if by_signal => Outcome::Same,
+                Ok(None) if told => Outcome::Same,
                 Ok(None) => continue,
                 Err(failure) => Outcome::Refused(failure.message),
             };
@@ -134,26 +170,22 @@ impl Reading {
 
     /// Reads everything once nothing changes any more; `None` when it is what is in force.
     fn read(&mut self) -> Result<Option<Next>, Failure> {
-        self.seen = settled(&self.running);
-        let (effective, kept) = self.args.effective()?.after(&self.running);
+        self.running.seen = settled(&self.looked);
+        let (effective, kept) = self.args.effective()?.after(&self.running.effective);
+        self.look_at(&effective);
         effective.check_paths()?;
         outlet::check(&effective.config.sinks)?;
-        // Before the files that it names are read: what changes later shows.
-        let mut places = seen(&effective);
-        for (path, print) in &self.seen {
-            // As it was when it settled: it may have been read before this.
-            places.entry(path.clone()).and_modify(|it| *it = *print);
-        }
         let (rules, text) = effective_rules_with_text(&effective)?;
         let lock = effective_lock(&effective)?;
         let hash = effective.hash(rules.hash(), &profile::hash(&lock));
-        let warnings = rules.warnings();
+        let mut warnings = rules.warnings();
+        let shortage = rules.without(&self.running.missing);
+        warnings.extend(shortage.map(|it| it.to_string()));
         let reload = Reload::new(&effective.config, (rules, text), lock)
             .map_err(|error| Failure::new(Exit::Internal, error))?;
-        let same = hash == self.hash && kept.is_empty();
-        self.seen = places;
-        self.running = effective.clone();
-        self.hash.clone_from(&hash);
+        let same = hash == self.running.hash && kept.is_empty();
+        self.running.effective = effective.clone();
+        self.running.hash.clone_from(&hash);
         Ok((!same).then_some(Next {
             effective,
             reload,
@@ -164,9 +196,23 @@ impl Reading {
     }
 }
 
+impl Reading {
+    /// From now on the files that this one names are looked at; they are still to be read,
+    /// so what changes later shows.
+    fn look_at(&mut self, effective: &Effective) {
+        let mut places = seen(effective);
+        for (path, print) in &self.running.seen {
+            // As it was when it settled: it may have been read before this.
+            places.entry(path.clone()).and_modify(|it| *it = *print);
+        }
+        self.running.seen = places;
+        self.looked = effective.clone();
+    }
+}
+
 /// The state of every file, when it has stopped changing; of one that does not, what it is
 /// by then.
-fn settled(effective: &Effective) -> BTreeMap<PathBuf, Print> {
+fn settled(effective: &Effective) -> Seen {
     let mut before = seen(effective);
     for _ in 0..PATIENCE {
         thread::sleep(SETTLE);
@@ -180,7 +226,7 @@ fn settled(effective: &Effective) -> BTreeMap<PathBuf, Print> {
 }
 
 /// Everything that a reload would read.
-fn seen(effective: &Effective) -> BTreeMap<PathBuf, Print> {
+pub(super) fn seen(effective: &Effective) -> Seen {
     let file = effective.file.as_deref();
     let mut paths = vec![
         file.unwrap_or(Path::new(DEFAULT_FILE)).to_owned(),

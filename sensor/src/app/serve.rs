@@ -126,6 +126,11 @@ impl Surroundings {
         self.metrics.set_config(hash, reloaded);
     }
 
+    /// What was refused has been taken back.
+    pub(super) fn as_before(&self) {
+        self.metrics.restore_config();
+    }
+
     /// A configuration was refused, and the old one stays in force.
     pub(super) fn refused(&self) {
         self.metrics.count_refused_config();

@@ -34,9 +34,19 @@ impl Bench {
             panic!("not run");
         };
         let effective = args.effective().unwrap();
+        let seen = seen(&effective);
         let (rules, _) = effective_rules_with_text(&effective).unwrap();
         let hash = effective.hash(rules.hash(), &profile::hash(&profile::Lock::default()));
-        let reloader = Reloader::start(args, effective, hash).unwrap();
+        let reloader = Reloader::start(
+            args,
+            Running {
+                effective,
+                hash,
+                seen,
+                missing: vec!["open"],
+            },
+        )
+        .unwrap();
         Self { dir, reloader }
     }
 
@@ -93,6 +103,15 @@ async fn a_changed_file_is_taken_up_and_a_broken_one_is_not() {
 }
 
 #[tokio::test]
+async fn who_takes_a_mistake_back_is_told_that_all_is_well() {
+    let mut bench = Bench::new(BASE);
+    bench.write("config.yaml", "levle: high\n");
+    bench.refused().await;
+    bench.write("config.yaml", BASE);
+    assert!(matches!(bench.reloader.next().await, Outcome::Same));
+}
+
+#[tokio::test]
 async fn rules_and_profile_are_files_too() {
     let lock = "profiles: {file: RULES/../lineage.lock}\n";
     let text = format!("{BASE}{lock}");
@@ -108,8 +127,8 @@ async fn rules_and_profile_are_files_too() {
     assert!(parts.rules.list().iter().all(|rule| rule.name != "my_rule"));
     bench.write("config.yaml", &text);
     assert!(bench.refused().await.contains("no such file"));
+    // Nobody asks: files that a refused configuration names are looked at too.
     bench.write("lineage.lock", &profile::Lock::default().to_yaml());
-    bench.reloader.ask();
     assert!(bench.next().await.kept.is_empty());
 }
 

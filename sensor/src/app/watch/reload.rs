@@ -21,7 +21,10 @@ impl Watch<'_> {
     pub(super) fn reload(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Next(next) => self.take_up(*next),
-            Outcome::Same => info!("configuration read again: nothing has changed"),
+            Outcome::Same => {
+                self.surroundings.as_before();
+                info!("configuration read again: it is what is in force");
+            }
             Outcome::Refused(why) => {
                 self.surroundings.refused();
                 error!("configuration refused, the old one stays in force: {why}");
@@ -38,14 +41,20 @@ impl Watch<'_> {
             warnings,
         } = next;
         self.step(Input::Reload(Box::new(reload)));
-        self.recognise(&effective.config);
+        let is_recognised = self.recognise(&effective.config);
         self.surroundings.adjust(&self.config, &effective.config);
         self.directories
             .clone_from(&effective.config.watch.directories);
         self.watch_directories();
+        let services = std::mem::take(&mut self.config.services);
         self.config = effective.config;
         let hash = short(&hash);
         self.surroundings.configured(hash, true);
+        if !is_recognised {
+            // The next reload tries again.
+            self.config.services = services;
+            self.surroundings.refused();
+        }
         for kind in self.core.engine.stats().services.keys() {
             self.surroundings.expect(&self.core.engine, *kind);
         }
@@ -60,18 +69,22 @@ impl Watch<'_> {
 
     /// Tells the kernel side what counts as a server, and looks for declared services
     /// among the processes that run already. What is no longer declared stays a service
-    /// until it ends.
-    fn recognise(&mut self, config: &Config) {
+    /// until it ends. `false` when the kernel side has not taken it up.
+    fn recognise(&mut self, config: &Config) -> bool {
         if config.services == self.config.services {
-            return;
+            return true;
         }
         let catalogue = catalogue(config);
         if let Err(error) = self.attached.recognise(&catalogue.names()) {
-            warn!("cannot recognise what services.declare names: {error}");
+            error!("cannot recognise what services.declare names: {error}");
+            return false;
         }
         let survey = match self.attached.survey() {
             Ok(survey) => survey,
-            Err(error) => return warn!("cannot look for declared services: {error}"),
+            Err(error) => {
+                error!("cannot look for declared services: {error}");
+                return false;
+            }
         };
         let found = self.looks.0.clone();
         tokio::task::spawn_blocking(move || {
@@ -89,5 +102,6 @@ impl Watch<'_> {
                 }
             }
         });
+        true
     }
 }

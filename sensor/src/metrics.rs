@@ -27,6 +27,7 @@ pub use self::{
 };
 use crate::{
     alert::{Alert, Level},
+    decode::DecodeError,
     sink::SinkStats,
 };
 
@@ -89,7 +90,7 @@ impl Metrics {
             "Alerts raised.",
             &["rule", "severity", "service"],
         )?;
-        let decode_errors = counter("decode_errors_total", UNDECODED, &["reason"])?;
+        let decode_errors = decode_errors()?;
         let latency = HistogramOpts::new("detection_latency_seconds", LATENCY);
         let latency = Histogram::with_opts(latency.buckets(LATENCY_BUCKETS.to_vec()))?;
         let build_info = IntGaugeVec::new(Opts::new("build_info", BUILD), &["version", "kernel"])?;
@@ -145,6 +146,11 @@ impl Metrics {
         hash.clone_into(&mut config.hash);
         config.failing = false;
         config.loaded += u64::from(reloaded);
+    }
+
+    /// What was refused is gone: what is there again is in force.
+    pub fn restore_config(&self) {
+        self.scrape.lock().config.failing = false;
     }
 
     /// A configuration was read and refused: the old one stays in force.
@@ -222,6 +228,17 @@ impl Metrics {
         self.alerts
             .with_label_values(&[rule, level.name(), service])
     }
+}
+
+/// With all its series, so that `increase()` sees the first error.
+fn decode_errors() -> prometheus::Result<IntCounterVec> {
+    use DecodeError::{Kind, Short, Spans, Value};
+
+    let errors = counter("decode_errors_total", UNDECODED, &["reason"])?;
+    for error in [Kind(0), Short, Spans, Value("")] {
+        errors.with_label_values(&[error.name()]).inc_by(0);
+    }
+    Ok(errors)
 }
 
 fn counter(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {

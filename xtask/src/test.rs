@@ -125,6 +125,7 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
         report.take_docs();
         report.suite("catalogue in pySigma", sigma::suite);
         report.suite("Helm chart", chart::suite);
+        report.suite("Debian package", dist::deb_suite);
         report.suite("instructions of the pipeline", bench::suite);
     }
     if !live.is_empty() && args.wants("image") {

@@ -29,7 +29,7 @@ const PACKAGES: [&str; 2] = ["qemu-system-x86", "xz-utils"];
 pub(crate) const KERNELS: [&str; 2] = ["6.1", "6.12"];
 
 /// The target whose static C library rustup brings along.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  cargo xtask vm\n  cargo xtask vm --kernel 6.1")]

@@ -1,5 +1,6 @@
 //! `cargo xtask dist`: what is handed to others, under `<target directory>/packages`.
 
+mod deb;
 mod image;
 mod tarball;
 
@@ -18,19 +19,32 @@ use crate::{artifact, command, setup, vm};
 pub(crate) enum Task {
     /// The container image, as an OCI archive
     Image,
+    /// The Debian package
+    Deb {
+        /// Ask lintian, then install, upgrade, remove and purge it in a root of its own
+        #[arg(long)]
+        check: bool,
+    },
     /// Program, unit, configuration and pages as a tarball; and the sums of all packages
     Tarball,
 }
 
 pub(crate) fn task(task: &Task) -> Result<ExitCode> {
     match task {
+        Task::Deb { check: true } => {
+            if let Some(failure) = deb::suite()?.failure {
+                bail!("{failure}");
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        Task::Deb { check: false } => deb::build()?,
         Task::Image => image::build()?,
         Task::Tarball => tarball::build()?,
     };
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) use self::image::build as image;
+pub(crate) use self::{deb::suite as deb_suite, image::build as image};
 
 /// Where results go.
 fn directory() -> Result<PathBuf> {

@@ -134,6 +134,7 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     if args.suite.is_none() {
         if args.full {
             report.take_docs();
+            report.suite("Debian package", dist::deb_suite);
         }
         report.suite("catalogue in pySigma", sigma::suite);
         report.suite("Helm chart", chart::suite);

@@ -32,7 +32,7 @@ pub(crate) const KERNELS: [&str; 2] = ["6.1", "6.12"];
 pub(crate) const CONFORMANCE: &str = "conformance";
 
 /// The target whose static C library rustup brings along.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  cargo xtask vm\n  cargo xtask vm --kernel 6.1")]

@@ -24,6 +24,9 @@ const FILES: [&str; 8] = [
     "docs",
 ];
 
+/// How names of packages end.
+const ENDS: [&str; 3] = ["deb", "gz", "tar"];
+
 /// Builds the program and packs it; the path of the tarball.
 pub(crate) fn build() -> Result<PathBuf> {
     let program = program()?;
@@ -65,7 +68,7 @@ pub(super) fn sums(directory: &Path) -> Result<()> {
         let path = Path::new(&name);
         if path
             .extension()
-            .is_some_and(|end| end == "gz" || end == "tar")
+            .is_some_and(|end| ENDS.iter().any(|it| end == *it))
         {
             names.push(name);
         }

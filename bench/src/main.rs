@@ -4,29 +4,40 @@
 //! A recording is turned back into the kernel's records and repeated, each time as
 //! other processes at a later time, so that the tree does not degenerate. Making the
 //! records is not timed; what is timed is what the sensor does between ring and sink.
-//! `--once FILE` runs a fixed amount through [`measured`] for callgrind.
+//! Then comes what is held to a gate: a host made up to be busy, and verdicts with two
+//! hundred rules. Time is what the thread ran, so that a busy machine does not make it slow.
+//! `--once` runs a fixed amount through [`measured`] for callgrind.
 
+mod busy;
 mod chance;
+mod clock;
 mod encode;
+mod gate;
 mod stage;
 mod stream;
+mod verdict;
 
 use std::{
     io::Write as _,
     path::{Path, PathBuf},
-    time::Instant,
+    sync::Arc,
 };
 
 use clap::Parser;
-use sensor::{app::Replay, decode::decode, detect::RuleSet, engine::Input, event::Event};
+use sensor::{
+    app::Replay, decode::decode, detect::RuleSet, engine::Input, event::Event, lineage::Subject,
+};
 
 use self::{
     stage::{STAGES, Stages},
     stream::{Item, Stream},
+    verdict::Verdicts,
 };
 
 /// Repetitions that callgrind sees.
 const ONCE: u64 = 20;
+/// Verdicts that callgrind sees.
+const ONCE_VERDICTS: usize = 1_000;
 
 #[derive(Parser)]
 struct Args {
@@ -38,18 +49,63 @@ struct Args {
     /// Run little and print nothing: for callgrind
     #[arg(long)]
     once: bool,
+    /// Take what is made up instead of recordings
+    #[arg(long, value_enum, conflicts_with = "files")]
+    made: Option<Made>,
+}
+
+/// What is made up.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Made {
+    /// The busy host.
+    Busy,
+    /// Verdicts that are remembered.
+    Hit,
+    /// Verdicts that are not.
+    Miss,
 }
 
 fn main() {
     let args = Args::parse();
-    let files = if args.files.is_empty() {
-        golden()
-    } else {
-        args.files
-    };
     if args.once {
-        return once(&files);
+        return match args.made {
+            Some(made) => once_made(made),
+            None => once(&args.files),
+        };
     }
+    let gates = args.files.is_empty();
+    let files = match args.made {
+        Some(_) => Vec::new(),
+        None if gates => golden(),
+        None => args.files,
+    };
+    head();
+    for file in &files {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let stream = Stream::read(file);
+        report(&name, &stream, args.records);
+        let bare = stream.of_lifes();
+        if bare.records() > 0 {
+            report(&format!("{name}, fork+exit"), &bare, args.records);
+        }
+    }
+    let mut reached = Vec::new();
+    if gates {
+        for (host, name) in [(true, "busy host"), (false, "busy host, its services")] {
+            let speed = report(name, &busy(host), args.records);
+            reached.push(gate::pipeline(name, speed));
+        }
+    }
+    say("stages in ns per record; records/s through the whole engine, alerts as JSON");
+    if gates {
+        reached.extend(gate::verdicts());
+    }
+    for line in reached {
+        say(&line);
+    }
+}
+
+fn head() {
     say(&format!(
         "{:<34} {:>9} {:>6} {:>6} {:>6} {:>11}  {}",
         "recording",
@@ -60,19 +116,10 @@ fn main() {
         "records/s",
         STAGES.map(|name| format!("{name:>8}")).join(" ")
     ));
-    for file in &files {
-        let name = file.file_stem().unwrap_or_default().to_string_lossy();
-        let stream = Stream::read(file);
-        report(&name, &stream, args.records);
-        let bare = stream.of_lifes();
-        if bare.records() > 0 {
-            report(&format!("{name}, fork+exit"), &bare, args.records);
-        }
-    }
-    say("stages in ns per record; records/s through the whole engine, alerts as JSON");
 }
 
-fn report(name: &str, stream: &Stream, records: usize) {
+/// Prints a row; its records a second through decode, tree and rules, and through all.
+fn report(name: &str, stream: &Stream, records: usize) -> [f64; 2] {
     let repetitions = records.div_ceil(stream.records()) as u64;
     let mut core = Replay::new(&stream.header, rules()).expect("a recorded configuration");
     let mut stages = Stages::new(&stream.header, rules());
@@ -80,9 +127,9 @@ fn report(name: &str, stream: &Stream, records: usize) {
     for repetition in 0..repetitions {
         let items = stream.repeat(repetition);
         count += stream.records();
-        let began = Instant::now();
+        let began = clock::seconds();
         alerts += measured(&mut core, &items);
-        seconds += began.elapsed().as_secs_f64();
+        seconds += clock::seconds() - began;
         stages.run(&items);
     }
     #[expect(clippy::cast_precision_loss, reason = "for people")]
@@ -100,6 +147,8 @@ fn report(name: &str, stream: &Stream, records: usize) {
         count_f / seconds,
         per_stage.join(" ")
     ));
+    let [decode, tree, rules, _] = stages.seconds;
+    [count_f / (decode + tree + rules), count_f / seconds]
 }
 
 /// What callgrind counts; the name is known to `xtask`.
@@ -126,23 +175,61 @@ fn whole(core: &mut Replay, items: &[Item]) -> usize {
 
 fn once(files: &[PathBuf]) {
     for file in files {
-        let stream = Stream::read(file);
-        let mut core = Replay::new(&stream.header, rules()).expect("a recorded configuration");
-        // What is made at first use is no cost of a record.
-        whole(&mut core, &stream.repeat(0));
-        for repetition in 1..=ONCE {
-            measured(&mut core, &stream.repeat(repetition));
+        repeat(&Stream::read(file), ONCE);
+    }
+}
+
+fn once_made(made: Made) {
+    match made {
+        Made::Busy => repeat(&busy(true), 1),
+        Made::Hit => {
+            let mut verdicts = Verdicts::new();
+            let warm = verdicts.repeated(ONCE_VERDICTS);
+            verdicts.judge(warm);
+            let subjects = verdicts.repeated(ONCE_VERDICTS);
+            measured_verdicts(&mut verdicts, subjects);
+        }
+        Made::Miss => {
+            let mut verdicts = Verdicts::new();
+            let warm = verdicts.different(ONCE_VERDICTS);
+            verdicts.judge(warm);
+            let subjects = verdicts.different(ONCE_VERDICTS);
+            measured_verdicts(&mut verdicts, subjects);
         }
     }
+}
+
+fn repeat(stream: &Stream, repetitions: u64) {
+    let mut core = Replay::new(&stream.header, rules()).expect("a recorded configuration");
+    // What is made at first use is no cost of a record.
+    whole(&mut core, &stream.repeat(0));
+    for repetition in 1..=repetitions {
+        measured(&mut core, &stream.repeat(repetition));
+    }
+}
+
+/// Like [`measured`], for verdicts.
+#[inline(never)]
+fn measured_verdicts(verdicts: &mut Verdicts, subjects: Vec<Arc<Subject>>) {
+    verdicts.judge(subjects);
+}
+
+/// The busy host, on a machine like that of a recording.
+fn busy(host: bool) -> Stream {
+    let like = golden_directory().join("nginx-php-fpm-benign.rec");
+    Stream::busy(&Stream::read(&like), host)
 }
 
 fn rules() -> RuleSet {
     RuleSet::load(&[]).expect("the built-in rules load")
 }
 
+fn golden_directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../sensor/tests/golden")
+}
+
 fn golden() -> Vec<PathBuf> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sensor/tests/golden");
-    let entries = std::fs::read_dir(directory).expect("sensor/tests/golden is there");
+    let entries = std::fs::read_dir(golden_directory()).expect("sensor/tests/golden is there");
     let mut files: Vec<PathBuf> = entries
         .map(|entry| entry.expect("list sensor/tests/golden").path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "rec"))

@@ -1,7 +1,7 @@
 //! The stages one by one: the engine's own steps, each over a whole repetition before
 //! the next, so that the clock is read rarely.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{collections::HashMap, sync::Arc};
 
 use sensor::{
     alert::{Alert, Finding, Host, Level, RuleInfo},
@@ -14,7 +14,10 @@ use sensor::{
     tree::{Limits, Scope, Tree},
 };
 
-use super::stream::{Item, Other};
+use super::{
+    clock,
+    stream::{Item, Other},
+};
 
 /// Names of the stages, in order.
 pub(super) const STAGES: [&str; 4] = ["decode", "tree", "detect", "alert"];
@@ -61,10 +64,15 @@ impl Stages {
             };
             (rule.name.clone(), info)
         });
+        let scope = if header.config.contains("scope: host") {
+            Scope::Host
+        } else {
+            Scope::Services
+        };
         Self {
             seconds: [0.0; 4],
             rules: infos.collect(),
-            tree: Tree::new(Limits::default(), Scope::Services, Catalogue::new(&[])),
+            tree: Tree::new(Limits::default(), scope, Catalogue::new(&[])),
             detector: Detector::new(rules, header.host.users.clone()),
             host: header.host.clone(),
             tree_ns: 0,
@@ -81,9 +89,9 @@ impl Stages {
     }
 
     fn timed<T>(&mut self, stage: usize, run: impl FnOnce(&mut Self) -> T) -> T {
-        let began = Instant::now();
+        let began = clock::seconds();
         let result = run(self);
-        self.seconds[stage] += began.elapsed().as_secs_f64();
+        self.seconds[stage] += clock::seconds() - began;
         result
     }
 

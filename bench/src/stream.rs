@@ -10,10 +10,13 @@ use sensor::{
     record::{Header, Reader},
 };
 
-use super::encode::encode;
+use super::{busy, encode::encode};
 
 /// Between two repetitions, ns: grace and time-outs pass.
 const PAUSE_NS: u64 = 100_000_000;
+
+/// How often a running sensor looks at the clock.
+const TICK_NS: u64 = 100_000_000;
 
 /// One step of a repetition.
 pub(super) enum Item {
@@ -91,6 +94,32 @@ impl Stream {
         Self::new(header, steps)
     }
 
+    /// A busy host, seen whole or as far as its services go; facts are those of `like`.
+    pub(super) fn busy(like: &Self, host: bool) -> Self {
+        let mut header = like.header.clone();
+        if host {
+            header.config = header.config.replace("scope: services", "scope: host");
+        }
+        let facts = like.steps.iter().filter_map(|step| match step {
+            Step::Other(Other::Fact(fact)) => Some(Step::Other(Other::Fact(fact.clone()))),
+            _ => None,
+        });
+        let mut steps: Vec<Step> = facts.collect();
+        let mut tick_ns = 0;
+        for event in busy::events() {
+            let Some(stamp) = stamp(&event) else { continue };
+            while tick_ns + TICK_NS <= stamp.time_ns {
+                tick_ns += TICK_NS;
+                steps.push(Step::Other(Other::Tick(tick_ns)));
+            }
+            if host || !is_foreign(&event) {
+                let record = encode(&event).expect("no loss");
+                steps.push(Step::Event(decode(&record).expect("an encoded record")));
+            }
+        }
+        Self::new(header, steps)
+    }
+
     fn new(header: Header, steps: Vec<Step>) -> Self {
         let stamps = steps.iter().filter_map(|step| match step {
             Step::Event(event) => stamp(event),
@@ -142,6 +171,16 @@ impl Stream {
             Step::Other(other) => Item::Input(later.other(other)),
         });
         items.collect()
+    }
+}
+
+/// What the kernel does not tell where only services are followed.
+fn is_foreign(event: &Event) -> bool {
+    match event {
+        Event::Fork(fork) => fork.membership.is_none(),
+        Event::Exec(exec) => exec.membership.is_none(),
+        Event::Exit(exit) => exit.membership.is_none(),
+        Event::File(_) | Event::Socket(_) | Event::Lost(_) => false,
     }
 }
 

@@ -329,10 +329,10 @@ fn split(bytes: &[u8]) -> Vec<BString> {
         return Vec::new();
     }
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
-    let nuls = bytes.iter().filter(|&&byte| byte == 0).count();
-    let mut parts = Vec::with_capacity(nuls.saturating_add(1));
-    parts.extend(bytes.split(|&byte| byte == 0).map(BString::from));
-    parts
+    let parts = || bytes.split(|&byte| byte == 0);
+    let mut strings = Vec::with_capacity(parts().count());
+    strings.extend(parts().map(BString::from));
+    strings
 }
 
 /// The variables of [`ENVIRONMENT`] in a captured environment. A variable that was cut

@@ -257,7 +257,9 @@ mod tests {
         ) {
             let key = |values: &[Option<EventValue<'static>>]| {
                 let mut key = Vec::new();
-                values.iter().for_each(|found| key::field(found.as_ref(), &mut key));
+                for found in values {
+                    key::field(found.as_ref(), &mut key);
+                }
                 key
             };
             prop_assert_eq!(key(&one) == key(&two), format!("{one:?}") == format!("{two:?}"));

@@ -7,9 +7,10 @@
 
 mod loader;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet, sync::LazyLock};
 
 use bstr::{BStr, BString, ByteSlice};
+use foldhash::fast::RandomState;
 use sensor_common::{limit, name, record::fault};
 
 pub(crate) use self::loader::is_loader;
@@ -76,12 +77,10 @@ pub(crate) fn stem(name: &[u8]) -> &[u8] {
 
 /// `true` when a file of this name is a shell.
 pub(crate) fn is_shell(name: &[u8]) -> bool {
-    let known = |name: &[u8]| {
-        SHELLS
-            .binary_search_by(|shell| shell.as_bytes().cmp(name))
-            .is_ok()
-    };
-    known(name) || known(stem(name))
+    // Asked several times of every exec, of most of them in vain.
+    static KNOWN: LazyLock<HashSet<&[u8], RandomState>> =
+        LazyLock::new(|| SHELLS.iter().map(|shell| shell.as_bytes()).collect());
+    KNOWN.contains(name) || KNOWN.contains(stem(name))
 }
 
 /// `true` when a file of this name is many programs in one.

@@ -29,10 +29,10 @@ impl Basis {
     /// The basis of verdicts by these rules.
     pub(in crate::detect) fn of<'r>(rules: impl IntoIterator<Item = &'r SigmaRule>) -> Self {
         let names = rules.into_iter().flat_map(analysis::fields);
-        let (mut named, mut program) = (vec![false; field::all().count()], false);
+        let (mut wanted, mut program) = (vec![false; field::all().count()], false);
         for name in names {
             match field::locate(&name) {
-                Some((place, field)) if !field.is_of_program() => named[place] = true,
+                Some((place, field)) if !field.is_of_program() => wanted[place] = true,
                 Some(_) => program = true,
                 None => program |= name.starts_with(field::ENV),
             }
@@ -41,8 +41,8 @@ impl Basis {
             program,
             ..Self::default()
         };
-        for (field, named) in field::all().zip(named) {
-            let by_value = named && !field.changing;
+        for (field, wanted) in field::all().zip(wanted) {
+            let by_value = wanted && !field.changing;
             basis
                 .held
                 .push(by_value || program && field.is_of_program());
@@ -110,7 +110,9 @@ fn value(found: &EventValue<'_>, key: &mut Vec<u8>) {
         EventValue::Array(members) => {
             key.push(b'a');
             key.extend_from_slice(&members.len().to_le_bytes());
-            members.iter().for_each(|member| value(member, key));
+            for member in members {
+                value(member, key);
+            }
         }
         EventValue::Map(members) => {
             key.push(b'm');

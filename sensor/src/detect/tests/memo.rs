@@ -203,9 +203,9 @@ fn of_subject(change: &Change, subject: &mut Subject) {
 fn exec() -> impl Strategy<Value = Subject> {
     let base = prop::sample::select(BASES).prop_map(subject);
     (base, prop::collection::vec(change(), 0..4)).prop_map(|(mut subject, changes)| {
-        changes
-            .iter()
-            .for_each(|change| apply(change, &mut subject));
+        for change in &changes {
+            apply(change, &mut subject);
+        }
         subject
     })
 }
@@ -303,7 +303,9 @@ proptest! {
         changes in prop::collection::vec(change(), 0..2),
     ) {
         let mut two = one.clone();
-        changes.iter().for_each(|change| apply(change, &mut two));
+        for change in &changes {
+            apply(change, &mut two);
+        }
         let program = Arc::make_mut(&mut two.program);
         program.time_ns = time_ns;
         program.source = if scan { Origin::Scan } else { Origin::Exec };

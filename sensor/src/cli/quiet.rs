@@ -35,10 +35,11 @@ pub(super) fn section(rows: &[Quiet]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let lines: String = rows
-        .iter()
-        .map(|row| format!("    {}", line(row)))
-        .collect();
+    let mut lines = String::new();
+    for row in rows {
+        lines.push_str("    ");
+        lines.push_str(&line(row));
+    }
     format!("in the history, of this process or with the same words:\n{lines}")
 }
 

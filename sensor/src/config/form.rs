@@ -157,6 +157,7 @@ pub trait Form: Sized {
     fn read(raw: &Raw) -> Option<Self>;
     /// What exactly is wrong with a value that is not read, and where in it, when more can
     /// be said than what is expected.
+    #[must_use]
     fn wrong(_raw: &Raw) -> Option<String> {
         None
     }

@@ -20,6 +20,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::environment::SIMULATED;
 
+/// The user and group that owns nothing.
+const NOBODY: u32 = 65_534;
+
 /// One thing a process does. Paths are absolute.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Deed {
@@ -69,6 +72,9 @@ pub(super) struct Exec {
     pub(super) in_place: bool,
     /// From memory, a copy of `path`.
     pub(super) memory: bool,
+    /// As [`NOBODY`], where root simulates: for programs outside of the simulation's
+    /// directory, which nobody else can enter.
+    pub(super) nobody: bool,
 }
 
 /// Does every deed, in order.
@@ -139,6 +145,9 @@ fn run(exec: &Exec) -> io::Result<()> {
     let deeds = serde_json::to_string(&exec.deeds)?;
     command.arg0(name).args(arguments).env_clear();
     command.envs(&exec.env).env(SIMULATED, deeds);
+    if exec.nobody && rustix::process::geteuid().is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
     if exec.in_place {
         return Err(command.exec());
     }

@@ -9,6 +9,9 @@ const NOBODY: [u8; 4] = [203, 0, 113, 7];
 /// Loader of dynamic programs on x86-64 and aarch64.
 pub(super) const LOADERS: [&str; 2] = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"];
 
+/// A program that changes the user.
+const SU: &str = "/usr/bin/su";
+
 /// What makes a rule alert.
 pub(super) struct Scenario {
     /// Name and arguments of the server, from the zeroth.
@@ -35,10 +38,6 @@ pub(super) const NOT_SIMULATED: &[(&str, &str)] = &[
     (
         "first_seen_child_of_edge_or_cgi",
         "needs a profile in mode alert",
-    ),
-    (
-        "privilege_change_below_service",
-        "would run as another user",
     ),
     (
         "service_connects_to_new_port",
@@ -112,6 +111,13 @@ impl Stage {
                 java(vec![Deed::Write("/proc/self/mem".into(), How::Update)])
             }
             "interactive_shell_under_service" => php(vec![self.run("bash", &["bash", "-i"])]),
+            // The real one, which prints its version; a copy would have no effect either.
+            "privilege_change_below_service" => php(vec![Deed::Exec(Box::new(Exec {
+                path: Some(PathBuf::from(SU)).filter(|su| su.exists())?,
+                argv: words(&["su", "--version"]),
+                nobody: true,
+                ..Exec::default()
+            }))]),
             "arguments_cut" => {
                 let long = "x".repeat(8_192);
                 php(vec![self.run("dash", &["sh", "-c", &long])])

@@ -1,4 +1,4 @@
-//! What a WordPress host without a profile prints in its first hour: what happens there, as
+//! What a `WordPress` host without a profile prints in its first hour: what happens there, as
 //! records, through the core; what it says is what docs/rules.md shows.
 
 mod world;

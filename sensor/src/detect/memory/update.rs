@@ -14,7 +14,7 @@ use crate::{
     event::{File, FileAction, ProcessId},
 };
 
-/// Scripts kept: a whole WordPress has 1,800.
+/// Scripts kept: a whole `WordPress` has 1,800.
 const BOUND: usize = 8_192;
 /// How long an update may take from its unpacking on, ns.
 const LASTS_NS: u64 = 600_000_000_000;
@@ -65,7 +65,7 @@ impl Updates {
     }
 }
 
-/// Where what lies at `path` in a directory of updates of WordPress belongs: the site itself
+/// Where what lies at `path` in a directory of updates of `WordPress` belongs: the site itself
 /// for its core, else a plugin's or theme's directory.
 ///
 /// `SITE/wp-content/upgrade/JOB/PACKAGE/...`

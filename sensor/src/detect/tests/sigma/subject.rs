@@ -146,7 +146,7 @@ fn every_field_is_set_as_rules_see_it() {
         let subject = act(&Named::one(category, field, value));
         let view = View::new(&subject, (&users, &memory), Evidence::default());
         let seen = view.get_field(field);
-        let seen = seen.and_then(|seen| seen.as_str().map(|text| text.into_owned()));
+        let seen = seen.and_then(|seen| seen.as_str().map(std::borrow::Cow::into_owned));
         assert_eq!(seen.as_deref(), value, "{field}");
     }
 }

@@ -32,6 +32,13 @@ pub(crate) struct Recordings {
     pub(crate) attacks: Vec<PathBuf>,
 }
 
+impl Recordings {
+    /// There is something to learn from.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.benign.is_empty() || self.learning.is_some()
+    }
+}
+
 /// Learns, and judges the attack half anew with every product's profile on as well; then
 /// what had to be learnt, with the learnt profile alone.
 pub(crate) fn judge(dir: &Path, recordings: &Recordings, rows: &mut [Row]) -> Learned {

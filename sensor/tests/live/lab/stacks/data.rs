@@ -28,11 +28,12 @@ pub(crate) fn postgres_program() -> Result<PathBuf, String> {
     newest.ok_or_else(|| "no program postgres".to_owned())
 }
 
-/// A command as a user.
+/// A command as a user, with none of this test's variables.
 pub(crate) fn as_user(user: &str, program: &Path, dir: &Path) -> Command {
     let (uid, gid) = scene::account(user).expect("the package made its user");
     let mut command = Command::new(program);
-    command.current_dir(dir).uid(uid).gid(gid);
+    command.current_dir(dir).uid(uid).gid(gid).env_clear();
+    command.env("PATH", "/usr/bin:/bin").env("LANG", "C.UTF-8");
     command
 }
 

@@ -128,7 +128,7 @@ fn rows_that_a_page_of_tomcat_provokes() {
         }
         let alert = stage.saw(rule, |alert| file(alert).contains(name));
         assert_eq!(alert.level(), level, "{alert}");
-        alert.assert_begins(&[server.clone()]);
+        alert.assert_begins(std::slice::from_ref(&server));
         assert_is(&alert, JAVA);
         stage.only(|other| other.concerns(pid));
     };

@@ -75,6 +75,7 @@ fn start(to: &Sinks, sink: &Sink) -> io::Result<()> {
         level: level(sink.level),
         rules: sink.rules.clone(),
         services: sink.services.clone(),
+        notices: sink.encoding == Encoding::Ecs && sink.r#type != Type::Alertmanager,
     };
     match sink.r#type {
         Type::File => to.add_filtered(&sink.name, filter, Rotating::new(file(sink))),

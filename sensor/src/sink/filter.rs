@@ -11,6 +11,8 @@ pub struct Filter {
     pub rules: Vec<String>,
     /// Kinds of services; empty for all.
     pub services: Vec<String>,
+    /// Notices about incidents too; not where the form has no words for them.
+    pub notices: bool,
 }
 
 impl Filter {
@@ -21,6 +23,7 @@ impl Filter {
             level,
             rules: Vec::new(),
             services: Vec::new(),
+            notices: true,
         }
     }
 
@@ -34,6 +37,7 @@ impl Filter {
         let service = service.as_ref().map_or("none", |service| service.kind);
         let of_rule = |rule: &String| self.rules.iter().any(|pattern| fits(pattern, rule));
         document.weight() >= self.level
+            && (self.notices || rule.is_some())
             && (self.services.is_empty() || self.services.iter().any(|it| it == service))
             && (self.rules.is_empty() || rule.is_some_and(of_rule))
     }
@@ -51,7 +55,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::alert::sample::sample;
+    use crate::alert::sample::{closed, sample};
 
     #[test]
     fn level_rules_and_services_all_count() {
@@ -69,6 +73,13 @@ mod tests {
         assert!(!filter(&["other"], &[]).wants(&alert));
         assert!(!filter(&[&rule[..3]], &[]).wants(&alert));
         assert!(!filter(&[], &["nobody"]).wants(&alert));
+        let notice = Document::Notice(closed());
+        let alerts = Filter {
+            notices: false,
+            ..filter(&[], &[])
+        };
+        assert!(filter(&[], &[]).wants(&notice) && alerts.wants(&alert));
+        assert!(!alerts.wants(&notice) && !filter(&["*"], &[]).wants(&notice));
         let high = Filter::from(Level::Critical);
         assert_eq!(high.wants(&alert), alert.weight() >= Level::Critical);
     }

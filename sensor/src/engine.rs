@@ -499,7 +499,8 @@ fn inquest(found: &Match, incident: String, alert: &Alert) -> Inquest {
         incident,
         alert: alert.event.id.clone(),
         level: alert.rule.level,
-        expected: of_update(found, alert.rule.level),
+        // The alert has been told; what its file is stands in the history.
+        expected: found.updates,
         service: found.subject.service.clone(),
         spawn_root: found.subject.spawn_root,
     }

@@ -4,7 +4,7 @@
 //! that image is its own. The first alert of a spawn root always goes out; later ones are
 //! updates, limited for each rule by a [`Bucket`], and what that leaves out is said in
 //! numbers by the next update and at the close. Of an update that an application makes
-//! of itself each rule tells one file. Works in event time; reads no clock, and
+//! of itself each rule that is not grave tells one file. Works in event time; reads no clock, and
 //! nothing but its bounds decides what is forgotten.
 
 mod bucket;

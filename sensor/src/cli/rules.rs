@@ -319,7 +319,7 @@ mod tests {
             })
         };
         let failure = check(&text).unwrap_err();
-        assert!(failure.message.contains("an owner, a reason"), "{failure}");
+        assert!(failure.message.contains("`owner` must be"), "{failure}");
         let text = text
             .replace("owner: \"\"", "owner: web")
             .replace("reason: \"\"", "reason: tested")

@@ -66,7 +66,7 @@ fn incidents() -> String {
          The first alert goes out at once and is never left out. Later ones are updates: {} alerts \
          of one rule may follow each other, then one in {} s; what is left out is counted in \
          `incident.folded` and named in `incident.suppressed` of the next alert or the close event. Of an update that a \
-         WordPress has unpacked itself and copies over its own scripts each rule tells one file. \
+         WordPress has unpacked itself and copies over its own scripts each rule of medium or below tells one file. \
          The level of an incident is the highest of its rules, one higher with three different \
          rules of low or above, two with six; the alert that raises it passes sinks by that level. \
          A notice closes it when the spawn root and all below it have ended (as long as the tree \

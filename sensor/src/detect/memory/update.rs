@@ -1,7 +1,7 @@
 //! Scripts that an application has unpacked to update itself, and where each of them
 //! belongs: what then replaces the one there is part of the update.
 //!
-//! Excuses nothing by itself: the first alert of each rule is told, the others of the same
+//! Excuses nothing by itself: grave alerts are told, and the first of each other rule; the others of the same
 //! update are counted, like every repetition.
 
 use super::{Key, aged::Aged, key};

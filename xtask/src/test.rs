@@ -69,6 +69,9 @@ pub(crate) const PACKAGES: [&str; 40] = [
     "wrk",
 ];
 
+/// Live tests of a full run alone: the second rung, what runs the container image, and what
+/// waits for cron's next minute.
+const FULL_ONLY: [&str; 3] = ["raw_tp::", "server::image::", "rows_that_take_their_time"];
 /// Name of the suites that [`Report::take_kernel`] runs.
 const KERNELS: &str = "kernel";
 /// The kernel in emulation that is always tested: its verifier takes a third of the time
@@ -214,12 +217,18 @@ impl Report {
 
     /// The lab is a suite of its own, and for a full run.
     fn take_live(&mut self, suite: &Artifact, args: &Args) {
-        let skips = ["--skip", lab::FILTER, "--skip", "raw_tp::"].map(OsString::from);
+        let skip = |names: &[&str]| -> Vec<OsString> {
+            let words = names.iter().flat_map(|name| ["--skip", *name]);
+            words.map(OsString::from).collect()
+        };
         match (args.libtest.is_empty(), args.full) {
             (false, _) => self.take(suite, &args.libtest),
-            (true, false) => self.take(suite, &skips),
+            (true, false) => {
+                let names = [&[lab::FILTER], FULL_ONLY.as_slice()].concat();
+                self.take(suite, &skip(&names));
+            }
             (true, true) => {
-                self.take(suite, &skips[..2]);
+                self.take(suite, &skip(&[lab::FILTER]));
                 self.suite("lab", || lab::suite(suite));
             }
         }

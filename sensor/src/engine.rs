@@ -25,7 +25,7 @@ use crate::{
     incident::{self, Folded, Incidents},
     inquiry::Inquiry,
     lineage::{Service, Subject},
-    profile::{Judge, Lock, Policy, Settled, verdict},
+    profile::{Judge, Lock, Policy, Profiles, Settled, verdict},
     reload::{Parts, Reload},
     service::Apache,
     tally::{self, Cause, Tally},
@@ -162,12 +162,9 @@ impl Engine {
 
     /// The same with other profiles than the built-in base.
     #[must_use]
-    pub fn with_profiles(self, policy: Policy, lock: &Lock) -> Self {
-        let offset = self.host.realtime_minus_boottime_ns;
-        Self {
-            judge: Judge::new(policy, lock, offset),
-            ..self
-        }
+    pub fn with_profiles(mut self, profiles: Profiles) -> Self {
+        self.judge.replace(profiles);
+        self
     }
 
     /// The profiles in force, and what has been learnt.
@@ -245,8 +242,7 @@ impl Engine {
         let Parts {
             rules,
             exceptions,
-            policy,
-            lock,
+            profiles,
             catalogue,
         } = parts;
         self.rules = infos(&rules);
@@ -255,7 +251,7 @@ impl Engine {
         }
         let tuning = Tuning::new(&exceptions, self.host.realtime_minus_boottime_ns);
         self.detector.replace(rules, tuning);
-        self.judge.replace(policy, &lock);
+        self.judge.replace(profiles);
         self.tree.set_catalogue(catalogue);
     }
 

@@ -30,7 +30,7 @@ pub use self::{
     chain::Chain,
     class::PLACEHOLDERS,
     date::Day,
-    judge::{Judge, SIMULATION, Settled, hash, verdict},
+    judge::{Judge, Profiles, SIMULATION, Settled, hash, verdict},
     key::{Key, Place},
     lack::Lack,
     learn::Learner,

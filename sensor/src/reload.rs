@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::{Config, ConfigError},
     detect::{Exception, LoadError, RuleSet, Source},
-    profile::{Lock, Policy},
+    profile::{Lock, Profiles},
     service::Catalogue,
 };
 
@@ -30,10 +30,8 @@ pub struct Parts {
     pub rules: RuleSet,
     /// What they shall not alert on.
     pub exceptions: Vec<Exception>,
-    /// Modes of profiles.
-    pub policy: Policy,
-    /// The user's profile.
-    pub lock: Lock,
+    /// What services may spawn, and the modes.
+    pub profiles: Profiles,
     /// What counts as a server.
     pub catalogue: Catalogue,
 }
@@ -42,12 +40,11 @@ impl Parts {
     /// Of what the configuration says this uses what [`Config::core_yaml`] writes and
     /// nothing else: a recording holds no more.
     #[must_use]
-    pub fn new(config: &Config, rules: RuleSet, lock: Lock) -> Self {
+    pub fn new(config: &Config, rules: RuleSet, lock: &Lock) -> Self {
         Self {
             rules: rules.adjusted(&config.rules.adjust),
             exceptions: config.rules.exceptions.clone(),
-            policy: config.profiles.policy(),
-            lock,
+            profiles: Profiles::new(config.profiles.policy(), lock),
             catalogue: catalogue(config),
         }
     }
@@ -104,7 +101,7 @@ impl Reload {
     pub fn new(
         config: &Config,
         (rules, sources): (RuleSet, Vec<Source>),
-        lock: Lock,
+        lock: &Lock,
     ) -> Result<Self, ReloadError> {
         let texts = Texts {
             config: config.core_yaml(),
@@ -135,7 +132,7 @@ impl Reload {
         let config = Config::from_core_yaml(&texts.config)?;
         let rules = RuleSet::of(texts.rules)?;
         let lock = Lock::parse(&texts.lock).map_err(ReloadError::Lock)?;
-        self.parts = Some(Parts::new(&config, rules, lock));
+        self.parts = Some(Parts::new(&config, rules, &lock));
         Ok(())
     }
 

@@ -44,7 +44,7 @@ fn reload(header: &Header, enabled: bool) -> Input {
         .rules;
     let text = RuleSet::load_with_text(&[]).expect("it was made here");
     Input::Reload(Box::new(
-        Reload::new(&config, text, Lock::default()).expect("it was made here"),
+        Reload::new(&config, text, &Lock::default()).expect("it was made here"),
     ))
 }
 

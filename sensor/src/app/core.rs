@@ -27,9 +27,9 @@ pub fn engine(config: &Config, rules: RuleSet, lock: &Lock, host: Host) -> Engin
         Scope::Services => tree::Scope::Services,
         Scope::Host => tree::Scope::Host,
     };
-    let parts = Parts::new(config, rules, lock.clone());
+    let parts = Parts::new(config, rules, lock);
     let tuning = Tuning::new(&parts.exceptions, host.realtime_minus_boottime_ns);
     let detector = Detector::new(parts.rules, host.users.clone()).tuned(tuning);
     let tree = Tree::new(limits, scope, parts.catalogue);
-    Engine::new(tree, detector, host).with_profiles(parts.policy, &parts.lock)
+    Engine::new(tree, detector, host).with_profiles(parts.profiles)
 }

@@ -181,7 +181,7 @@ impl Reading {
         let mut warnings = rules.warnings();
         let shortage = rules.without(&self.running.missing);
         warnings.extend(shortage.map(|it| it.to_string()));
-        let reload = Reload::new(&effective.config, (rules, text), lock)
+        let reload = Reload::new(&effective.config, (rules, text), &lock)
             .map_err(|error| Failure::new(Exit::Internal, error))?;
         let same = hash == self.running.hash && kept.is_empty();
         self.running.effective = effective.clone();

@@ -36,12 +36,40 @@ struct Entry {
     shown: Arc<str>,
 }
 
-/// See the module.
+/// What is known beforehand, in the form in which it is asked.
 #[derive(Debug)]
-pub struct Judge {
+pub struct Profiles {
     policy: Policy,
     lock: BTreeMap<Key, Table<Entry>>,
     shipped: Shipped,
+}
+
+impl Profiles {
+    /// The user's profile and the shipped ones that `policy` names. Takes its time: a lock
+    /// may have tens of thousands of chains.
+    #[must_use]
+    pub fn new(policy: Policy, lock: &Lock) -> Self {
+        let mut tables: BTreeMap<Key, Table<Entry>> = BTreeMap::new();
+        for (key, chain, seen) in lock.entries() {
+            let entry = Entry {
+                last: seen.map(|seen| seen.last),
+                shown: chain.to_string().into(),
+            };
+            let table = tables.entry(key.clone()).or_default();
+            table.push(chain.clone(), entry);
+        }
+        Self {
+            shipped: Shipped::new(&policy.products),
+            policy,
+            lock: tables,
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Judge {
+    profiles: Profiles,
     learner: Learner,
     realtime_minus_boottime_ns: i64,
     silenced: u64,
@@ -63,19 +91,8 @@ impl Judge {
     /// A judge by `policy` and `lock`.
     #[must_use]
     pub fn new(policy: Policy, lock: &Lock, realtime_minus_boottime_ns: i64) -> Self {
-        let mut tables: BTreeMap<Key, Table<Entry>> = BTreeMap::new();
-        for (key, chain, seen) in lock.entries() {
-            let entry = Entry {
-                last: seen.map(|seen| seen.last),
-                shown: chain.to_string().into(),
-            };
-            let table = tables.entry(key.clone()).or_default();
-            table.push(chain.clone(), entry);
-        }
         Self {
-            shipped: Shipped::new(&policy.products),
-            policy,
-            lock: tables,
+            profiles: Profiles::new(policy, lock),
             learner: Learner::default(),
             realtime_minus_boottime_ns,
             silenced: 0,
@@ -84,12 +101,9 @@ impl Judge {
         }
     }
 
-    /// Goes on by another policy and lock; what has been learnt and counted stays.
-    pub fn replace(&mut self, policy: Policy, lock: &Lock) {
-        let new = Self::new(policy, lock, self.realtime_minus_boottime_ns);
-        self.policy = new.policy;
-        self.lock = new.lock;
-        self.shipped = new.shipped;
+    /// Goes on by other profiles; what has been learnt and counted stays.
+    pub fn replace(&mut self, profiles: Profiles) {
+        self.profiles = profiles;
     }
 
     /// What has been learnt.
@@ -144,7 +158,7 @@ impl Judge {
             return None;
         }
         let key = Key::of(subject)?;
-        let mode = self.policy.mode(&key);
+        let mode = self.profiles.policy.mode(&key);
         let trail = match Trail::of(subject) {
             Ok(trail) => trail,
             Err(refusal) => {
@@ -157,7 +171,11 @@ impl Judge {
                 });
             }
         };
-        if let Some(known) = self.shipped.known(scene(subject, key.kind), &trail) {
+        if let Some(known) = self
+            .profiles
+            .shipped
+            .known(scene(subject, key.kind), &trail)
+        {
             return Some(Standing {
                 mode: Mode::Alert,
                 first: !self.learner.knows(&key, &trail),
@@ -177,14 +195,19 @@ impl Judge {
     }
 
     fn ask(&mut self, key: &Key, trail: &Trail<'_>, today: Day) -> Judgement {
-        let expires = self.policy.expire_days;
+        let expires = self.profiles.policy.expire_days;
         let by_kind = self.lacks.as_ref().is_some_and(Lacks::is_by_kind);
         // Nobody reads why while it is learnt, and to find out takes its time.
-        let why = self.lacks.is_some() || self.policy.mode(key) != Mode::Learn;
+        let why = self.lacks.is_some() || self.profiles.policy.mode(key) != Mode::Learn;
         let same = |other: &Key| other == key || by_kind && other.kind == key.kind;
         let mut difference = None;
         let mut any = false;
-        for (_, table) in self.lock.iter_mut().filter(|(other, _)| same(other)) {
+        for (_, table) in self
+            .profiles
+            .lock
+            .iter_mut()
+            .filter(|(other, _)| same(other))
+        {
             any = true;
             match table.beginning(trail) {
                 Some(number) => return known(table, number, trail, today, expires),
@@ -251,7 +274,7 @@ impl Judge {
         let exe = || subject.program.image.path.to_string();
         let built_in =
             matches!(&standing.judgement, Judgement::Known(known) if &*known.profile != LOCK);
-        if built_in || self.policy.mode(&key) == Mode::Off || is_simulated(subject) {
+        if built_in || self.profiles.policy.mode(&key) == Mode::Off || is_simulated(subject) {
             return;
         }
         self.lack(&key, subject, &standing.judgement);

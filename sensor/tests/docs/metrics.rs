@@ -54,7 +54,13 @@ const OPEN: &[(&str, &str, &str)] = &[
         "first 12 hex digits of a SHA-256, as in the log",
     ),
     ("degraded", "reason", "a sentence of the sensor's own"),
+    ("sink_dropped_total", "sink", SINK),
+    ("sink_queue_length", "sink", SINK),
+    ("sink_spooled", "sink", SINK),
+    ("sink_written_total", "sink", SINK),
 ];
+
+const SINK: &str = "`stdout`, or the name in `sinks`";
 
 /// A page with every family on it, and every value of the labels that are fixed lists.
 fn scrape() -> String {

@@ -109,7 +109,9 @@ impl<R: Receive> Durable<R> {
             if let Some((_, why)) = tried.as_ref().filter(|(when, _)| when.elapsed() < REOPEN) {
                 return Err(DeliverError::Io(io::Error::other(why.clone())));
             }
-            match self.try_open() {
+            let opened = Spool::open(&self.settings.spool, self.settings.max_bytes);
+            let opened = opened.map_err(io::Error::other);
+            match opened.and_then(|it| self.start(it)) {
                 Ok(open) => self.state = State::Open(open),
                 Err(why) => {
                     self.state = State::Closed(Some((Instant::now(), why.to_string())));
@@ -123,11 +125,24 @@ impl<R: Receive> Durable<R> {
         }
     }
 
-    fn try_open(&self) -> io::Result<Open> {
-        let opened = Spool::open(&self.settings.spool, self.settings.max_bytes);
-        let (spool, aside) = opened.map_err(io::Error::other)?;
+    /// What came of opening the spool for the first time.
+    fn take_up(&mut self, begun: io::Result<Open>) {
+        match begun {
+            Ok(open) => self.state = State::Open(open),
+            Err(error) => {
+                self.state = State::Closed(Some((Instant::now(), error.to_string())));
+                warn!(
+                    sink = self.stats.name(),
+                    "{error}; trying again with the next alert"
+                );
+            }
+        }
+    }
+
+    /// Sends from a spool; says what was set aside for it.
+    fn start(&self, (spool, aside): (Spool, Option<String>)) -> io::Result<Open> {
         if let Some(said) = aside {
-            warn!("{said}");
+            warn!(sink = self.stats.name(), "{said}");
         }
         self.stats
             .set_spooled(spool.count().map_err(io::Error::other)?);
@@ -162,17 +177,18 @@ impl<R: Receive> Deliver for Durable<R> {
     fn begin(&mut self) {
         // One that is replaced may still send its last.
         let patience = Instant::now() + HAND_OVER;
-        while let Err(SpoolError::Used(_)) =
-            Spool::open(&self.settings.spool, self.settings.max_bytes)
-            && Instant::now() < patience
-        {
-            thread::sleep(HAND_OVER_LOOK);
-        }
-        if let Err(error) = self.open() {
-            warn!(
-                sink = self.stats.name(),
-                "{error}; trying again with the next alert"
-            );
+        loop {
+            match Spool::open(&self.settings.spool, self.settings.max_bytes) {
+                Err(SpoolError::Used(_)) if Instant::now() < patience => {
+                    thread::sleep(HAND_OVER_LOOK);
+                }
+                opened => {
+                    let begun = opened
+                        .map_err(io::Error::other)
+                        .and_then(|it| self.start(it));
+                    return self.take_up(begun);
+                }
+            }
         }
     }
 

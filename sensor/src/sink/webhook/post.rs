@@ -2,7 +2,7 @@
 //! an answer means.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -74,6 +74,7 @@ impl Post {
             .http_status_as_error(false)
             // Alerts go where they were told to go and nowhere else.
             .max_redirects(0)
+            .proxy(None)
             .user_agent(concat!("lineage-sensor/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls.build());
         let headers = settings.headers.iter();
@@ -171,11 +172,9 @@ fn roots(file: Option<&Path>) -> io::Result<RootCerts> {
 }
 
 fn certificates(path: &Path) -> io::Result<Vec<Certificate<'static>>> {
-    if fs::metadata(path)?.len() > CERTIFICATES_MAX {
-        return Err(io::Error::other("too large for a file of certificates"));
-    }
-    let text = fs::read(path)?;
-    let found = parse_pem(&text).filter_map(|item| match item {
+    let text = read_up_to(path, CERTIFICATES_MAX).map_err(io::Error::other)?;
+    let text = text.ok_or_else(|| io::Error::other("no such file"))?;
+    let found = parse_pem(text.as_bytes()).filter_map(|item| match item {
         Ok(PemItem::Certificate(certificate)) => Some(certificate),
         _ => None,
     });

@@ -97,18 +97,17 @@ pub(super) fn prune(db: &Connection, before_ns: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Removes the rows that have been quiet for longest.
-pub(super) fn shrink(db: &Connection, rows: u64) -> rusqlite::Result<()> {
+/// Removes the rows that have been quiet for longest; how many.
+pub(super) fn shrink(db: &Connection, rows: u64) -> rusqlite::Result<usize> {
     const LAST: &str = "SELECT last_ns FROM quiet ORDER BY last_ns LIMIT 1 OFFSET ?1";
     let offset = i64::try_from(rows).unwrap_or(i64::MAX);
     let first_kept = db
         .query_row(LAST, [offset], |row| row.get::<_, i64>(0))
         .optional()?;
     match first_kept {
-        Some(time) => db.execute("DELETE FROM quiet WHERE last_ns < ?1", [time])?,
-        None => db.execute("DELETE FROM quiet", [])?,
-    };
-    Ok(())
+        Some(time) => db.execute("DELETE FROM quiet WHERE last_ns < ?1", [time]),
+        None => db.execute("DELETE FROM quiet", []),
+    }
 }
 
 /// Which rows are asked for.
@@ -307,10 +306,19 @@ mod tests {
         };
         let mut store = Store::open(&settings).unwrap().0;
         let wide = "x".repeat(300);
+        let alerts = 40;
         for number in 0..3_000_i64 {
             let count = count(&format!("{number} {wide}"), 1, soon(0) + number);
             store.count_quiet(&[count]).unwrap();
+            // Before the file is full, and when it is.
+            if let Some(id) = u32::try_from(number / 50)
+                .ok()
+                .filter(|id| number % 50 == 0 && *id < alerts)
+            {
+                store.insert(&super::super::tests::kept(id)).unwrap();
+            }
         }
+        assert_eq!(store.count().unwrap(), u64::from(alerts));
         let found = rows(&settings, QuietFilter::default());
         assert!(!found.is_empty() && found.last().unwrap().0.starts_with("2999 "));
         assert!(store.bytes().unwrap() <= 256 << 10);

@@ -118,11 +118,25 @@ impl Store {
         self.unpruned += 1;
         match self.try_insert(kept) {
             Err(error) if error.is_full() => {
+                // Numbers give way to alerts.
+                if self.drop_quiet()? {
+                    match self.try_insert(kept) {
+                        Err(error) if error.is_full() => {}
+                        result => return result,
+                    }
+                }
                 self.drop_oldest(self.count()? / SHARE + 1)?;
                 self.try_insert(kept)
             }
             result => result,
         }
+    }
+
+    /// Removes a share of what was kept silent; `false` when there is none.
+    fn drop_quiet(&self) -> Result<bool, HistoryError> {
+        quiet::shrink(&self.db, super::QUIET_ROWS / SHARE)
+            .map(|removed| removed > 0)
+            .map_err(|error| self.error(error))
     }
 
     fn try_insert(&self, kept: &Kept) -> Result<(), HistoryError> {
@@ -153,7 +167,7 @@ impl Store {
             return result;
         }
         let again = quiet::shrink(&self.db, super::QUIET_ROWS / SHARE)
-            .and_then(|()| quiet::add(&mut self.db, counts));
+            .and_then(|_removed| quiet::add(&mut self.db, counts));
         again.map_err(|error| self.error(error))
     }
 
@@ -177,7 +191,9 @@ impl Store {
         let count = self.count()?;
         if count > ROWS {
             self.drop_oldest(count - ROWS + ROWS / SHARE)?;
-        } else if self.bytes()? > self.settings.max_bytes - self.settings.max_bytes / SHARE {
+        } else if self.bytes()? > self.settings.max_bytes - self.settings.max_bytes / SHARE
+            && !self.drop_quiet()?
+        {
             self.drop_oldest(count / SHARE + 1)?;
         }
         Ok(())

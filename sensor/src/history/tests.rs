@@ -22,7 +22,7 @@ fn settings(directory: &Path) -> Settings {
 /// Far from being too old.
 const SOON: i64 = i64::MAX / 2;
 
-fn kept(id: u32) -> Kept {
+pub(super) fn kept(id: u32) -> Kept {
     Kept {
         id: format!("{id:032x}"),
         kind: "alert",

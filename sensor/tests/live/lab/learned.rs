@@ -55,7 +55,7 @@ pub(crate) fn judge(dir: &Path, recordings: &Recordings, rows: &mut [Row]) -> Le
     let left = replayed(&recordings.attacks, &all, &lock);
     let told = |row: &&Row| row.expected == Expected::Alert && !row.alerts.is_empty();
     let attacks: Vec<&Row> = rows.iter().filter(told).collect();
-    let gone = |row: &&&Row| !row.alerts.iter().any(|alert| left.contains(alert));
+    let gone = |row: &&&Row| !row.alerts.iter().all(|alert| left.contains(alert));
     let learned = Learned {
         chains: text.matches("- steps:").count(),
         attacks: attacks.len(),

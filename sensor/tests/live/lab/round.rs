@@ -219,8 +219,8 @@ fn judged(case: &Attack, root: u32, claim: &Played, order: Order, alerts: &[Aler
         Some(why.clone())
     } else if own.is_empty() {
         Some("no alert".to_owned())
-    } else if !own.iter().any(|alert| alert.rule() == case.rule) {
-        Some(format!("{} did not fire", case.rule))
+    } else if !own.iter().any(|alert| is_of(alert, case)) {
+        Some(format!("{} did not fire at medium or above", case.rule))
     } else {
         wrong.map(|alert| format!("the root is {root}, not that of {alert}"))
     };
@@ -237,6 +237,11 @@ fn judged(case: &Attack, root: u32, claim: &Played, order: Order, alerts: &[Aler
         alerts: ids(own()),
         failure,
     }
+}
+
+/// The rule of the case, at a level that sinks take by default.
+fn is_of(alert: &Alert, case: &Attack) -> bool {
+    alert.rule() == case.rule && ["medium", "high", "critical"].contains(&alert.level())
 }
 
 pub(crate) fn is_fence(alert: &Alert) -> bool {

@@ -11,6 +11,7 @@ use super::{
     environment::{self, Variables},
     file,
     key::{KEYS, Key},
+    sinks::Sink,
     yaml,
 };
 use crate::printable::escape;
@@ -172,12 +173,13 @@ impl Effective {
         Ok(())
     }
 
-    /// The configuration as YAML, each value with its origin in a comment.
+    /// The configuration as YAML, each value with its origin in a comment; what opens doors
+    /// elsewhere is masked, since this is what people paste.
     #[must_use]
     pub fn to_yaml(&self) -> String {
-        render(&self.config, KEYS, |key| {
-            Some(self.origin(key.path).to_string())
-        })
+        let mut config = self.config.clone();
+        config.sinks.iter_mut().for_each(Sink::mask);
+        render(&config, KEYS, |key| Some(self.origin(key.path).to_string()))
     }
 }
 

@@ -222,6 +222,27 @@ impl Sink {
     }
 }
 
+/// In place of a secret.
+const MASK: &str = "***";
+
+impl Sink {
+    /// Takes out the values of headers, and user and password of the URL.
+    pub(super) fn mask(&mut self) {
+        for line in &mut self.headers {
+            if let Some((name, _)) = line.split_once(": ") {
+                *line = format!("{name}: {MASK}");
+            }
+        }
+        let Some((scheme, rest)) = self.url.split_once("://") else {
+            return;
+        };
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        if let Some((_, host)) = authority.rsplit_once('@') {
+            self.url = format!("{scheme}://{MASK}@{host}{path}");
+        }
+    }
+}
+
 /// Letters, digits, `-` and `_`, not the name of another output.
 fn label(raw: &Raw) -> Option<String> {
     let Raw::Text(text) = raw else { return None };
@@ -387,5 +408,26 @@ mod tests {
         }
         let error = read("sinks: [{name: a, type: file, pth: /x}]").unwrap_err();
         assert!(error.contains("did you mean `sinks.path`"), "{error}");
+    }
+
+    #[test]
+    fn what_opens_doors_elsewhere_is_masked() {
+        for (url, shown) in [
+            (
+                "https://a:b@siem.example/in@x",
+                "https://***@siem.example/in@x",
+            ),
+            ("http://siem.example:8080", "http://siem.example:8080"),
+            ("https://siem.example/a@b", "https://siem.example/a@b"),
+        ] {
+            let mut sink = Sink {
+                url: url.to_owned(),
+                headers: vec!["Authorization: Bearer: abc".to_owned()],
+                ..Sink::default()
+            };
+            sink.mask();
+            assert_eq!(sink.url, shown);
+            assert_eq!(sink.headers, ["Authorization: ***"]);
+        }
     }
 }

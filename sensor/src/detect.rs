@@ -30,6 +30,7 @@ mod root;
 mod rule;
 mod ruleset;
 mod scene;
+mod setting;
 mod silence;
 mod source;
 mod table;

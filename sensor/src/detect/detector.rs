@@ -12,7 +12,7 @@ use super::{
     memory::Memory,
     reading::Reading,
     rule::Rule,
-    ruleset::{RuleSet, Stage},
+    ruleset::{Fields, RuleSet, Stage},
     tuning::{Exception, Tuning},
     view::{Evidence, Users, View},
 };
@@ -35,7 +35,7 @@ pub struct Match {
     /// What it matched.
     pub subject: Arc<Subject>,
     /// Fields and values that made it match, by name.
-    pub fields: Vec<(String, String)>,
+    pub fields: Arc<[(String, String)]>,
     /// Facts that did not arrive in time.
     pub incomplete: Vec<&'static str>,
     /// It is one of the many files of an update that the service has unpacked.
@@ -74,7 +74,7 @@ impl Verdicts {
 }
 
 /// A rule that matches, and the fields that made it.
-type Found = (Arc<Rule>, Vec<(String, String)>);
+type Found = (Arc<Rule>, Fields);
 
 struct Waiting {
     subject: Arc<Subject>,

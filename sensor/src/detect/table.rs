@@ -19,6 +19,7 @@ use super::{
     masquerade, program,
     reading::Reading,
     rule::Need,
+    setting::Setting,
     view::{View, offer, text},
 };
 
@@ -74,8 +75,8 @@ fn programs<'v>(reading: &'v Reading<'_>) -> Option<EventValue<'v>> {
     Some(EventValue::Array(vec![name, EventValue::Str(script)]))
 }
 
-fn service_id<'v>(view: &'v View<'_>) -> Option<EventValue<'v>> {
-    let id = view.service()?.id;
+fn service_id<'v>(setting: &'v Setting<'_>) -> Option<EventValue<'v>> {
+    let id = setting.service()?.id;
     Some(EventValue::Str(
         format!("{}-{}", id.tgid, id.start_ns).into(),
     ))
@@ -106,13 +107,13 @@ pub(super) const PROCESS: &[Field] = &[
         "Arguments joined by blanks; [...] for a middle that was cut",
         |r| Some(offer(r.command_line().into())),
     ),
-    Field::new(
+    Field::of_setting(
         "ParentImage",
         Text,
         "Image of the process that forked this one, at that fork",
         |v| bytes(&v.parent()?.image.path),
     ),
-    Field::new(
+    Field::of_setting(
         "ParentCommandLine",
         Text,
         "Arguments of the process that forked this one, at that fork",
@@ -145,50 +146,50 @@ pub(super) const PROCESS: &[Field] = &[
     )
     .changing(),
     Field::new("Hashes", Text, "SHA256= and the executable's hash", hashes).with_fact(Need::Hash),
-    Field::new(
+    Field::of_setting(
         "Service.Kind",
         Text,
         "Kind of the service: nginx, apache, php-fpm, java",
         |v| word(v.service()?.kind.name()),
     ),
-    Field::new(
+    Field::of_setting(
         "Service.Role",
         Text,
         "edge (executes nothing but itself) or app",
         |v| word(v.service()?.role.name()),
     ),
-    Field::new("Service.Unit", Text, "systemd unit of the service", |v| {
+    Field::of_setting("Service.Unit", Text, "systemd unit of the service", |v| {
         bytes(v.service()?.unit.as_bytes())
     }),
-    Field::new(
+    Field::of_setting(
         "Service.Id",
         Text,
         "Service root: pid, dash, start time in ns",
         service_id,
     ),
-    Field::new(
+    Field::of_setting(
         "Service.Worker",
         Bool,
         "The branch left the service through a process that serves requests",
         |v| flag(v.worker()?),
     ),
-    Field::new(
+    Field::of_setting(
         "Service.Origin",
         Text,
         "Part of that process: master, worker or both",
-        |v| word(v.service().map(|_| v.subject.origin.name())?),
+        |v| word(v.origin()?.name()),
     ),
-    Field::new(
+    Field::of_setting(
         "Lineage.Image",
         List,
         "Images of all ancestors, in-place execs included, without the present one",
         |v| Some(EventValue::Array(v.lineage())),
     ),
-    Field::new(
+    Field::of_setting(
         "Lineage.Depth",
         Number,
         "Forks and execs since the service, transparent helpers left out",
-        |v| number(v.subject.depth),
+        |v| number(v.depth()),
     ),
     Field::of_program(
         "Exec.Program",
@@ -196,13 +197,13 @@ pub(super) const PROCESS: &[Field] = &[
         "What runs, by name without version: the program (applets of an installed busybox and ld.so seen through) and the #! script",
         programs,
     ),
-    Field::new(
+    Field::of_setting(
         "Exec.PreviousImage",
         Text,
         "Image this process had before this exec",
-        |v| bytes(&v.subject.previous.as_ref()?.image.path),
+        |v| bytes(&v.previous()?.image.path),
     ),
-    Field::new(
+    Field::of_setting(
         "Exec.Chain",
         List,
         "Images this process itself has exec'ed, the present one last",

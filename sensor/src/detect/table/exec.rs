@@ -30,7 +30,7 @@ fn names(names: Vec<&BStr>) -> Option<EventValue<'_>> {
 
 /// See the module.
 pub(in crate::detect) const FIELDS: &[Field] = &[
-    Field::new(
+    Field::of_setting(
         "Service.Part",
         Text,
         "Part of the process itself in its service: master, worker, both or descendant",
@@ -81,13 +81,13 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         },
     )
     .only(Sensor),
-    Field::new(
+    Field::of_setting(
         "Lineage.PackageManager",
         Bool,
         "Root works through a package manager, outside every service",
         |v| flag(v.is_packaging()),
     ),
-    Field::new(
+    Field::of_setting(
         "Lineage.Administrator",
         Bool,
         "Somebody who logged in (sshd, login, sudo, su) works, outside every service",
@@ -124,7 +124,7 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         },
     )
     .only(Process),
-    Field::new(
+    Field::of_setting(
         "Shell.Interactive",
         Bool,
         "A shell that somebody types into: -i, no command and no script but a pipe or a socket to read them from, or a terminal that its service does not have",
@@ -177,7 +177,7 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         |v| large(v.program_written()?.age_ns / NS),
     )
     .only(Process),
-    Field::new(
+    Field::of_setting(
         "Exec.Preload",
         List,
         "Variables that make a program load or run something, new in this exec; values in directories of packages are let pass",
@@ -191,25 +191,25 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         |v| flag(v.evidence.preload.is_some()),
     )
     .only(Process),
-    Field::new(
+    Field::of_setting(
         "Profile.Mode",
         Text,
         "Mode of the service's profile: learn, shadow or alert; alert also for what a built-in profile knows",
-        |v| word(v.subject.profile.as_ref()?.mode.name()),
+        |v| word(v.profile()?.mode.name()),
     )
     .only(Process),
-    Field::new(
+    Field::of_setting(
         "Profile.Judgement",
         Text,
         "What the profile says of the chain of programs: known, unknown, expired or refused",
-        |v| word(v.subject.profile.as_ref()?.judgement.name()),
+        |v| word(v.profile()?.judgement.name()),
     )
     .only(Process),
-    Field::new(
+    Field::of_setting(
         "Profile.First",
         Bool,
         "This run of the sensor has not seen the chain under this service before",
-        |v| flag(v.subject.profile.as_ref()?.first),
+        |v| flag(v.profile()?.first),
     )
     .only(Process),
     Field::of_program(

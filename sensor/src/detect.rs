@@ -22,6 +22,7 @@ mod interpreter;
 mod masquerade;
 mod memo;
 mod memory;
+mod past;
 mod place;
 mod preload;
 mod program;

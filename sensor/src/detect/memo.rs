@@ -132,10 +132,9 @@ impl Memo {
         self.key.clear();
         self.key.extend_from_slice(&of.to_le_bytes());
         let is_short = self.bound > 0 && basis.write(view, &mut self.key);
-        let grounds = view.setting.grounds();
         if is_short && let Some(verdict) = self.verdicts.get(self.key.as_slice()) {
             self.stats.hits += 1;
-            self.near.keep(of, grounds, verdict);
+            self.near.keep(of, view, verdict);
             return Arc::clone(verdict);
         }
         let watched = Watched {

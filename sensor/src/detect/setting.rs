@@ -6,6 +6,7 @@
 //! [`Grounds::is_like`] compares.
 
 use std::{
+    borrow::Cow,
     cell::{Cell, OnceCell},
     sync::Arc,
 };
@@ -18,7 +19,7 @@ use super::{
     memo::is_same_program,
     preload,
     reading::{Reading, line},
-    view::text,
+    view::{Users, text},
 };
 use crate::{
     event::Program,
@@ -29,6 +30,7 @@ use crate::{
 /// [`Grounds::is_like`].
 #[derive(Clone, Copy)]
 pub(super) struct Grounds<'s> {
+    pub(super) users: &'s Arc<Users>,
     pub(super) program: &'s Arc<Program>,
     pub(super) own_image: bool,
     /// Real uid at the act.
@@ -80,13 +82,14 @@ impl<'s> Link<'s> {
 }
 
 impl<'s> Grounds<'s> {
-    pub(super) fn of(subject: &'s Subject) -> Self {
+    pub(super) fn of(subject: &'s Subject, users: &'s Arc<Users>) -> Self {
         let uid = match &subject.act {
             Act::Exec | Act::Outlive | Act::Lose(_) => subject.program.cred.uid,
             Act::File(file) => file.uid,
             Act::Socket(socket) => socket.uid,
         };
         Self {
+            users,
             program: &subject.program,
             own_image: subject.own_image,
             uid,
@@ -106,6 +109,7 @@ impl<'s> Grounds<'s> {
     /// [`is_same_program`] says. Names are taken apart so that none can be forgotten.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         let Self {
+            users,
             program,
             own_image,
             uid,
@@ -125,6 +129,7 @@ impl<'s> Grounds<'s> {
                 other.depth,
                 other.links.0.len(),
             )
+            || !Arc::ptr_eq(users, other.users)
             || !alike(service, other.service, Service::eq)
             || !alike(profile, other.profile, Standing::eq)
         {
@@ -198,9 +203,9 @@ pub(super) struct Setting<'s> {
 
 impl<'s> Setting<'s> {
     /// `reading` is that of the subject's program.
-    pub(super) fn new(subject: &'s Subject, reading: Reading<'s>) -> Self {
+    pub(super) fn new(subject: &'s Subject, users: &'s Arc<Users>, reading: Reading<'s>) -> Self {
         Self {
-            grounds: Grounds::of(subject),
+            grounds: Grounds::of(subject, users),
             reading,
             parent_command_line: OnceCell::new(),
         }
@@ -239,6 +244,15 @@ impl<'s> Setting<'s> {
 
     pub(super) const fn depth(&self) -> u32 {
         self.grounds.depth
+    }
+
+    /// Name of the user.
+    pub(super) fn user(&self) -> Cow<'s, str> {
+        let uid = self.uid();
+        self.grounds
+            .users
+            .get(&uid)
+            .map_or_else(|| uid.to_string().into(), |name| name.as_str().into())
     }
 
     /// Part from which the branch left the service.

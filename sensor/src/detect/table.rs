@@ -16,11 +16,13 @@ use super::{
         Field,
         Kind::{Bool, List, Number, Text},
     },
-    masquerade, program,
+    masquerade,
+    past::Past,
+    program,
     reading::Reading,
     rule::Need,
     setting::Setting,
-    view::{View, offer, text},
+    view::{offer, text},
 };
 
 #[expect(clippy::unnecessary_wraps, reason = "one shape for every field")]
@@ -56,10 +58,10 @@ fn words(bits: u32, all: &'static [(u32, &'static str)]) -> Option<EventValue<'s
     (!words.is_empty()).then_some(EventValue::Array(words))
 }
 
-fn hashes(view: &View<'_>) -> Option<EventValue<'static>> {
+fn hashes(past: &Past) -> Option<EventValue<'static>> {
     use std::fmt::Write as _;
     let mut text = String::from("SHA256=");
-    for byte in view.evidence.sha256? {
+    for byte in past.sha256? {
         write!(text, "{byte:02X}").ok()?;
     }
     Some(EventValue::Str(text.into()))
@@ -122,7 +124,7 @@ pub(super) const PROCESS: &[Field] = &[
     Field::of_program("CurrentDirectory", Text, "Working directory", |r| {
         bytes(&r.program().cwd)
     }),
-    Field::new(
+    Field::of_setting(
         "User",
         Text,
         "Name of the real user; its number where the name is unknown",
@@ -145,7 +147,8 @@ pub(super) const PROCESS: &[Field] = &[
         |v| number(v.subject.creator.as_ref()?.id.tgid),
     )
     .changing(),
-    Field::new("Hashes", Text, "SHA256= and the executable's hash", hashes).with_fact(Need::Hash),
+    Field::of_past("Hashes", Text, "SHA256= and the executable's hash", hashes)
+        .with_fact(Need::Hash),
     Field::of_setting(
         "Service.Kind",
         Text,
@@ -303,11 +306,11 @@ pub(super) const PROCESS: &[Field] = &[
         "The middle of the arguments was not captured",
         |r| flag(r.program().args.truncated),
     ),
-    Field::new(
+    Field::of_past(
         "Masquerade.Shell",
         Bool,
         "The executable is an installed shell under another name",
-        |v| flag(v.evidence.shell?),
+        |p| flag(p.shell?),
     )
     .with_fact(Need::Hash),
     Field::of_program(

@@ -3,7 +3,7 @@
 //! Nothing here decides anything. Bytes become text by replacing what is not UTF-8;
 //! what costs an allocation is made once per event.
 
-use std::{borrow::Cow, cell::OnceCell, collections::HashMap};
+use std::{borrow::Cow, cell::OnceCell, collections::HashMap, sync::Arc};
 
 use bstr::ByteSlice;
 use rsigma_eval::{Event, EventValue};
@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::{
     field,
     memory::{Memory, Noted},
+    past::Past,
     reading::Reading,
     setting::Setting,
 };
@@ -43,11 +44,11 @@ pub(super) struct Evidence {
 /// One subject, ready to be matched.
 pub(super) struct View<'s> {
     pub(super) subject: &'s Subject,
-    pub(super) users: &'s Users,
     pub(super) evidence: Evidence,
     pub(super) memory: &'s Memory,
     /// What it is set in.
     pub(super) setting: Setting<'s>,
+    past: OnceCell<Past>,
     pub(super) kinds: OnceCell<u32>,
     pub(super) places: OnceCell<u32>,
 }
@@ -55,7 +56,7 @@ pub(super) struct View<'s> {
 impl<'s> View<'s> {
     pub(super) fn new(
         subject: &'s Subject,
-        surroundings: (&'s Users, &'s Memory),
+        surroundings: (&'s Arc<Users>, &'s Memory),
         evidence: Evidence,
     ) -> Self {
         let reading = Reading::new(&subject.program, subject.own_image);
@@ -65,16 +66,16 @@ impl<'s> View<'s> {
     /// The same where the subject's program has been read already.
     pub(super) fn read(
         subject: &'s Subject,
-        (users, memory): (&'s Users, &'s Memory),
+        (users, memory): (&'s Arc<Users>, &'s Memory),
         evidence: Evidence,
         reading: Reading<'s>,
     ) -> Self {
         Self {
             subject,
-            users,
             evidence,
             memory,
-            setting: Setting::new(subject, reading),
+            setting: Setting::new(subject, users, reading),
+            past: OnceCell::new(),
             kinds: OnceCell::new(),
             places: OnceCell::new(),
         }
@@ -92,11 +93,9 @@ impl<'s> View<'s> {
         self.setting.service()
     }
 
-    pub(super) fn user(&self) -> Cow<'s, str> {
-        let uid = self.uid();
-        self.users
-            .get(&uid)
-            .map_or_else(|| uid.to_string().into(), |name| name.as_str().into())
+    /// What rules see of time, processes and earlier acts.
+    pub(super) fn past(&self) -> &Past {
+        self.past.get_or_init(|| Past::of(self))
     }
 
     pub(super) fn program_name(&self) -> &str {

@@ -19,7 +19,7 @@ use crate::event::{Args, Credentials, Image, Program};
 pub(in crate::detect) struct Basis {
     /// Those that the key holds by their value.
     values: Vec<&'static Field>,
-    /// Those of them that depend on more than what an act is set in.
+    /// Those of them that depend on more than what an act is set in and its past.
     fleeting: Vec<&'static Field>,
     /// The key holds the program, and with it all fields that depend on it alone.
     program: bool,
@@ -49,7 +49,7 @@ impl Basis {
                 .held
                 .push(by_value || program && field.is_of_program());
             basis.values.extend(by_value.then_some(field));
-            let fleeting = by_value && !field.is_of_setting();
+            let fleeting = by_value && !field.is_compared();
             basis.fleeting.extend(fleeting.then_some(field));
         }
         basis
@@ -82,7 +82,7 @@ impl Basis {
 }
 
 impl Basis {
-    /// Appends those values that depend on time, processes or earlier acts.
+    /// Appends those values that neither a setting nor a past tells.
     pub(super) fn write_fleeting(&self, view: &View<'_>, key: &mut Vec<u8>) {
         for field in &self.fleeting {
             self::field(field.get(view).as_ref(), key);

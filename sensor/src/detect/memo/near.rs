@@ -10,7 +10,7 @@
 //! Bounded in entries and bytes, all programs that an entry keeps alive counted.
 
 use std::{
-    hash::{BuildHasher as _, BuildHasherDefault, Hash as _, Hasher},
+    hash::{BuildHasher as _, BuildHasherDefault, Hasher},
     mem::size_of,
     sync::Arc,
 };
@@ -20,8 +20,9 @@ use lru::LruCache;
 use super::{Basis, Verdict, key};
 use crate::{
     detect::{
+        past::Past,
         setting::{Grounds, Links},
-        view::View,
+        view::{Users, View},
     },
     event::Program,
     lineage::{Ancestor, Part, Service, Standing},
@@ -65,6 +66,7 @@ impl Hasher for Hashed {
 
 struct Entry {
     of: u16,
+    past: Past,
     fleeting: Box<[u8]>,
     kept: Kept,
     verdict: Verdict,
@@ -73,6 +75,7 @@ struct Entry {
 
 /// [`Grounds`], kept alive.
 struct Kept {
+    users: Arc<Users>,
     program: Arc<Program>,
     own_image: bool,
     uid: u32,
@@ -88,6 +91,7 @@ struct Kept {
 impl Kept {
     fn of(grounds: &Grounds<'_>) -> Self {
         let Grounds {
+            users,
             program,
             own_image,
             uid,
@@ -100,6 +104,7 @@ impl Kept {
             profile,
         } = *grounds;
         Self {
+            users: Arc::clone(users),
             program: Arc::clone(program),
             own_image,
             uid,
@@ -115,6 +120,7 @@ impl Kept {
 
     fn grounds(&self) -> Grounds<'_> {
         Grounds {
+            users: &self.users,
             program: &self.program,
             own_image: self.own_image,
             uid: self.uid,
@@ -151,16 +157,18 @@ impl Near {
         self.fleeting.clear();
         basis.write_fleeting(view, &mut self.fleeting);
         let grounds = view.setting.grounds();
-        self.hash = self.hash(of, grounds);
+        let past = view.past();
+        self.hash = self.hash(of, past, grounds);
         let entry = self.entries.get(&self.hash)?;
         let same = entry.of == of
+            && entry.past == *past
             && *entry.fleeting == *self.fleeting
             && entry.kept.grounds().is_like(grounds);
         same.then(|| Verdict::clone(&entry.verdict))
     }
 
     /// What differs most between acts; anything may be left out.
-    fn hash(&self, of: u16, grounds: &Grounds<'_>) -> u64 {
+    fn hash(&self, of: u16, past: &Past, grounds: &Grounds<'_>) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         let (program, creator) = (grounds.program, grounds.creator);
         let above = creator.map_or(0, |it| it.image.file.ino);
@@ -172,12 +180,20 @@ impl Near {
             hasher.write(argument);
         }
         hasher.write(&program.cwd);
-        self.fleeting.hash(&mut hasher);
+        for (_, value) in &program.env {
+            hasher.write(value);
+        }
+        let recon = past.recon.map_or(0, |tools| tools << 2 | 1);
+        hasher.write_u32(recon | u32::from(past.is_reparented) << 1);
+        if !self.fleeting.is_empty() {
+            hasher.write(&self.fleeting);
+        }
         hasher.finish()
     }
 
     /// Enters the verdict on the act that was just asked for.
-    pub(super) fn keep(&mut self, of: u16, grounds: &Grounds<'_>, verdict: &Verdict) {
+    pub(super) fn keep(&mut self, of: u16, view: &View<'_>, verdict: &Verdict) {
+        let grounds = view.setting.grounds();
         let Some(cost) = cost(grounds, verdict).map(|it| it + self.fleeting.len()) else {
             return;
         };
@@ -186,6 +202,7 @@ impl Near {
         }
         let entry = Entry {
             of,
+            past: *view.past(),
             fleeting: self.fleeting.as_slice().into(),
             kept: Kept::of(grounds),
             verdict: Arc::clone(verdict),

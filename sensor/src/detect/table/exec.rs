@@ -7,7 +7,6 @@ use rsigma_eval::EventValue;
 use super::{
     super::{
         category::Category::{Process, Sensor},
-        deed,
         field::{
             Field,
             Kind::{Bool, List, Number, Text},
@@ -43,32 +42,32 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         |v| large(v.service_age_ns()? / NS),
     )
     .changing(),
-    Field::new(
+    Field::of_past(
         "Service.JndiConnect",
         Number,
         "Seconds since the Java service connected to a directory server: port 389, 636, 1389 or 1099, not loopback",
-        |v| large(v.evidence.jndi_age_ns? / NS),
+        |p| large(p.jndi_s?),
     )
     .only(Process),
-    Field::new(
+    Field::of_past(
         "Lineage.DropUse",
         Number,
         "Seconds since a process of this lineage read a script that a service had put into a web root or a deploy directory in the last day",
-        |v| large(v.memory.drop_use_age(v.subject)? / NS),
+        |p| large(p.drop_use_s?),
     )
     .only(Process),
-    Field::new(
+    Field::of_past(
         "Service.ReconTools",
         Number,
         "Different reconnaissance tools below the service within the last minute, when this exec adds one to them",
-        |v| number(v.evidence.noted.recon?),
+        |p| number(p.recon?),
     )
     .only(Process),
-    Field::new(
+    Field::of_past(
         "Lineage.ServiceCron",
         Number,
         "Seconds since a service touched the cron or at table of the user whose job this is; outside services, so in host scope only",
-        |v| large(v.service_cron_ns()? / NS),
+        |p| large(p.cron_s?),
     )
     .only(Process),
     Field::new(
@@ -93,25 +92,25 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         "Somebody who logged in (sshd, login, sudo, su) works, outside every service",
         |v| flag(v.is_administering()),
     ),
-    Field::new(
+    Field::of_past(
         "Lineage.Reparented",
         Bool,
         "The process that forked this one had ended before this exec",
-        |v| flag(deed::is_reparented(v.subject)),
+        |p| flag(p.is_reparented),
     )
     .only(Process),
-    Field::new(
+    Field::of_past(
         "Lineage.Daemonised",
         Bool,
         "Reparented on purpose: by a fork that only forked again, or by setsid",
-        |v| flag(deed::is_daemonised(v.subject)),
+        |p| flag(p.is_daemonised),
     )
     .only(Process),
-    Field::new(
+    Field::of_past(
         "Exec.InPlace",
         Bool,
         "A process of the service itself became this program, no child of its",
-        |v| flag(deed::is_in_place(v.subject)),
+        |p| flag(p.is_in_place),
     )
     .only(Process),
     Field::of_program(
@@ -156,25 +155,25 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         |r| words(r.places(), place::WORDS),
     )
     .only(Process),
-    Field::new(
+    Field::of_past(
         "Exec.WrittenByService",
         Bool,
         "A service wrote, renamed, linked or made executable what runs: the executable, or the script (its #! or an interpreter's argument)",
-        |v| flag(v.program_written().is_some()),
+        |p| flag(p.written.is_some()),
     )
     .only(Process),
-    Field::new(
+    Field::of_past(
         "Exec.WrittenBySame",
         Bool,
         "The same, by the service it happens under",
-        |v| flag(v.program_written().is_some_and(|it| v.is_same(it))),
+        |p| flag(p.written.is_some_and(|it| it.by_same)),
     )
     .only(Process),
-    Field::new(
+    Field::of_past(
         "Exec.WrittenAge",
         Number,
         "Seconds since then",
-        |v| large(v.program_written()?.age_ns / NS),
+        |p| large(p.written?.age_s),
     )
     .only(Process),
     Field::of_setting(
@@ -184,11 +183,11 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         |v| names(v.preloads()),
     )
     .only(Process),
-    Field::new(
+    Field::of_past(
         "Exec.PreloadWritten",
         Bool,
         "A service wrote the library that such a variable names",
-        |v| flag(v.evidence.preload.is_some()),
+        |p| flag(p.preload),
     )
     .only(Process),
     Field::of_setting(

@@ -366,8 +366,11 @@ proptest! {
             apply(change, &mut two);
         }
         elsewhere(&mut two, other);
-        let like = Grounds::of(&one).is_like(&Grounds::of(&two));
-        prop_assert_eq!(like, Grounds::of(&two).is_like(&Grounds::of(&one)));
+        let users = Arc::new(Users::new());
+        let (left, right) = (Grounds::of(&one, &users), Grounds::of(&two, &users));
+        let like = left.is_like(&right);
+        prop_assert_eq!(like, right.is_like(&left));
+        prop_assert!(!left.is_like(&Grounds::of(&one, &Arc::new(Users::new()))));
         if like {
             prop_assert_eq!(memo::setting_fields(&one), memo::setting_fields(&two));
         } else {

@@ -29,16 +29,16 @@ pub(super) fn pipeline(name: &str, [speed, whole]: [f64; 2]) -> String {
 pub(super) fn verdicts() -> Vec<String> {
     let mut verdicts = Verdicts::new();
     let warm = verdicts.repeated(VERDICTS);
-    verdicts.judge(warm);
+    verdicts.judge(&warm);
     let (mut hits, mut misses) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let before = verdicts.counts();
         let subjects = verdicts.repeated(VERDICTS);
-        hits.push(timed(|| verdicts.judge(subjects)));
+        hits.push(timed(|| verdicts.judge(&subjects)));
         let between = verdicts.counts();
         assert_eq!(between.1, before.1, "all were remembered");
         let subjects = verdicts.different(VERDICTS);
-        misses.push(timed(|| verdicts.judge(subjects)));
+        misses.push(timed(|| verdicts.judge(&subjects)));
         assert_eq!(verdicts.counts().0, between.0, "none was remembered");
     }
     let (hit, miss) = (median(hits), median(misses));

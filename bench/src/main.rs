@@ -185,16 +185,16 @@ fn once_made(made: Made) {
         Made::Hit => {
             let mut verdicts = Verdicts::new();
             let warm = verdicts.repeated(ONCE_VERDICTS);
-            verdicts.judge(warm);
+            verdicts.judge(&warm);
             let subjects = verdicts.repeated(ONCE_VERDICTS);
-            measured_verdicts(&mut verdicts, subjects);
+            measured_verdicts(&mut verdicts, &subjects);
         }
         Made::Miss => {
             let mut verdicts = Verdicts::new();
             let warm = verdicts.different(ONCE_VERDICTS);
-            verdicts.judge(warm);
+            verdicts.judge(&warm);
             let subjects = verdicts.different(ONCE_VERDICTS);
-            measured_verdicts(&mut verdicts, subjects);
+            measured_verdicts(&mut verdicts, &subjects);
         }
     }
 }
@@ -210,7 +210,7 @@ fn repeat(stream: &Stream, repetitions: u64) {
 
 /// Like [`measured`], for verdicts.
 #[inline(never)]
-fn measured_verdicts(verdicts: &mut Verdicts, subjects: Vec<Arc<Subject>>) {
+fn measured_verdicts(verdicts: &mut Verdicts, subjects: &[Arc<Subject>]) {
     verdicts.judge(subjects);
 }
 

@@ -36,9 +36,11 @@ impl Verdicts {
         }
     }
 
-    /// The execs as they are, so many times: each kind comes again and again.
+    /// The execs as they are, so many times: each kind comes again and again, each time with
+    /// a program that was decoded anew.
     pub(super) fn repeated(&self, times: usize) -> Vec<Arc<Subject>> {
-        self.subjects.iter().cycle().take(times).cloned().collect()
+        let subjects = self.subjects.iter().cycle().take(times);
+        subjects.map(|subject| Arc::new(afresh(subject))).collect()
     }
 
     /// As many of which each has an argument that was never seen.
@@ -57,11 +59,12 @@ impl Verdicts {
         different.collect()
     }
 
-    /// What is measured: from the tree's hands to a verdict.
-    pub(super) fn judge(&mut self, subjects: Vec<Arc<Subject>>) {
+    /// What is measured: from the tree's hands to a verdict. Not that subjects end: the
+    /// engine has them longer.
+    pub(super) fn judge(&mut self, subjects: &[Arc<Subject>]) {
         for subject in subjects {
             let now_ns = subject.stamp.time_ns;
-            black_box(self.detector.evaluate(subject, now_ns));
+            black_box(self.detector.evaluate(Arc::clone(subject), now_ns));
         }
     }
 
@@ -70,6 +73,21 @@ impl Verdicts {
         let stats = self.detector.rules().memo();
         (stats.hits, stats.misses + stats.unkept)
     }
+}
+
+/// The same exec with a program of its own: no address tells that it is the same.
+fn afresh(subject: &Subject) -> Subject {
+    let mut afresh = subject.clone();
+    let program = Arc::new(subject.program.as_ref().clone());
+    for ancestor in &mut afresh.lineage.ancestors {
+        for each in ancestor.chain.iter_mut().chain(&mut ancestor.program) {
+            if Arc::ptr_eq(each, &subject.program) {
+                each.clone_from(&program);
+            }
+        }
+    }
+    afresh.program = program;
+    afresh
 }
 
 /// Execs of members, without those that start servers.

@@ -2,7 +2,11 @@
 //! what records say: kinds and places of paths, who wrote a file, how a process came to
 //! where it stands.
 
-use super::{filetype, interpreter, place, preload, program, view::View};
+use super::{
+    filetype, interpreter, place, program,
+    setting::{Setting, is_one_of},
+    view::View,
+};
 use crate::{
     event::{File, FileAction, Inode, Socket, Written},
     lineage::{Act, Part, Subject},
@@ -61,12 +65,8 @@ impl<'s> View<'s> {
     }
 
     /// Real uid at the act.
-    pub(super) fn uid(&self) -> u32 {
-        match &self.subject.act {
-            Act::Exec | Act::Outlive | Act::Lose(_) => self.program().cred.uid,
-            Act::File(file) => file.uid,
-            Act::Socket(socket) => socket.uid,
-        }
+    pub(super) const fn uid(&self) -> u32 {
+        self.setting.uid()
     }
 
     /// The name the act is about. Of two that were exchanged, the one that says more.
@@ -164,19 +164,15 @@ impl<'s> View<'s> {
 
     /// How long ago a service touched the table of cron by which this job runs, ns.
     pub(super) fn service_cron_ns(&self) -> Option<u64> {
-        if self.service().is_some() || !self.has_ancestor(SCHEDULERS) {
+        if self.service().is_some() || !self.setting.has_ancestor(SCHEDULERS) {
             return None;
         }
         let time_ns = self.subject.stamp.time_ns;
         self.memory.spool_age(self.uid(), time_ns)
     }
+}
 
-    /// Part that the process itself has in its service.
-    pub(super) fn part(&self) -> Option<Part> {
-        self.service()?;
-        self.subject.lineage.ancestors.last().map(|own| own.part)
-    }
-
+impl Setting<'_> {
     /// Root works through a package manager, outside every service.
     pub(super) fn is_packaging(&self) -> bool {
         let own = &self.program().image;
@@ -190,23 +186,6 @@ impl<'s> View<'s> {
     pub(super) fn is_administering(&self) -> bool {
         self.service().is_none() && self.has_ancestor(ENTRANCES)
     }
-
-    fn has_ancestor(&self, names: &[&str]) -> bool {
-        let ancestors = self.subject.lineage.ancestors.iter().rev().skip(1);
-        let programs = ancestors.flat_map(|it| it.chain.iter().chain(&it.program));
-        programs
-            .into_iter()
-            .any(|program| is_one_of(program.image.name(), names))
-    }
-
-    /// Variables that load something, new in this exec.
-    pub(super) fn preloads(&self) -> Vec<&'s bstr::BStr> {
-        preload::added(self.subject)
-    }
-}
-
-fn is_one_of(name: &[u8], list: &[&str]) -> bool {
-    list.iter().any(|known| known.as_bytes() == name)
 }
 
 /// Only root can have written the file. Images of containers let the group of root write.

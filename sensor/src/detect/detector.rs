@@ -12,7 +12,7 @@ use super::{
     memory::Memory,
     reading::Reading,
     rule::Rule,
-    ruleset::{RuleSet, Stage},
+    ruleset::{Fields, RuleSet, Stage},
     tuning::{Exception, Tuning},
     view::{Evidence, Users, View},
 };
@@ -35,7 +35,7 @@ pub struct Match {
     /// What it matched.
     pub subject: Arc<Subject>,
     /// Fields and values that made it match, by name.
-    pub fields: Vec<(String, String)>,
+    pub fields: Arc<[(String, String)]>,
     /// Facts that did not arrive in time.
     pub incomplete: Vec<&'static str>,
     /// It is one of the many files of an update that the service has unpacked.
@@ -74,7 +74,7 @@ impl Verdicts {
 }
 
 /// A rule that matches, and the fields that made it.
-type Found = (Arc<Rule>, Vec<(String, String)>);
+type Found = (Arc<Rule>, Fields);
 
 struct Waiting {
     subject: Arc<Subject>,
@@ -96,7 +96,7 @@ pub struct Detector {
     memory: Box<Memory>,
     rules: RuleSet,
     tuning: Tuning,
-    users: Users,
+    users: Arc<Users>,
     shells: Vec<KnownShell>,
     waiting: VecDeque<Waiting>,
 }
@@ -109,7 +109,7 @@ impl Detector {
             memory: Box::default(),
             rules,
             tuning: Tuning::default(),
-            users,
+            users: Arc::new(users),
             shells: Vec::new(),
             waiting: VecDeque::new(),
         }
@@ -173,7 +173,6 @@ impl Detector {
         let (waits, hash_all) = self.rules.waits(stream, role);
         let wanted = waits && (hash_all || likeness == Some(Likeness::Size));
 
-        let mut verdicts = Verdicts::default();
         let view = View::read(&subject, (&self.users, &self.memory), evidence, reading);
         let stages: &[_] = if waits && !wanted {
             &[Stage::Ready, Stage::Waiting]
@@ -182,16 +181,18 @@ impl Detector {
         };
         let found = self.rules.matches(&view, stages);
         let own = self.weigh(&view, &subject, found, &[]);
-        if wanted {
-            verdicts.requests.push(request(&subject));
-            let waiting = Waiting {
-                subject,
-                likeness,
-                evidence,
-                deadline_ns: now_ns.saturating_add(MAX_WAIT_NS),
-            };
-            verdicts.add(self.hold(waiting));
+        if !wanted {
+            return own;
         }
+        let request = request(&subject);
+        let waiting = Waiting {
+            subject,
+            likeness,
+            evidence,
+            deadline_ns: now_ns.saturating_add(MAX_WAIT_NS),
+        };
+        let mut verdicts = self.hold(waiting);
+        verdicts.requests.insert(0, request);
         verdicts.add(own);
         verdicts
     }

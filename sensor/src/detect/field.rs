@@ -8,7 +8,10 @@ use std::sync::LazyLock;
 
 use rsigma_eval::EventValue;
 
-use super::{category::Category, reading::Reading, rule::Need, table, view::View};
+use super::{
+    category::Category, past::Past, reading::Reading, rule::Need, setting::Setting, table,
+    view::View,
+};
 
 /// Every field except the variables under [`ENV`].
 pub fn all() -> impl Iterator<Item = &'static Field> {
@@ -53,6 +56,10 @@ pub(super) type Get = for<'v> fn(&'v View<'_>) -> Option<EventValue<'v>>;
 enum Origin {
     /// From all that is known of the act.
     View(Get),
+    /// From time, processes and earlier acts, as far as [`Past`] tells.
+    Past(for<'v> fn(&'v Past) -> Option<EventValue<'v>>),
+    /// From what the act is set in.
+    Setting(for<'v> fn(&'v Setting<'_>) -> Option<EventValue<'v>>),
     /// From the program alone.
     Program(for<'v> fn(&'v Reading<'_>) -> Option<EventValue<'v>>),
 }
@@ -81,6 +88,27 @@ pub struct Field {
 impl Field {
     pub(super) const fn new(name: &'static str, kind: Kind, about: &'static str, get: Get) -> Self {
         Self::made(name, kind, about, Origin::View(get))
+    }
+
+    /// A field that depends on what [`Past`] tells.
+    pub(super) const fn of_past(
+        name: &'static str,
+        kind: Kind,
+        about: &'static str,
+        get: for<'v> fn(&'v Past) -> Option<EventValue<'v>>,
+    ) -> Self {
+        Self::made(name, kind, about, Origin::Past(get))
+    }
+
+    /// A field that depends on what the act is set in: on no time, no process id and no
+    /// earlier act.
+    pub(super) const fn of_setting(
+        name: &'static str,
+        kind: Kind,
+        about: &'static str,
+        get: for<'v> fn(&'v Setting<'_>) -> Option<EventValue<'v>>,
+    ) -> Self {
+        Self::made(name, kind, about, Origin::Setting(get))
     }
 
     /// A field that depends on the acting process's program alone.
@@ -132,8 +160,22 @@ impl Field {
     pub(super) fn get<'v>(&self, view: &'v View<'_>) -> Option<EventValue<'v>> {
         match self.origin {
             Origin::View(get) => get(view),
-            Origin::Program(get) => get(&view.reading),
+            Origin::Past(get) => get(view.past()),
+            Origin::Setting(get) => get(&view.setting),
+            Origin::Program(get) => get(&view.setting.reading),
         }
+    }
+
+    /// Its value depends on what the act is set in and on what [`Past`] tells, and on
+    /// nothing else.
+    pub(super) const fn is_compared(&self) -> bool {
+        !matches!(self.origin, Origin::View(_))
+    }
+
+    /// Its value depends on what the act is set in, and on nothing else.
+    #[cfg(test)]
+    pub(super) const fn is_of_setting(&self) -> bool {
+        matches!(self.origin, Origin::Setting(_) | Origin::Program(_))
     }
 
     /// Its value depends on the program alone.

@@ -3,30 +3,15 @@
 use super::{
     interpreter::{self, Run},
     program::Argv,
-    view::View,
 };
 use crate::event::{Fd, Program};
 
-impl View<'_> {
-    /// A shell that takes its commands from where a person, or a program in his place, can
-    /// type them.
-    pub(super) fn is_interactive_shell(&self) -> bool {
-        let program = self.program();
-        self.reading.is_shell()
-            && (is_asked_to_be(program)
-                || is_fed(program, self.program_name().as_bytes())
-                || self.has_terminal())
-    }
-
-    /// A terminal that the service itself does not have: one was made for this.
-    fn has_terminal(&self) -> bool {
-        let root = self.subject.lineage.ancestors.first();
-        let root = root.and_then(|root| root.program.as_deref());
-        self.service().is_some() && has_tty(self.program()) && !root.is_some_and(has_tty)
-    }
+/// Of a shell: somebody can type into it, whatever its service has.
+pub(super) fn is_typed_into(program: &Program, name: &[u8]) -> bool {
+    is_asked_to_be(program) || is_fed(program, name)
 }
 
-fn has_tty(program: &Program) -> bool {
+pub(super) fn has_tty(program: &Program) -> bool {
     program.stdio.contains(&Fd::Tty)
 }
 

@@ -7,26 +7,31 @@
 //! anything was read that the key does not hold is not kept. So the memo can be slow, but
 //! not wrong.
 //!
+//! To write a key costs more than to compare an act with one like it, so what comes often
+//! is found by that first (`near`).
+//!
 //! Belongs to a rule set, so that other rules begin with an empty one. Bounded in entries
 //! and bytes; what was not asked for longest goes first.
 
 mod key;
+mod near;
 
-use std::{borrow::Cow, cell::Cell};
+use std::{borrow::Cow, cell::Cell, sync::Arc};
 
 use foldhash::quality::RandomState;
 use lru::LruCache;
 use rsigma_eval::{Event, EventValue};
 use serde_json::Value;
 
-pub(super) use self::key::Basis;
+pub(super) use self::key::{Basis, is_same_program};
+use self::near::Near;
 use super::{field, ruleset::Fields, view::View};
 
 /// Entries kept. A busy host has some hundred kinds of execs.
 pub(super) const ENTRIES: usize = 8_192;
 
-/// Bytes kept, of keys, verdicts and what holds them.
-pub(super) const BYTES: usize = 4 << 20;
+/// Bytes kept: half of keys, verdicts and what holds them, half of what `near` keeps alive.
+pub(super) const BYTES: usize = 8 << 20;
 
 /// Longest key, bytes: what is longer is told anew each time. Arguments alone may have
 /// 3 KiB, paths and ancestors are not that long together unless somebody means them to be.
@@ -39,13 +44,15 @@ const TEXTS: usize = 8 << 10;
 const OVERHEAD: usize = 160;
 
 /// Rules that matched, as the engines number them, and what made them.
-pub(super) type Verdict = Vec<(usize, Fields)>;
+pub(super) type Verdict = Arc<[(usize, Fields)]>;
 
 /// What became of the execs that were asked about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoStats {
     /// Verdicts that were remembered.
     pub hits: u64,
+    /// Those of them that were found without a key.
+    pub near: u64,
     /// Verdicts that were come to, and kept.
     pub misses: u64,
     /// Verdicts that were come to and could not be kept: too long, or a rule read what
@@ -59,9 +66,10 @@ pub struct MemoStats {
 
 /// See the module.
 pub(super) struct Memo {
+    near: Near,
     verdicts: LruCache<Box<[u8]>, Verdict, RandomState>,
     bytes: usize,
-    /// Most bytes; none at all when 0.
+    /// Most bytes of keys and verdicts; none at all when 0.
     bound: usize,
     /// The key asked for, kept for its room.
     key: Vec<u8>,
@@ -78,9 +86,10 @@ impl Memo {
     /// A memo of at most so many bytes; with 0 it remembers nothing.
     pub(super) fn new(bound: usize) -> Self {
         Self {
+            near: Near::new(bound / 2),
             verdicts: LruCache::unbounded_with_hasher(RandomState::default()),
             bytes: 0,
-            bound,
+            bound: bound / 2,
             key: Vec::new(),
             stats: MemoStats::default(),
         }
@@ -89,7 +98,7 @@ impl Memo {
     pub(super) fn stats(&self) -> MemoStats {
         MemoStats {
             entries: self.verdicts.len() as u64,
-            bytes: self.bytes as u64,
+            bytes: (self.bytes + self.near.bytes()) as u64,
             ..self.stats
         }
     }
@@ -103,12 +112,30 @@ impl Memo {
         view: &View<'_>,
         evaluate: impl FnOnce(&Watched<'_, '_>) -> Verdict,
     ) -> Verdict {
+        if self.bound > 0
+            && let Some(verdict) = self.near.get(of, basis, view)
+        {
+            self.stats.hits += 1;
+            self.stats.near += 1;
+            return verdict;
+        }
+        self.by_key(of, basis, view, evaluate)
+    }
+
+    fn by_key(
+        &mut self,
+        of: u16,
+        basis: &Basis,
+        view: &View<'_>,
+        evaluate: impl FnOnce(&Watched<'_, '_>) -> Verdict,
+    ) -> Verdict {
         self.key.clear();
         self.key.extend_from_slice(&of.to_le_bytes());
         let is_short = self.bound > 0 && basis.write(view, &mut self.key);
         if is_short && let Some(verdict) = self.verdicts.get(self.key.as_slice()) {
             self.stats.hits += 1;
-            return verdict.clone();
+            self.near.keep(of, view, verdict);
+            return Arc::clone(verdict);
         }
         let watched = Watched {
             view,
@@ -118,7 +145,7 @@ impl Memo {
         let verdict = evaluate(&watched);
         if is_short && !watched.beyond.get() && texts(&verdict) <= TEXTS {
             self.stats.misses += 1;
-            self.keep(verdict.clone());
+            self.keep(Arc::clone(&verdict));
         } else {
             self.stats.unkept += 1;
         }
@@ -143,9 +170,9 @@ fn cost(key: &[u8], verdict: &Verdict) -> usize {
 }
 
 fn texts(verdict: &Verdict) -> usize {
-    let fields = verdict.iter().flat_map(|(_, fields)| fields);
+    let fields = verdict.iter().flat_map(|(_, fields)| &**fields);
     let texts = fields.map(|(name, value)| name.len() + value.len() + 2 * size_of::<String>());
-    texts.sum::<usize>() + size_of_val(verdict.as_slice())
+    texts.sum::<usize>() + size_of_val::<[_]>(verdict)
 }
 
 /// A view of which is noted whether anything is read of it that the key does not hold.
@@ -208,16 +235,26 @@ pub(super) fn program_key(program: &crate::event::Program) -> Vec<u8> {
 #[cfg(test)]
 pub(super) fn program_fields(program: &crate::event::Program) -> Vec<(&'static str, Value)> {
     let subject = crate::lineage::Subject {
-        program: std::sync::Arc::new(program.clone()),
+        program: Arc::new(program.clone()),
         ..super::tests::subject("{image: /x}")
     };
+    values(&subject, field::Field::is_of_program)
+}
+
+/// The fields that depend on what an act is set in.
+#[cfg(test)]
+pub(super) fn setting_fields(subject: &crate::lineage::Subject) -> Vec<(&'static str, Value)> {
+    values(subject, field::Field::is_of_setting)
+}
+
+#[cfg(test)]
+fn values(
+    subject: &crate::lineage::Subject,
+    which: fn(&field::Field) -> bool,
+) -> Vec<(&'static str, Value)> {
     let (users, memory) = Default::default();
-    let view = View::new(
-        &subject,
-        (&users, &memory),
-        super::view::Evidence::default(),
-    );
-    let fields = field::all().filter(|field| field.is_of_program());
+    let view = View::new(subject, (&users, &memory), super::view::Evidence::default());
+    let fields = field::all().filter(|field| which(field));
     let fields = fields.map(|field| {
         let value = field
             .get(&view)

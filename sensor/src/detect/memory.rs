@@ -17,7 +17,7 @@ use std::hash::{DefaultHasher, Hash, Hasher as _};
 #[cfg(test)]
 pub(super) use self::recon::TOOLS;
 use self::{aged::Aged, dropped::Dropped, held::Held, recon::Recon, update::Updates};
-use super::{interpreter, place, preload, reading::Reading, root::Roots};
+use super::{interpreter, place, preload, program, reading::Reading, root::Roots};
 use crate::{
     event::{File, FileAction, ProcessId, Program, Socket, Written},
     lineage::{Act, Part, ServiceKind, Subject},
@@ -96,7 +96,7 @@ impl Memory {
             return noted;
         };
         match &subject.act {
-            Act::Exec => noted.recon = self.recon.note(subject, reading.name()),
+            Act::Exec => noted.recon = self.recon.note(subject, program::name(reading.program())),
             Act::File(file) if file.action == FileAction::Read => {
                 self.roots.note(subject, file);
                 self.dropped.note_read(subject, file);
@@ -172,6 +172,9 @@ impl Memory {
     /// A library named in a variable of `program` that makes it load one was written by a
     /// service.
     pub(super) fn preload(&self, program: &Program, now: u64) -> Option<Written> {
+        if self.written.is_empty() {
+            return None;
+        }
         preload::paths(program).find_map(|path| self.at(program.ns.mount, path, now))
     }
 

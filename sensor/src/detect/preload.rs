@@ -7,7 +7,7 @@
 
 use bstr::{BStr, ByteSlice};
 
-use crate::{decode::FUNCTION, event::Program, lineage::Subject};
+use crate::{decode::FUNCTION, event::Program};
 
 /// Variables that hold paths, separated by colons or blanks.
 const PATHS: &[&str] = &[
@@ -39,14 +39,8 @@ const SYSTEM: &[&str] = &[
     "/nix/store/",
 ];
 
-/// Names of the variables that are new in this exec.
-pub(super) fn added(subject: &Subject) -> Vec<&BStr> {
-    let program = &subject.program;
-    let creator = subject
-        .creator
-        .as_ref()
-        .and_then(|it| it.program.as_deref());
-    let known = [creator, subject.previous.as_deref()];
+/// Names of the variables of `program` that are new: `known` ran before it, or made it.
+pub(super) fn added<'s>(program: &'s Program, known: [Option<&Program>; 2]) -> Vec<&'s BStr> {
     let is_new = |variable: &&(_, _)| {
         let had = |program: &Program| program.env.contains(variable);
         !known.iter().flatten().any(|program| had(program))

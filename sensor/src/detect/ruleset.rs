@@ -431,8 +431,11 @@ impl RuleSet {
         } else {
             engines.evaluate(view, stages)
         };
-        let known = |(index, fields)| Some((self.rules.get::<usize>(index)?.clone()?, fields));
-        let mut found: Vec<(Arc<Rule>, Fields)> = found.into_iter().filter_map(known).collect();
+        let known = |(index, fields): &(usize, Fields)| {
+            let rule = self.rules.get(*index)?.as_ref()?;
+            Some((Arc::clone(rule), Arc::clone(fields)))
+        };
+        let mut found: Vec<_> = found.iter().filter_map(known).collect();
         // Stable, and done already where no level was changed.
         found.sort_by(|(a, _), (b, _)| a.rank().cmp(&b.rank()));
         found

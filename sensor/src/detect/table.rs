@@ -16,10 +16,13 @@ use super::{
         Field,
         Kind::{Bool, List, Number, Text},
     },
-    masquerade, program,
+    masquerade,
+    past::Past,
+    program,
     reading::Reading,
     rule::Need,
-    view::{View, offer, text},
+    setting::Setting,
+    view::{offer, text},
 };
 
 #[expect(clippy::unnecessary_wraps, reason = "one shape for every field")]
@@ -55,10 +58,10 @@ fn words(bits: u32, all: &'static [(u32, &'static str)]) -> Option<EventValue<'s
     (!words.is_empty()).then_some(EventValue::Array(words))
 }
 
-fn hashes(view: &View<'_>) -> Option<EventValue<'static>> {
+fn hashes(past: &Past) -> Option<EventValue<'static>> {
     use std::fmt::Write as _;
     let mut text = String::from("SHA256=");
-    for byte in view.evidence.sha256? {
+    for byte in past.sha256? {
         write!(text, "{byte:02X}").ok()?;
     }
     Some(EventValue::Str(text.into()))
@@ -74,8 +77,8 @@ fn programs<'v>(reading: &'v Reading<'_>) -> Option<EventValue<'v>> {
     Some(EventValue::Array(vec![name, EventValue::Str(script)]))
 }
 
-fn service_id<'v>(view: &'v View<'_>) -> Option<EventValue<'v>> {
-    let id = view.service()?.id;
+fn service_id<'v>(setting: &'v Setting<'_>) -> Option<EventValue<'v>> {
+    let id = setting.service()?.id;
     Some(EventValue::Str(
         format!("{}-{}", id.tgid, id.start_ns).into(),
     ))
@@ -106,13 +109,13 @@ pub(super) const PROCESS: &[Field] = &[
         "Arguments joined by blanks; [...] for a middle that was cut",
         |r| Some(offer(r.command_line().into())),
     ),
-    Field::new(
+    Field::of_setting(
         "ParentImage",
         Text,
         "Image of the process that forked this one, at that fork",
         |v| bytes(&v.parent()?.image.path),
     ),
-    Field::new(
+    Field::of_setting(
         "ParentCommandLine",
         Text,
         "Arguments of the process that forked this one, at that fork",
@@ -121,7 +124,7 @@ pub(super) const PROCESS: &[Field] = &[
     Field::of_program("CurrentDirectory", Text, "Working directory", |r| {
         bytes(&r.program().cwd)
     }),
-    Field::new(
+    Field::of_setting(
         "User",
         Text,
         "Name of the real user; its number where the name is unknown",
@@ -144,51 +147,52 @@ pub(super) const PROCESS: &[Field] = &[
         |v| number(v.subject.creator.as_ref()?.id.tgid),
     )
     .changing(),
-    Field::new("Hashes", Text, "SHA256= and the executable's hash", hashes).with_fact(Need::Hash),
-    Field::new(
+    Field::of_past("Hashes", Text, "SHA256= and the executable's hash", hashes)
+        .with_fact(Need::Hash),
+    Field::of_setting(
         "Service.Kind",
         Text,
         "Kind of the service: nginx, apache, php-fpm, java",
         |v| word(v.service()?.kind.name()),
     ),
-    Field::new(
+    Field::of_setting(
         "Service.Role",
         Text,
         "edge (executes nothing but itself) or app",
         |v| word(v.service()?.role.name()),
     ),
-    Field::new("Service.Unit", Text, "systemd unit of the service", |v| {
+    Field::of_setting("Service.Unit", Text, "systemd unit of the service", |v| {
         bytes(v.service()?.unit.as_bytes())
     }),
-    Field::new(
+    Field::of_setting(
         "Service.Id",
         Text,
         "Service root: pid, dash, start time in ns",
         service_id,
     ),
-    Field::new(
+    Field::of_setting(
         "Service.Worker",
         Bool,
         "The branch left the service through a process that serves requests",
         |v| flag(v.worker()?),
     ),
-    Field::new(
+    Field::of_setting(
         "Service.Origin",
         Text,
         "Part of that process: master, worker or both",
-        |v| word(v.service().map(|_| v.subject.origin.name())?),
+        |v| word(v.origin()?.name()),
     ),
-    Field::new(
+    Field::of_setting(
         "Lineage.Image",
         List,
         "Images of all ancestors, in-place execs included, without the present one",
         |v| Some(EventValue::Array(v.lineage())),
     ),
-    Field::new(
+    Field::of_setting(
         "Lineage.Depth",
         Number,
         "Forks and execs since the service, transparent helpers left out",
-        |v| number(v.subject.depth),
+        |v| number(v.depth()),
     ),
     Field::of_program(
         "Exec.Program",
@@ -196,13 +200,13 @@ pub(super) const PROCESS: &[Field] = &[
         "What runs, by name without version: the program (applets of an installed busybox and ld.so seen through) and the #! script",
         programs,
     ),
-    Field::new(
+    Field::of_setting(
         "Exec.PreviousImage",
         Text,
         "Image this process had before this exec",
-        |v| bytes(&v.subject.previous.as_ref()?.image.path),
+        |v| bytes(&v.previous()?.image.path),
     ),
-    Field::new(
+    Field::of_setting(
         "Exec.Chain",
         List,
         "Images this process itself has exec'ed, the present one last",
@@ -302,11 +306,11 @@ pub(super) const PROCESS: &[Field] = &[
         "The middle of the arguments was not captured",
         |r| flag(r.program().args.truncated),
     ),
-    Field::new(
+    Field::of_past(
         "Masquerade.Shell",
         Bool,
         "The executable is an installed shell under another name",
-        |v| flag(v.evidence.shell?),
+        |p| flag(p.shell?),
     )
     .with_fact(Need::Hash),
     Field::of_program(

@@ -3,7 +3,7 @@
 //! Nothing here decides anything. Bytes become text by replacing what is not UTF-8;
 //! what costs an allocation is made once per event.
 
-use std::{borrow::Cow, cell::OnceCell, collections::HashMap};
+use std::{borrow::Cow, cell::OnceCell, collections::HashMap, sync::Arc};
 
 use bstr::ByteSlice;
 use rsigma_eval::{Event, EventValue};
@@ -12,11 +12,13 @@ use serde_json::Value;
 use super::{
     field,
     memory::{Memory, Noted},
-    reading::{Reading, line},
+    past::Past,
+    reading::Reading,
+    setting::Setting,
 };
 use crate::{
     event::{Program, Written},
-    lineage::{Part, Service, Subject},
+    lineage::{Service, Subject},
 };
 
 /// User names by uid.
@@ -42,12 +44,11 @@ pub(super) struct Evidence {
 /// One subject, ready to be matched.
 pub(super) struct View<'s> {
     pub(super) subject: &'s Subject,
-    pub(super) users: &'s Users,
     pub(super) evidence: Evidence,
     pub(super) memory: &'s Memory,
-    /// What the program tells by itself.
-    pub(super) reading: Reading<'s>,
-    parent_command_line: OnceCell<Option<String>>,
+    /// What it is set in.
+    pub(super) setting: Setting<'s>,
+    past: OnceCell<Past>,
     pub(super) kinds: OnceCell<u32>,
     pub(super) places: OnceCell<u32>,
 }
@@ -55,7 +56,7 @@ pub(super) struct View<'s> {
 impl<'s> View<'s> {
     pub(super) fn new(
         subject: &'s Subject,
-        surroundings: (&'s Users, &'s Memory),
+        surroundings: (&'s Arc<Users>, &'s Memory),
         evidence: Evidence,
     ) -> Self {
         let reading = Reading::new(&subject.program, subject.own_image);
@@ -65,17 +66,16 @@ impl<'s> View<'s> {
     /// The same where the subject's program has been read already.
     pub(super) fn read(
         subject: &'s Subject,
-        (users, memory): (&'s Users, &'s Memory),
+        (users, memory): (&'s Arc<Users>, &'s Memory),
         evidence: Evidence,
         reading: Reading<'s>,
     ) -> Self {
         Self {
             subject,
-            users,
             evidence,
             memory,
-            reading,
-            parent_command_line: OnceCell::new(),
+            setting: Setting::new(subject, users, reading),
+            past: OnceCell::new(),
             kinds: OnceCell::new(),
             places: OnceCell::new(),
         }
@@ -86,78 +86,20 @@ impl<'s> View<'s> {
     }
 
     pub(super) fn parent(&self) -> Option<&'s Program> {
-        self.subject.creator.as_ref()?.program.as_deref()
+        self.setting.parent()
     }
 
     pub(super) fn service(&self) -> Option<&'s Service> {
-        self.subject.service.as_deref()
+        self.setting.service()
     }
 
-    /// The branch left the service through a process that serves requests.
-    pub(super) fn worker(&self) -> Option<bool> {
-        self.service()
-            .map(|_| matches!(self.subject.origin, Part::Worker | Part::Both))
-    }
-
-    pub(super) fn user(&self) -> Cow<'s, str> {
-        let uid = self.uid();
-        self.users
-            .get(&uid)
-            .map_or_else(|| uid.to_string().into(), |name| name.as_str().into())
-    }
-
-    pub(super) fn parent_command_line(&self) -> Option<&str> {
-        self.parent_command_line
-            .get_or_init(|| self.parent().map(line))
-            .as_deref()
+    /// What rules see of time, processes and earlier acts.
+    pub(super) fn past(&self) -> &Past {
+        self.past.get_or_init(|| Past::of(self))
     }
 
     pub(super) fn program_name(&self) -> &str {
-        self.reading.name()
-    }
-
-    /// Images of every ancestor and of what this process ran before, root first, each once.
-    pub(super) fn lineage(&self) -> Vec<EventValue<'s>> {
-        let lineage = &self.subject.lineage.ancestors;
-        let mut images: Vec<&'s [u8]> = Vec::with_capacity(lineage.len() + 1);
-        let mut push = |program: &'s Program| {
-            let path: &[u8] = &program.image.path;
-            if !images.contains(&path) {
-                images.push(path);
-            }
-        };
-        if let Some((own, ancestors)) = lineage.split_last() {
-            for ancestor in ancestors {
-                ancestor
-                    .chain
-                    .iter()
-                    .chain(&ancestor.program)
-                    .for_each(|program| push(program));
-            }
-            let earlier = own.chain.len().saturating_sub(1);
-            own.chain
-                .iter()
-                .take(earlier)
-                .for_each(|program| push(program));
-        }
-        if let Some(previous) = &self.subject.previous {
-            push(previous);
-        }
-        images.into_iter().map(text).collect()
-    }
-
-    /// Images this very process has exec'ed, the current one last.
-    pub(super) fn chain(&self) -> Vec<EventValue<'s>> {
-        let own = self.subject.lineage.ancestors.last();
-        let mut chain: Vec<_> = own
-            .into_iter()
-            .flat_map(|own| &own.chain)
-            .map(|p| text(&p.image.path))
-            .collect();
-        if chain.is_empty() {
-            chain.push(text(&self.program().image.path));
-        }
-        chain
+        self.setting.reading.name()
     }
 
     /// Every text by itself, then all of them as one: a keyword may stand anywhere in an
@@ -220,7 +162,10 @@ impl Event for View<'_> {
     fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
         match field::find(path) {
             Some(field) => field.get(self),
-            None => self.reading.variable(path.strip_prefix(field::ENV)?),
+            None => self
+                .setting
+                .reading
+                .variable(path.strip_prefix(field::ENV)?),
         }
     }
 

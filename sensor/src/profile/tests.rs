@@ -290,7 +290,7 @@ fn what_a_late_match_condemns_is_taken_back() {
         updates: false,
         rule: Arc::clone(rule),
         subject: seen,
-        fields: Vec::new(),
+        fields: Arc::default(),
         incomplete: Vec::new(),
     };
     assert_eq!(world.judge.settle_late(vec![late]).alerts.len(), 1);

@@ -19,6 +19,8 @@ use crate::event::{Args, Credentials, Image, Program};
 pub(in crate::detect) struct Basis {
     /// Those that the key holds by their value.
     values: Vec<&'static Field>,
+    /// Those of them that depend on more than what an act is set in and its past.
+    fleeting: Vec<&'static Field>,
     /// The key holds the program, and with it all fields that depend on it alone.
     program: bool,
     /// By place in [`field::all`]: the key holds it.
@@ -47,6 +49,8 @@ impl Basis {
                 .held
                 .push(by_value || program && field.is_of_program());
             basis.values.extend(by_value.then_some(field));
+            let fleeting = by_value && !field.is_compared();
+            basis.fleeting.extend(fleeting.then_some(field));
         }
         basis
     }
@@ -65,7 +69,7 @@ impl Basis {
     pub(super) fn write(&self, view: &View<'_>, key: &mut Vec<u8>) -> bool {
         if self.program {
             program(view.program(), key);
-            key.push(u8::from(view.reading.is_own_image()));
+            key.push(u8::from(view.setting.reading.is_own_image()));
         }
         for field in &self.values {
             if key.len() > KEY {
@@ -74,6 +78,15 @@ impl Basis {
             self::field(field.get(view).as_ref(), key);
         }
         key.len() <= KEY
+    }
+}
+
+impl Basis {
+    /// Appends those values that neither a setting nor a past tells.
+    pub(super) fn write_fleeting(&self, view: &View<'_>, key: &mut Vec<u8>) {
+        for field in &self.fleeting {
+            self::field(field.get(view).as_ref(), key);
+        }
     }
 }
 
@@ -159,6 +172,57 @@ pub(super) fn program(program: &Program, key: &mut Vec<u8>) {
         text(name, key);
         text(value, key);
     }
+}
+
+/// The keys of both hold the same: what [`program`] leaves out may differ.
+pub(in crate::detect) fn is_same_program(one: &Program, two: &Program) -> bool {
+    let Program {
+        time_ns: _,
+        source: _,
+        image,
+        filename,
+        interp,
+        args,
+        cwd,
+        cred,
+        ns: _,
+        cgroup: _,
+        stdio,
+        env,
+        written: _,
+        faults,
+    } = one;
+    self::image(image) == self::image(&two.image)
+        && credentials(cred) == credentials(&two.cred)
+        && (*stdio, *faults) == (two.stdio, two.faults)
+        && *args == two.args
+        && image.path == two.image.path
+        && *filename == two.filename
+        && *interp == two.interp
+        && *cwd == two.cwd
+        && *env == two.env
+}
+
+/// What a program takes, bytes, about.
+pub(super) fn weight(program: &Program) -> usize {
+    /// What a vector takes beside its bytes, with what the allocator adds.
+    const VECTOR: usize = size_of::<Vec<u8>>() + 16;
+    let Program {
+        image,
+        filename,
+        interp,
+        args,
+        cwd,
+        cgroup,
+        env,
+        ..
+    } = program;
+    let texts = [&image.path, filename, interp, cwd, &cgroup.path];
+    let variables = env.iter().flat_map(|(name, value)| [name, value]);
+    let vectors = args.head.iter().chain(&args.tail).chain(variables);
+    let vectors = vectors.map(|it| VECTOR + it.len());
+    let texts = texts.map(|it| it.len() + 16);
+    size_of::<Program>() + texts.into_iter().sum::<usize>() + vectors.sum::<usize>()
 }
 
 fn numbers<const N: usize>(key: &mut Vec<u8>, numbers: [u64; N]) {

@@ -75,9 +75,11 @@ pub(in crate::detect) const TOOLS: &[&str] = &[
 ];
 
 /// Places in [`TOOLS`], which is asked of every exec.
-static NUMBERS: LazyLock<HashMap<&str, usize, RandomState>> = LazyLock::new(|| {
+static NUMBERS: LazyLock<HashMap<&[u8], usize, RandomState>> = LazyLock::new(|| {
     let numbered = TOOLS.iter().enumerate();
-    numbered.map(|(number, tool)| (*tool, number)).collect()
+    numbered
+        .map(|(number, tool)| (tool.as_bytes(), number))
+        .collect()
 });
 
 /// See the module.
@@ -97,7 +99,7 @@ impl Default for Recon {
 impl Recon {
     /// Notes an exec; how many different tools there were of late, this one included, when
     /// it is one that was not among them. `name` is that of the program.
-    pub(super) fn note(&mut self, subject: &Subject, name: &str) -> Option<u32> {
+    pub(super) fn note(&mut self, subject: &Subject, name: &[u8]) -> Option<u32> {
         let service = subject.service.as_ref()?.id;
         let serves = matches!(subject.origin, Part::Worker | Part::Both);
         if subject.own_image || !serves {

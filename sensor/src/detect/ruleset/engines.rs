@@ -1,6 +1,6 @@
 //! Engines for the acts of one stream under one role: which rules go in, and what came out.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use rsigma_eval::{Engine, EvaluationResult, Event};
 use serde_json::Value;
@@ -30,7 +30,7 @@ pub(super) struct Engines {
 }
 
 /// Names and values of the fields that made a rule match, by name.
-pub(in crate::detect) type Fields = Vec<(String, String)>;
+pub(in crate::detect) type Fields = Arc<[(String, String)]>;
 
 pub(super) fn engines(candidates: &[Candidate], (stream, role): (Stream, Option<Role>)) -> Engines {
     let common = Common {
@@ -102,7 +102,7 @@ impl Engines {
             }
         }
         found.sort_unstable();
-        found
+        found.into()
     }
 
     /// What made a rule match. rsigma walks a hash map of selections, so the order is made
@@ -111,7 +111,7 @@ impl Engines {
         let matched = result
             .as_detection()
             .map_or(&[][..], |body| &body.matched_fields);
-        let mut fields: Fields = matched
+        let mut fields: Vec<(String, String)> = matched
             .iter()
             .map(|matched| (matched.field.clone(), shown(&matched.value)))
             .collect();
@@ -121,7 +121,7 @@ impl Engines {
         }
         fields.sort_unstable();
         fields.dedup();
-        fields
+        fields.into()
     }
 }
 

@@ -7,7 +7,6 @@ use rsigma_eval::EventValue;
 use super::{
     super::{
         category::Category::{Process, Sensor},
-        deed,
         field::{
             Field,
             Kind::{Bool, List, Number, Text},
@@ -30,7 +29,7 @@ fn names(names: Vec<&BStr>) -> Option<EventValue<'_>> {
 
 /// See the module.
 pub(in crate::detect) const FIELDS: &[Field] = &[
-    Field::new(
+    Field::of_setting(
         "Service.Part",
         Text,
         "Part of the process itself in its service: master, worker, both or descendant",
@@ -43,32 +42,32 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         |v| large(v.service_age_ns()? / NS),
     )
     .changing(),
-    Field::new(
+    Field::of_past(
         "Service.JndiConnect",
         Number,
         "Seconds since the Java service connected to a directory server: port 389, 636, 1389 or 1099, not loopback",
-        |v| large(v.evidence.jndi_age_ns? / NS),
+        |p| large(p.jndi_s?),
     )
     .only(Process),
-    Field::new(
+    Field::of_past(
         "Lineage.DropUse",
         Number,
         "Seconds since a process of this lineage read a script that a service had put into a web root or a deploy directory in the last day",
-        |v| large(v.memory.drop_use_age(v.subject)? / NS),
+        |p| large(p.drop_use_s?),
     )
     .only(Process),
-    Field::new(
+    Field::of_past(
         "Service.ReconTools",
         Number,
         "Different reconnaissance tools below the service within the last minute, when this exec adds one to them",
-        |v| number(v.evidence.noted.recon?),
+        |p| number(p.recon?),
     )
     .only(Process),
-    Field::new(
+    Field::of_past(
         "Lineage.ServiceCron",
         Number,
         "Seconds since a service touched the cron or at table of the user whose job this is; outside services, so in host scope only",
-        |v| large(v.service_cron_ns()? / NS),
+        |p| large(p.cron_s?),
     )
     .only(Process),
     Field::new(
@@ -81,37 +80,37 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         },
     )
     .only(Sensor),
-    Field::new(
+    Field::of_setting(
         "Lineage.PackageManager",
         Bool,
         "Root works through a package manager, outside every service",
         |v| flag(v.is_packaging()),
     ),
-    Field::new(
+    Field::of_setting(
         "Lineage.Administrator",
         Bool,
         "Somebody who logged in (sshd, login, sudo, su) works, outside every service",
         |v| flag(v.is_administering()),
     ),
-    Field::new(
+    Field::of_past(
         "Lineage.Reparented",
         Bool,
         "The process that forked this one had ended before this exec",
-        |v| flag(deed::is_reparented(v.subject)),
+        |p| flag(p.is_reparented),
     )
     .only(Process),
-    Field::new(
+    Field::of_past(
         "Lineage.Daemonised",
         Bool,
         "Reparented on purpose: by a fork that only forked again, or by setsid",
-        |v| flag(deed::is_daemonised(v.subject)),
+        |p| flag(p.is_daemonised),
     )
     .only(Process),
-    Field::new(
+    Field::of_past(
         "Exec.InPlace",
         Bool,
         "A process of the service itself became this program, no child of its",
-        |v| flag(deed::is_in_place(v.subject)),
+        |p| flag(p.is_in_place),
     )
     .only(Process),
     Field::of_program(
@@ -124,7 +123,7 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         },
     )
     .only(Process),
-    Field::new(
+    Field::of_setting(
         "Shell.Interactive",
         Bool,
         "A shell that somebody types into: -i, no command and no script but a pipe or a socket to read them from, or a terminal that its service does not have",
@@ -156,60 +155,60 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         |r| words(r.places(), place::WORDS),
     )
     .only(Process),
-    Field::new(
+    Field::of_past(
         "Exec.WrittenByService",
         Bool,
         "A service wrote, renamed, linked or made executable what runs: the executable, or the script (its #! or an interpreter's argument)",
-        |v| flag(v.program_written().is_some()),
+        |p| flag(p.written.is_some()),
     )
     .only(Process),
-    Field::new(
+    Field::of_past(
         "Exec.WrittenBySame",
         Bool,
         "The same, by the service it happens under",
-        |v| flag(v.program_written().is_some_and(|it| v.is_same(it))),
+        |p| flag(p.written.is_some_and(|it| it.by_same)),
     )
     .only(Process),
-    Field::new(
+    Field::of_past(
         "Exec.WrittenAge",
         Number,
         "Seconds since then",
-        |v| large(v.program_written()?.age_ns / NS),
+        |p| large(p.written?.age_s),
     )
     .only(Process),
-    Field::new(
+    Field::of_setting(
         "Exec.Preload",
         List,
         "Variables that make a program load or run something, new in this exec; values in directories of packages are let pass",
         |v| names(v.preloads()),
     )
     .only(Process),
-    Field::new(
+    Field::of_past(
         "Exec.PreloadWritten",
         Bool,
         "A service wrote the library that such a variable names",
-        |v| flag(v.evidence.preload.is_some()),
+        |p| flag(p.preload),
     )
     .only(Process),
-    Field::new(
+    Field::of_setting(
         "Profile.Mode",
         Text,
         "Mode of the service's profile: learn, shadow or alert; alert also for what a built-in profile knows",
-        |v| word(v.subject.profile.as_ref()?.mode.name()),
+        |v| word(v.profile()?.mode.name()),
     )
     .only(Process),
-    Field::new(
+    Field::of_setting(
         "Profile.Judgement",
         Text,
         "What the profile says of the chain of programs: known, unknown, expired or refused",
-        |v| word(v.subject.profile.as_ref()?.judgement.name()),
+        |v| word(v.profile()?.judgement.name()),
     )
     .only(Process),
-    Field::new(
+    Field::of_setting(
         "Profile.First",
         Bool,
         "This run of the sensor has not seen the chain under this service before",
-        |v| flag(v.subject.profile.as_ref()?.first),
+        |v| flag(v.profile()?.first),
     )
     .only(Process),
     Field::of_program(

@@ -134,7 +134,7 @@ fn every_field_is_set_as_rules_see_it() {
         memory::Memory,
         view::{Evidence, View},
     };
-    let (users, memory) = (users(), Memory::default());
+    let (users, memory) = (Arc::new(users()), Memory::default());
     for &(category, field, shape) in FIELDS {
         let value = match shape {
             Shape::Text => Some("/srv/alpha/run-7.sh"),

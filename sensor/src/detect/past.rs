@@ -10,6 +10,10 @@ const NS: u64 = 1_000_000_000;
 
 /// See the module. Ages are whole seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is the value of a field"
+)]
 pub(super) struct Past {
     /// The executable is a known shell under a foreign name; `None` while unknown.
     pub(super) shell: Option<bool>,

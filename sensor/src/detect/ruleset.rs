@@ -432,8 +432,8 @@ impl RuleSet {
             engines.evaluate(view, stages)
         };
         let known = |(index, fields): &(usize, Fields)| {
-            let rule = self.rules.get(*index)?.as_ref()?;
-            Some((Arc::clone(rule), Arc::clone(fields)))
+            let named = self.rules.get(*index)?.as_ref()?;
+            Some((Arc::clone(named), Arc::clone(fields)))
         };
         let mut found: Vec<_> = found.iter().filter_map(known).collect();
         // Stable, and done already where no level was changed.

@@ -7,7 +7,7 @@
 //! branch, so each is reported once, however many processes it has by then and however
 //! often they fork away. Who waits for its child is no orphan, however long it takes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::living::BranchId;
 use super::node::{Branch, Node};
@@ -84,16 +84,16 @@ impl Tree {
     /// The oldest live process of each branch that is to be looked at at one of `moments`,
     /// in order of time, then of age.
     fn outliving(&self, moments: &[(u64, ProcessId)]) -> Vec<(u64, ProcessId, Branch)> {
-        let dues: BTreeSet<u64> = moments.iter().map(|(due, _)| *due).collect();
         let mut found: BTreeMap<BranchId, (u64, ProcessId, Branch)> = BTreeMap::new();
-        for of in self.orphaned_by(moments) {
-            let Some((oldest, branch)) = self.oldest(of) else {
-                continue;
-            };
-            let orphaned = self.orphaned_ns(&branch);
-            let due = orphaned.map(|time_ns| time_ns.saturating_add(OUTLIVES_NS));
-            if let Some(due) = due.filter(|due| dues.contains(due)) {
-                found.insert(of, (due, oldest, branch));
+        for &(due, id) in moments {
+            for of in self.orphaned_by(id) {
+                let Some((oldest, branch)) = self.oldest(of) else {
+                    continue;
+                };
+                let orphaned = self.orphaned_ns(&branch);
+                if orphaned.is_some_and(|time_ns| time_ns.saturating_add(OUTLIVES_NS) == due) {
+                    found.entry(of).or_insert((due, oldest, branch));
+                }
             }
         }
         let mut found: Vec<_> = found.into_values().collect();
@@ -101,48 +101,31 @@ impl Tree {
         found
     }
 
-    /// The branches with live processes that the ends of `moments` may have orphaned: the
-    /// own one of whoever was the first of it, and what left the service through processes
-    /// that one of them had forked while it was part of the service itself. Each live branch
-    /// of a service is looked at once, however many have ended.
-    fn orphaned_by(&self, moments: &[(u64, ProcessId)]) -> Vec<BranchId> {
+    /// The branches with live processes that the end of `id` may have orphaned: its own,
+    /// if it was the first of it, and what left the service through processes that it
+    /// had forked while it was part of the service itself.
+    fn orphaned_by(&self, id: ProcessId) -> Vec<BranchId> {
         let mut found = Vec::new();
-        // By service: until when what each of them forked was forked by the service.
-        let mut ended: BTreeMap<ProcessId, BTreeMap<ProcessId, u64>> = BTreeMap::new();
-        for &(_, id) in moments {
-            for branch in self.table.get(id).into_iter().flat_map(Node::branches) {
-                let until_ns = match branch.part {
-                    Part::Descendant if branch.spawn_root != id => continue,
-                    Part::Descendant => {
-                        found.push((branch.service, id));
-                        branch.left_ns
-                    }
-                    Part::Master | Part::Worker | Part::Both => u64::MAX,
-                };
-                ended
-                    .entry(branch.service)
-                    .or_default()
-                    .insert(id, until_ns);
-            }
-        }
-        for (service, ended) in &ended {
-            let (Some(oldest), Some(until_ns)) = (ended.keys().next(), ended.values().max()) else {
-                continue;
+        for branch in self.table.get(id).into_iter().flat_map(Node::branches) {
+            let until_ns = match branch.part {
+                Part::Descendant if branch.spawn_root != id => continue,
+                Part::Descendant => {
+                    found.push((branch.service, id));
+                    branch.left_ns
+                }
+                Part::Master | Part::Worker | Part::Both => u64::MAX,
             };
-            let left = self.table.living().left_after(*service, *oldest, *until_ns);
-            found.extend(left.filter(|&(_, first)| self.is_forked_by(first, ended)));
+            let left = self.table.living().left_after(branch.service, id, until_ns);
+            found.extend(left.filter(|&(_, first)| self.is_forked_by(first, id)));
         }
         found
     }
 
-    /// One of `ended` is above `process`, and near, and was part of the service when it forked.
-    fn is_forked_by(&self, process: ProcessId, ended: &BTreeMap<ProcessId, u64>) -> bool {
+    /// `id` is above `process`, and near.
+    fn is_forked_by(&self, process: ProcessId, id: ProcessId) -> bool {
         let above = |id: &ProcessId| self.table.get(*id)?.creator;
         let mut lineage = std::iter::successors(above(&process), above).take(FORKS);
-        lineage.any(|other| {
-            let until_ns = ended.get(&other);
-            until_ns.is_some_and(|until_ns| process.start_ns <= *until_ns)
-        })
+        lineage.any(|other| other == id)
     }
 
     /// The oldest live process of a branch, and where it stands.

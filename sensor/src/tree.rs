@@ -148,7 +148,7 @@ pub struct Tree {
     listening: BTreeSet<ProcessId>,
     /// Next processes to go when the table is full and nothing has exited; newest first.
     victims: Vec<ProcessId>,
-    /// Ends after which to look at what was left behind, by that time.
+    /// When to look at what ends have left behind, ns, and in which service.
     orphans: BTreeSet<(u64, ProcessId)>,
     shed: Shed,
     /// Records lost since the start.

@@ -52,13 +52,11 @@ impl Living {
             .map(|member| member.2)
     }
 
-    /// The branches of a service that have live processes and left it through one
-    /// younger than `process` that began before `until_ns`, by its age. A branch costs one
-    /// step, whatever its size.
-    pub(super) fn left_after(
+    /// The branches of a service that have live processes and whose first process began
+    /// until `until_ns`, by its age. A branch costs one step, whatever its size.
+    pub(super) fn left_until(
         &self,
         service: ProcessId,
-        process: ProcessId,
         until_ns: u64,
     ) -> impl Iterator<Item = BranchId> {
         let next = move |last: ProcessId| {
@@ -66,7 +64,7 @@ impl Living {
             let found = younger.next().filter(|member| member.0 == service);
             found.map(|member| member.1)
         };
-        let first = next(process);
+        let first = next(ProcessId::default());
         let roots = std::iter::successors(first, move |&root| next(root));
         roots
             .take_while(move |root| root.start_ns <= until_ns)

@@ -7,10 +7,10 @@
 //! branch, so each is reported once, however many processes it has by then and however
 //! often they fork away. Who waits for its child is no orphan, however long it takes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::living::BranchId;
-use super::node::{Branch, Node};
+use super::node::Branch;
 use super::{Effects, Tree};
 use crate::event::{ProcessId, Stamp};
 use crate::lineage::{Act, Part, Subject};
@@ -18,22 +18,35 @@ use crate::lineage::{Act, Part, Subject};
 /// How long after it was orphaned a branch is looked at, ns.
 pub(super) const OUTLIVES_NS: u64 = 60_000_000_000;
 
-/// Moments kept until then; each takes a process that ends with a live child.
+/// Moments kept until then, each a time and a service; each takes a process that ends
+/// with a live child.
 pub(super) const MOMENTS: usize = 4_096;
 
 /// Forks above a branch that are looked at, up to the service's leading process: a page
 /// can fork before it forks the process that leaves.
 pub(super) const FORKS: usize = 8;
 
+/// When a branch is due, ns; its oldest live process; where that stands.
+type Outliving = (u64, ProcessId, Branch);
+
 impl Tree {
-    /// `id` has ended. Its branch, or those it forked, may be orphaned.
+    /// `id` has ended. What it begot that still lives may be orphaned: the rest of the
+    /// branch it was the first of, or what those it forked have begun.
     pub(super) fn orphan(&mut self, id: ProcessId, time_ns: u64) {
-        let orphans = self
-            .table
-            .get(id)
-            .is_some_and(|node| node.home.is_some() && node.live_children > 0);
-        if orphans {
-            self.schedule(id, time_ns);
+        let Some(node) = self.table.get(id) else {
+            return;
+        };
+        let living = self.table.living();
+        let leaves = node.branches().filter(|branch| match branch.part {
+            // Its children may have ended before what they forked.
+            Part::Descendant => {
+                branch.spawn_root == id && living.oldest((branch.service, id)).is_some()
+            }
+            Part::Master | Part::Worker | Part::Both => node.live_children > 0,
+        });
+        let services: Vec<_> = leaves.map(|branch| branch.service).collect();
+        for service in services {
+            self.schedule(service, time_ns.max(id.start_ns));
         }
     }
 
@@ -43,29 +56,35 @@ impl Tree {
             return;
         };
         let left = node.branches().filter(|branch| branch.spawn_root == id);
-        let moments: Vec<_> = left.filter_map(|it| self.orphaned_ns(it)).collect();
-        for time_ns in moments {
-            self.schedule(id, time_ns);
+        let moments: Vec<_> = left
+            .filter_map(|branch| Some((branch.service, self.orphaned_ns(branch)?)))
+            .collect();
+        for (service, time_ns) in moments {
+            self.schedule(service, time_ns);
         }
     }
 
-    fn schedule(&mut self, id: ProcessId, time_ns: u64) {
+    fn schedule(&mut self, service: ProcessId, orphaned_ns: u64) {
         if self.orphans.len() >= MOMENTS {
             self.shed.orphans += 1;
             return;
         }
-        let due = time_ns.saturating_add(OUTLIVES_NS);
-        self.orphans.insert((due, id));
+        self.orphans.insert((due_ns(orphaned_ns), service));
     }
 
     /// Reports the branches that have outlived what spawned them by [`OUTLIVES_NS`].
     pub(super) fn report_outliving(&mut self, now_ns: u64, effects: &mut Effects) {
-        let mut moments = Vec::new();
+        let mut moments: BTreeMap<ProcessId, BTreeSet<u64>> = BTreeMap::new();
         while let Some(&moment) = self.orphans.first().filter(|(due, _)| *due <= now_ns) {
             self.orphans.pop_first();
-            moments.push(moment);
+            moments.entry(moment.1).or_default().insert(moment.0);
         }
-        for (due, id, branch) in self.outliving(&moments) {
+        let mut found: Vec<_> = moments
+            .iter()
+            .flat_map(|(service, dues)| self.outliving(*service, dues))
+            .collect();
+        found.sort_by_key(|&(due, id, branch)| (due, id, branch.service));
+        for (due, id, branch) in found {
             let Some(node) = self.table.get(id) else {
                 continue;
             };
@@ -81,51 +100,19 @@ impl Tree {
         }
     }
 
-    /// The oldest live process of each branch that is to be looked at at one of `moments`,
-    /// in order of time, then of age.
-    fn outliving(&self, moments: &[(u64, ProcessId)]) -> Vec<(u64, ProcessId, Branch)> {
-        let mut found: BTreeMap<BranchId, (u64, ProcessId, Branch)> = BTreeMap::new();
-        for &(due, id) in moments {
-            for of in self.orphaned_by(id) {
-                let Some((oldest, branch)) = self.oldest(of) else {
-                    continue;
-                };
-                let orphaned = self.orphaned_ns(&branch);
-                if orphaned.is_some_and(|time_ns| time_ns.saturating_add(OUTLIVES_NS) == due) {
-                    found.entry(of).or_insert((due, oldest, branch));
-                }
-            }
-        }
-        let mut found: Vec<_> = found.into_values().collect();
-        found.sort_by_key(|&(due, id, branch)| (due, id, branch.service));
-        found
-    }
-
-    /// The branches with live processes that the end of `id` may have orphaned: its own,
-    /// if it was the first of it, and what left the service through processes that it
-    /// had forked while it was part of the service itself.
-    fn orphaned_by(&self, id: ProcessId) -> Vec<BranchId> {
-        let mut found = Vec::new();
-        for branch in self.table.get(id).into_iter().flat_map(Node::branches) {
-            let until_ns = match branch.part {
-                Part::Descendant if branch.spawn_root != id => continue,
-                Part::Descendant => {
-                    found.push((branch.service, id));
-                    branch.left_ns
-                }
-                Part::Master | Part::Worker | Part::Both => u64::MAX,
-            };
-            let left = self.table.living().left_after(branch.service, id, until_ns);
-            found.extend(left.filter(|&(_, first)| self.is_forked_by(first, id)));
-        }
-        found
-    }
-
-    /// `id` is above `process`, and near.
-    fn is_forked_by(&self, process: ProcessId, id: ProcessId) -> bool {
-        let above = |id: &ProcessId| self.table.get(*id)?.creator;
-        let mut lineage = std::iter::successors(above(&process), above).take(FORKS);
-        lineage.any(|other| other == id)
+    /// The branches of a service that live and are due at one of `dues`, each with its
+    /// oldest live process. One walk, however many are due.
+    fn outliving(&self, service: ProcessId, dues: &BTreeSet<u64>) -> Vec<Outliving> {
+        // What began later is due later: no branch is orphaned before it begins.
+        let last = dues.last().copied().unwrap_or(0);
+        let until_ns = last.saturating_sub(OUTLIVES_NS);
+        let left = self.table.living().left_until(service, until_ns);
+        left.filter_map(|of| {
+            let (oldest, branch) = self.oldest(of)?;
+            let due = due_ns(self.orphaned_ns(&branch)?);
+            dues.contains(&due).then_some((due, oldest, branch))
+        })
+        .collect()
     }
 
     /// The oldest live process of a branch, and where it stands.
@@ -136,7 +123,8 @@ impl Tree {
         Some((id, *branch))
     }
 
-    /// When a branch that has left its service was orphaned, ns.
+    /// When a branch that has left its service was orphaned, ns; not before it began,
+    /// whatever the records say.
     pub(super) fn orphaned_ns(&self, branch: &Branch) -> Option<u64> {
         if branch.part != Part::Descendant {
             return None;
@@ -157,6 +145,11 @@ impl Tree {
             }
             above = node.creator;
         }
-        earliest
+        earliest.map(|time_ns| time_ns.max(branch.spawn_root.start_ns))
     }
+}
+
+/// When a branch that was orphaned at `orphaned_ns` is looked at, ns.
+pub(super) fn due_ns(orphaned_ns: u64) -> u64 {
+    orphaned_ns.saturating_add(OUTLIVES_NS)
 }

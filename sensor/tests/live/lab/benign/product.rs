@@ -121,7 +121,11 @@ pub(super) const ALL: &[Benign] = &[
         |turn| {
             line(
                 turn,
-                "'/usr/bin/diff3' '-am' '--overlap-only' '/tmp/merge-mine-Ab1' '/tmp/merge-old-Cd2' '/tmp/merge-your-Ef3'",
+                "'/usr/bin/diff3' '-a' '--overlap-only' '/tmp/merge-mine-Ab1' '/tmp/merge-old-Cd2' '/tmp/merge-your-Ef3'",
+            );
+            line(
+                turn,
+                "'/usr/bin/diff3' '-a' '-e' '--merge' '/tmp/merge-mine-Ab1' '/tmp/merge-old-Cd2' '/tmp/merge-your-Ef3'",
             );
         },
     ),

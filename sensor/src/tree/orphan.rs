@@ -39,9 +39,10 @@ impl Tree {
         let living = self.table.living();
         let leaves = node.branches().filter(|branch| match branch.part {
             // Its children may have ended before what they forked.
-            Part::Descendant => {
-                branch.spawn_root == id && living.oldest((branch.service, id)).is_some()
+            Part::Descendant if branch.spawn_root == id => {
+                node.live_children > 0 || living.oldest((branch.service, id)).is_some()
             }
+            Part::Descendant => false,
             Part::Master | Part::Worker | Part::Both => node.live_children > 0,
         });
         let services: Vec<_> = leaves.map(|branch| branch.service).collect();
@@ -140,12 +141,21 @@ impl Tree {
                 let since = end.time_ns.max(branch.left_ns);
                 earliest = Some(earliest.map_or(since, |earliest| earliest.min(since)));
             }
-            if node.branch(branch.service)?.part != Part::Worker {
+            if !is_worker(node.branch(branch.service)?) {
                 break;
             }
             above = node.creator;
         }
         earliest.map(|time_ns| time_ns.max(branch.spawn_root.start_ns))
+    }
+}
+
+/// It is a worker, or was one until it left: what it forked before stays where it was.
+fn is_worker(branch: &Branch) -> bool {
+    match branch.part {
+        Part::Worker => true,
+        Part::Descendant => branch.origin == Part::Worker,
+        Part::Master | Part::Both => false,
     }
 }
 

@@ -1,5 +1,9 @@
 //! Branches that outlive what spawned them: when each is reported, and how often.
 
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
 use super::*;
 use crate::{
     lineage::Act,
@@ -166,4 +170,100 @@ fn moments_are_bounded_and_what_is_left_out_is_counted() {
     assert_eq!(world.tree.shed().orphans, 10);
     assert_eq!(world.after(61).len(), MOMENTS);
     assert!(world.tree.orphans.is_empty());
+}
+
+#[test]
+fn a_branch_whose_middle_ended_first_is_reported_all_the_same() {
+    let mut world = World::new();
+    let (_, worker) = world.fpm();
+    let shell = world.fork(worker, 102);
+    world.exec(shell, "/usr/bin/dash", "sh -c (job &)");
+    let middle = world.fork(shell, 103);
+    let job = world.fork(middle, 104);
+    world.exit(middle, CODE);
+    world.exit(shell, CODE);
+    world.exec(job, "/usr/bin/sleep", "sleep 3600");
+    let found = world.after(61);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].process, job);
+}
+
+/// What a server and what it begot may do next; a process is chosen by its place among
+/// those that live.
+#[derive(Clone, Debug)]
+enum Step {
+    Fork(prop::sample::Index),
+    Exec(prop::sample::Index, &'static str),
+    Exit(prop::sample::Index),
+    Wait(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let path = prop::sample::select(vec!["/usr/bin/dash", "/usr/bin/env", "/usr/bin/sleep"]);
+    prop_oneof![
+        4 => any::<prop::sample::Index>().prop_map(Step::Fork),
+        3 => (any::<prop::sample::Index>(), path).prop_map(|(who, path)| Step::Exec(who, path)),
+        3 => any::<prop::sample::Index>().prop_map(Step::Exit),
+        1 => (0..90_u64).prop_map(Step::Wait),
+    ]
+}
+
+/// Branches that live and were orphaned at least [`OUTLIVES_NS`] ago, by a walk over the
+/// whole table: service, first process.
+fn overdue(world: &World) -> BTreeSet<(ProcessId, ProcessId)> {
+    let live = world.tree.table.nodes().filter(|(_, node)| node.is_live());
+    let left = live.flat_map(|(_, node)| node.branches());
+    left.filter(|branch| branch.part == Part::Descendant)
+        .filter(|branch| {
+            let orphaned = world.tree.orphaned_ns(branch);
+            orphaned.is_some_and(|time_ns| time_ns + OUTLIVES_NS <= world.now)
+        })
+        .map(|branch| (branch.service, branch.spawn_root))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is forked, exec'ed and ended in whatever order.
+    #[test]
+    fn each_branch_that_outlives_is_reported_once(
+        steps in prop::collection::vec(step(), 1..150),
+    ) {
+        let mut world = World::new();
+        let (master, worker) = world.fpm();
+        let mut live = vec![master, worker];
+        let mut reported = BTreeSet::new();
+        let last = [Step::Wait(61)];
+        for (pid, step) in (200..).zip(steps.iter().chain(&last)) {
+            match step {
+                Step::Fork(who) if !live.is_empty() => {
+                    live.push(world.fork(*who.get(&live), pid));
+                }
+                Step::Exec(who, path) if !live.is_empty() => {
+                    let who = *who.get(&live);
+                    world.exec(who, path, path);
+                }
+                Step::Exit(who) if !live.is_empty() => {
+                    let who = live.swap_remove(who.index(live.len()));
+                    // A master that ends well is followed by its heir: who leads changes.
+                    let status = if who == master { ExitStatus::Signal(9) } else { CODE };
+                    world.exit(who, status);
+                }
+                Step::Wait(seconds) => {
+                    world.now += seconds * SECOND;
+                    let expected: Vec<_> = overdue(&world).difference(&reported).copied().collect();
+                    let mut found: Vec<_> = world
+                        .after(0)
+                        .into_iter()
+                        .map(|it| (it.service.expect("of a service").id, it.spawn_root))
+                        .collect();
+                    found.sort_unstable();
+                    prop_assert_eq!(&found, &expected);
+                    reported.extend(found);
+                }
+                Step::Fork(_) | Step::Exec(..) | Step::Exit(_) => {}
+            }
+        }
+    }
 }

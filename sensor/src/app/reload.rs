@@ -153,7 +153,7 @@ impl Reading {
             if !by_signal && seen(&self.looked) == self.running.seen {
                 continue;
             }
-            let read = self.read();
+            let read = self.read(asked);
             let told = by_signal || self.refused;
             self.refused = read.is_err();
             let outcome = match read {
@@ -169,8 +169,8 @@ impl Reading {
     }
 
     /// Reads everything once nothing changes any more; `None` when it is what is in force.
-    fn read(&mut self) -> Result<Option<Next>, Failure> {
-        self.running.seen = settled(&self.looked);
+    fn read(&mut self, asked: &Receiver<()>) -> Result<Option<Next>, Failure> {
+        self.running.seen = settled(&self.looked, asked);
         let (effective, kept) = self.args.effective()?.after(&self.running.effective);
         self.look_at(&effective);
         effective.check_paths()?;
@@ -211,14 +211,14 @@ impl Reading {
 }
 
 /// The state of every file, when it has stopped changing; of one that does not, what it is
-/// by then.
-fn settled(effective: &Effective) -> Seen {
+/// by then. Whoever asks meanwhile, or stops the sensor, does not wait for that.
+fn settled(effective: &Effective, asked: &Receiver<()>) -> Seen {
     let mut before = seen(effective);
     for _ in 0..PATIENCE {
-        thread::sleep(SETTLE);
+        let quiet = matches!(asked.recv_timeout(SETTLE), Err(RecvTimeoutError::Timeout));
         let now = seen(effective);
-        if now == before {
-            break;
+        if now == before || !quiet {
+            return now;
         }
         before = now;
     }

@@ -7,9 +7,9 @@ use std::{
     fs::File,
     io::{self, ErrorKind, IsTerminal as _, Write as _},
     os::fd::{AsFd as _, OwnedFd},
-    thread,
-    time::Duration,
 };
+
+use rustix::event::{PollFd, PollFlags, poll};
 
 use super::{Deliver, DeliverError, pretty};
 use crate::alert::Document;
@@ -116,7 +116,7 @@ impl Stream {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // Whoever shares the descriptor made it non-blocking; this thread may wait.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    thread::sleep(Duration::from_millis(5));
+                    poll(&mut [PollFd::new(&self.out, PollFlags::OUT)], None)?;
                 }
                 Err(error) => return Err(error),
             }

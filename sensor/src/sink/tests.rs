@@ -187,6 +187,22 @@ fn a_torn_line_is_ended_before_the_next() {
     assert_eq!(lines, [String::new(), alert().to_json()]);
 }
 
+#[test]
+fn a_full_pipe_that_does_not_block_is_waited_for() {
+    use super::Deliver as _;
+    let (reader, writer) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    let mut stream = Stream::new(writer.into(), None, Colour::Auto);
+    // More than a pipe holds, 64 KiB.
+    let count = 2 * 65_536 / alert().to_json().len();
+    let lines = std::thread::spawn(move || BufReader::new(reader).lines().count());
+    for _ in 0..count {
+        stream.deliver(&alert().into()).unwrap();
+    }
+    drop(stream);
+    assert_eq!(lines.join().unwrap(), count);
+}
+
 fn pretty(alert: &Alert, width: Option<usize>) -> String {
     super::pretty::render(alert, false, width)
 }

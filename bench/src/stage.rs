@@ -10,6 +10,7 @@ use sensor::{
     event::Event,
     lineage::Subject,
     record::Header,
+    redact::Redactor,
     service::Catalogue,
     tree::{Limits, Scope, Tree},
 };
@@ -30,6 +31,7 @@ pub(super) struct Stages {
     detector: Detector,
     rules: HashMap<String, RuleInfo>,
     host: Host,
+    redactor: Redactor,
     /// Time of the latest tick that the tree has seen, and that the rules have, ns.
     tree_ns: u64,
     now_ns: u64,
@@ -75,6 +77,7 @@ impl Stages {
             tree: Tree::new(Limits::default(), scope, Catalogue::new(&[])),
             detector: Detector::new(rules, header.host.users.clone()),
             host: header.host.clone(),
+            redactor: Redactor::default(),
             tree_ns: 0,
             now_ns: 0,
             sequence: 0,
@@ -153,10 +156,13 @@ impl Stages {
 
     fn alert(&mut self, matches: &[Match]) {
         for found in matches {
+            let shown = self.redactor.subject(&found.subject);
+            let fields = shown.fields(&self.redactor, &found.fields);
             let finding = Finding {
-                subject: &found.subject,
+                subject: &shown.subject,
+                redacted: shown.replaced,
                 rule: &self.rules[&found.rule.name],
-                fields: &found.fields,
+                fields: &fields,
                 would_silence: false,
                 incomplete: &found.incomplete,
                 degraded: &[],

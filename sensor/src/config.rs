@@ -13,6 +13,7 @@ pub mod file;
 pub mod form;
 pub mod key;
 pub mod profiles;
+mod redact;
 pub mod schema;
 pub mod sinks;
 mod successor;
@@ -27,7 +28,9 @@ use std::{
 use clap::ValueEnum;
 use serde::Serialize;
 
-pub use self::{effective::Effective, error::ConfigError, form::Bounded, profiles::Profiles};
+pub use self::{
+    effective::Effective, error::ConfigError, form::Bounded, profiles::Profiles, redact::Redact,
+};
 use crate::{
     detect::{Adjustment, Exception},
     service::Declaration,
@@ -57,6 +60,8 @@ pub struct Config {
     pub control: Control,
     /// Alerts kept on this machine.
     pub history: History,
+    /// Secrets in what is shown.
+    pub redact: Redact,
     /// What counts as a server.
     pub services: Services,
     /// What is captured.

@@ -16,6 +16,7 @@ use crate::{
     detect::{Silence, action_name},
     event::ProcessId,
     lineage::{Act, Subject},
+    redact::Redactor,
 };
 
 /// Execs remembered.
@@ -93,12 +94,16 @@ impl Decisions {
 
     /// What is remembered of a pid, as JSON, oldest first; and since when anything is.
     #[must_use]
-    pub fn of(&self, pid: u32) -> Value {
+    pub fn of(&self, pid: u32, redactor: &Redactor) -> Value {
         let all = self.execs.iter().chain(&self.others);
         let mut found: Vec<_> = all.filter(|it| it.process.tgid == pid).collect();
         found.sort_by_key(|it| it.time_ns);
         let told = found.len().saturating_sub(TOLD);
-        let decisions: Vec<_> = found.iter().skip(told).map(|it| it.value()).collect();
+        let decisions: Vec<_> = found
+            .iter()
+            .skip(told)
+            .map(|it| it.value(redactor))
+            .collect();
         json!({
             "decisions": decisions,
             "elided": told,
@@ -121,7 +126,7 @@ impl Decision {
         }
     }
 
-    fn value(&self) -> Value {
+    fn value(&self, redactor: &Redactor) -> Value {
         let verdicts: Vec<_> = self.verdicts.iter().map(Verdict::value).collect();
         json!({
             "time_ns": self.time_ns,
@@ -129,7 +134,7 @@ impl Decision {
             "start_ns": self.process.start_ns,
             "act": self.act,
             "service": self.service,
-            "what": self.text.to_str_lossy(),
+            "what": line(&self.text, redactor),
             "verdicts": verdicts,
         })
     }
@@ -180,7 +185,8 @@ impl Verdict {
     }
 }
 
-/// Word for an act, and what it was about, in bounded length.
+/// Word for an act, and what it was about, in bounded length: arguments joined by NUL, to
+/// be shown as [`line`].
 pub(crate) fn text(subject: &Subject) -> (&'static str, Vec<u8>) {
     let mut text = Vec::with_capacity(PATH / 2 + ARGS / 2);
     let act = match &subject.act {
@@ -188,7 +194,7 @@ pub(crate) fn text(subject: &Subject) -> (&'static str, Vec<u8>) {
             text.extend_from_slice(end(&subject.program.image.path));
             for arg in subject.program.args.iter() {
                 let room = (PATH + ARGS).saturating_sub(text.len() + 1);
-                text.push(b' ');
+                text.push(0);
                 text.extend_from_slice(arg.get(..room.min(arg.len())).unwrap_or_default());
                 if room <= arg.len() {
                     text.extend_from_slice(b"...");
@@ -216,6 +222,12 @@ pub(crate) fn text(subject: &Subject) -> (&'static str, Vec<u8>) {
         }
     };
     (act, text)
+}
+
+/// What [`text`] has put together, without secrets.
+pub(crate) fn line(text: &[u8], redactor: &Redactor) -> String {
+    let shown = redactor.text(text);
+    shown.to_str_lossy().replace('\0', " ")
 }
 
 /// The end of a path.

@@ -26,6 +26,7 @@ use crate::{
     inquiry::Inquiry,
     lineage::{Service, Subject},
     profile::{Judge, Lock, Policy, Profiles, Settled, verdict},
+    redact::Redactor,
     reload::{Parts, Reload},
     service::Apache,
     tally::{self, Cause, Tally},
@@ -120,6 +121,7 @@ pub struct Engine {
     tally: Tally,
     context: Context,
     inquiry: Inquiry,
+    redactor: Arc<Redactor>,
     rules: HashMap<String, RuleInfo>,
     /// Alerts and excused matches of each rule so far.
     counts: BTreeMap<String, Count>,
@@ -152,6 +154,7 @@ impl Engine {
             tally: Tally::default(),
             context: Context::default(),
             inquiry: Inquiry::default(),
+            redactor: Arc::default(),
             rules,
             host,
             degraded: Vec::new(),
@@ -164,6 +167,14 @@ impl Engine {
     #[must_use]
     pub fn with_profiles(mut self, profiles: Profiles) -> Self {
         self.judge.replace(profiles);
+        self
+    }
+
+    /// The same with another idea of what is secret.
+    #[must_use]
+    pub fn with_redactor(mut self, redactor: Arc<Redactor>) -> Self {
+        self.judge.set_redactor(Arc::clone(&redactor));
+        self.redactor = redactor;
         self
     }
 
@@ -206,7 +217,7 @@ impl Engine {
             Input::Stop => {
                 let closed = self.incidents.stop(self.now_ns);
                 self.close(&closed, out);
-                out.extend(self.tally.take().map(Output::Quiet));
+                out.extend(self.tally.take(&self.redactor).map(Output::Quiet));
             }
             Input::Degraded(degraded) => self.degraded = degraded,
             Input::Reload(reload) => self.reload(*reload),
@@ -274,7 +285,8 @@ impl Engine {
         let tree = &self.tree;
         let closed = self.incidents.tick(self.now_ns, |id| tree.has_ended(id));
         self.close(&closed, out);
-        out.extend(self.tally.tick(self.now_ns).map(Output::Quiet));
+        let counts = self.tally.tick(self.now_ns, &self.redactor);
+        out.extend(counts.map(Output::Quiet));
     }
 
     /// What a file that an alert names was found to be.
@@ -431,10 +443,13 @@ impl Engine {
                 }
             };
             let script = self.context.script(&found.subject);
+            let shown = self.redactor.subject(&found.subject);
+            let fields = shown.fields(&self.redactor, &found.fields);
             let finding = Finding {
-                subject: &found.subject,
+                subject: &shown.subject,
+                redacted: shown.replaced,
                 rule,
-                fields: &found.fields,
+                fields: &fields,
                 would_silence: verdict(found).is_some(),
                 incomplete: &found.incomplete,
                 degraded: &self.degraded,
@@ -467,11 +482,11 @@ impl Engine {
 
     fn answer(&self, query: Query) {
         let value = match query.kind {
-            QueryKind::Tree => json!({ "services": self.tree.view() }),
+            QueryKind::Tree => json!({ "services": self.tree.view(&self.redactor) }),
             QueryKind::Rules => json!({ "rules": self.counts }),
             QueryKind::Profile => self.judge.view(),
             QueryKind::WhyNot(pid) => {
-                let mut answer = self.decisions.of(pid);
+                let mut answer = self.decisions.of(pid, &self.redactor);
                 answer["processes"] = json!(self.tree.known(pid));
                 answer["realtime_minus_boottime_ns"] = json!(self.host.realtime_minus_boottime_ns);
                 answer

@@ -14,6 +14,7 @@ use bstr::ByteSlice as _;
 use crate::{
     decision,
     lineage::{Part, Subject},
+    redact::Redactor,
 };
 
 /// Different chains and lines counted between two times of handing on; further ones
@@ -125,18 +126,22 @@ impl Tally {
     }
 
     /// What is to be kept by now.
-    pub fn tick(&mut self, now_ns: u64) -> Option<Arc<[Count]>> {
+    pub fn tick(&mut self, now_ns: u64, redactor: &Redactor) -> Option<Arc<[Count]>> {
         if now_ns.saturating_sub(self.handed_ns) < EVERY_NS {
             return None;
         }
         self.handed_ns = now_ns;
-        self.take()
+        self.take(redactor)
     }
 
-    /// All that has not been handed on.
-    pub fn take(&mut self) -> Option<Arc<[Count]>> {
+    /// All that has not been handed on, without secrets.
+    pub fn take(&mut self, redactor: &Redactor) -> Option<Arc<[Count]>> {
         let counts = std::mem::take(&mut self.counts);
-        (!counts.is_empty()).then(|| counts.into_values().collect())
+        let shown = |mut count: Count| {
+            count.kind.line = decision::line(count.kind.line.as_bytes(), redactor);
+            count
+        };
+        (!counts.is_empty()).then(|| counts.into_values().map(shown).collect())
     }
 }
 

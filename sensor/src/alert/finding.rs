@@ -105,8 +105,10 @@ pub struct RuleInfo {
 /// One rule matched one exec.
 #[derive(Clone, Copy, Debug)]
 pub struct Finding<'a> {
-    /// The exec and its lineage.
+    /// The exec and its lineage, as they may be shown.
     pub subject: &'a Subject,
+    /// Arguments and variables of it in which a secret was replaced.
+    pub redacted: u64,
     /// The rule.
     pub rule: &'a RuleInfo,
     /// Fields the rule matched on, with the value that matched.

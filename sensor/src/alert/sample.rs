@@ -37,6 +37,7 @@ impl Sample {
             ..
         } = self;
         Finding {
+            redacted: 0,
             subject,
             rule,
             fields,

@@ -4,6 +4,7 @@ use std::{
     fs::OpenOptions,
     io::ErrorKind,
     os::unix::fs::OpenOptionsExt as _,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -20,6 +21,7 @@ use crate::{
     printable::escape,
     profile::{self, Lock},
     record::{Header, Options, Progress, RecordError, Tape},
+    redact::Redactor,
 };
 
 /// How often progress is logged.
@@ -28,10 +30,8 @@ const EVERY: Duration = Duration::from_secs(10);
 /// Makes the file and starts the tape.
 pub(super) fn open(
     args: &RecordArgs,
-    config: &Config,
-    rules: &RuleSet,
-    lock: &Lock,
-    host: &Host,
+    (config, rules, lock, host): (&Config, &RuleSet, &Lock, &Host),
+    redactor: &Arc<Redactor>,
 ) -> Result<Tape, Failure> {
     let name = escape(&args.file.to_string_lossy()).into_owned();
     let mut options = OpenOptions::new();
@@ -53,7 +53,9 @@ pub(super) fn open(
     let tape = Tape::start(
         file,
         &header(args, config, rules, lock, host),
-        Options { raw: args.raw },
+        Options {
+            redactor: (!args.raw).then(|| Arc::clone(redactor)),
+        },
     );
     let tape = tape.map_err(|error| failed(&error))?;
     info!("recording to {name}");

@@ -237,7 +237,7 @@ impl Run {
         }
         if let Some(count @ 1..) = reader.redacted().filter(|_| redacted) {
             warn(format_args!(
-                "{count} arguments were redacted; alerts that show them differ"
+                "{count} arguments were redacted before rules read them: what hangs on them differs"
             ));
         }
         Ok(())

@@ -10,12 +10,12 @@ use crate::{
         FileRung, RecordArgs, RunArgs, Rung as Wanted, command::effective_lock,
         rules::effective_rules,
     },
-    config::{Config, Effective, KernelLog, Scope},
+    config::{self, Config, Effective, KernelLog, Scope},
     detect::{Fact, Shortage},
     engine::{Input, Output},
     enrich,
     event::Program,
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, OrExit as _},
     host, inspect,
     probe::{
         Attached, Counters, Forced, Found, Hook, Judge, KERNEL_BTF, Options, Override, Probe,
@@ -23,6 +23,7 @@ use crate::{
     },
     profile,
     record::Core,
+    redact::{Key, KeyError, Redactor},
     reload::catalogue,
     ring::{Read, Ring},
     service::{self, Catalogue, Verdict},
@@ -118,11 +119,12 @@ impl Started {
         let hash = effective.hash(rules.hash(), &profile::hash(&profiles));
         // Late, so that a refusal leaves no file behind.
         let host = host::gather();
+        let redactor = Arc::new(redactor(&config.redact)?);
         let tape = record
-            .map(|to| super::record::open(to, config, &rules, &profiles, &host))
+            .map(|to| super::record::open(to, (config, &rules, &profiles, &host), &redactor))
             .transpose()?;
         let mut core = Core {
-            engine: engine(config, rules, &profiles, host),
+            engine: engine(config, rules, &profiles, host).with_redactor(redactor),
             tape,
         };
         let mut out = Vec::new();
@@ -159,6 +161,31 @@ impl Started {
             hash,
         })
     }
+}
+
+/// What replaces secrets. Without a place for its key it has one of its own, with which
+/// nothing can be compared that another run has said.
+fn redactor(config: &config::Redact) -> Result<Redactor, Failure> {
+    let redactor = Redactor::new(config.patterns.as_slice())
+        .or_exit(Exit::Usage, "redact.patterns")?
+        .showing_all(!config.enabled);
+    let key = match Key::load(&config.key_file) {
+        Ok(key) => key,
+        Err(error @ KeyError::Length { .. }) => {
+            return Err(Failure::new(
+                Exit::Usage,
+                format_args!("redact.key_file: {error}"),
+            ));
+        }
+        Err(error) => {
+            warn!(
+                "redact.key_file: {error}; secrets are hashed with a key of this run, so the same \
+                 secret has another hash after a restart"
+            );
+            Key::random().or_exit(Exit::Internal, "make a key")?
+        }
+    };
+    Ok(redactor.with_key(key))
 }
 
 fn options(args: &RunArgs, effective: &Effective, catalogue: &Catalogue) -> Options {

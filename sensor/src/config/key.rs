@@ -9,6 +9,7 @@ use super::{
     Scope,
     form::{Form, Raw, Shape},
     profiles::{Mode, Products, ServiceMode},
+    redact::Patterns,
     sinks::Sink,
 };
 use crate::{detect, service::Declaration};
@@ -76,6 +77,9 @@ pub static KEYS: &[Key] = &[
         history.max_bytes
     ),
     key!("history.max_age_days", Bounded<1, 3_650>, history.max_age_days),
+    key!("redact.enabled", bool, redact.enabled),
+    key!("redact.patterns", Patterns, redact.patterns),
+    key!("redact.key_file", PathBuf, redact.key_file),
     key!("services.declare", Vec<Declaration>, services.declare),
     key!(
         "services.java.main_classes",

@@ -20,7 +20,7 @@ fn execs_are_remembered_and_other_acts_when_a_rule_spoke() {
     decisions.note(&file, Vec::new());
     decisions.note(&exec, Vec::new());
     decisions.note(&file, vec![verdict()]);
-    let of = |pid: u32| decisions.of(pid)["decisions"].clone();
+    let of = |pid: u32| decisions.of(pid, &Redactor::default())["decisions"].clone();
     assert_eq!(of(exec.process.tgid)[0]["what"], "/usr/bin/id id");
     assert_eq!(of(exec.process.tgid)[0]["verdicts"], json!([]));
     let file = of(file.process.tgid);
@@ -51,7 +51,7 @@ fn memory_is_bounded_whatever_the_arguments() {
     assert_eq!(decisions.execs.front().unwrap().time_ns, 5);
     let longest = decisions.execs.iter().map(|it| it.text.len()).max();
     assert!(longest.unwrap() <= PATH + ARGS + 3, "{longest:?}");
-    let told = decisions.of(subject.process.tgid);
+    let told = decisions.of(subject.process.tgid, &Redactor::default());
     assert_eq!(told["decisions"].as_array().unwrap().len(), TOLD);
     assert_eq!(told["elided"], EXECS - TOLD);
     assert_eq!(

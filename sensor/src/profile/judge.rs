@@ -22,7 +22,7 @@ use super::{
 use crate::{
     detect::{Learnable, Level, Match},
     lineage::{Act, Judgement, Known, Mode, Part, Standing, Subject},
-    redact,
+    redact::Redactor,
 };
 
 /// Name of the user's profile in alerts.
@@ -71,6 +71,7 @@ impl Profiles {
 pub struct Judge {
     profiles: Profiles,
     learner: Learner,
+    redactor: Arc<Redactor>,
     realtime_minus_boottime_ns: i64,
     silenced: u64,
     would_silence: u64,
@@ -93,6 +94,7 @@ impl Judge {
     pub fn new(policy: Policy, lock: &Lock, realtime_minus_boottime_ns: i64) -> Self {
         Self {
             profiles: Profiles::new(policy, lock),
+            redactor: Arc::default(),
             learner: Learner::default(),
             realtime_minus_boottime_ns,
             silenced: 0,
@@ -291,11 +293,23 @@ impl Judge {
                 self.learner.refuse(&key, &exe(), &why);
                 self.learner.taint(&key, &trail, day);
             }
-            None if !self.learner.has(&key, &trail) && is_secret(subject) => {
+            None if !self.learner.has(&key, &trail) && self.is_secret(subject) => {
                 self.learner.refuse(&key, &exe(), SECRET);
             }
             None => self.learner.note(&key, &trail, day),
         }
+    }
+
+    fn is_secret(&self, subject: &Subject) -> bool {
+        let ancestors = subject.lineage.ancestors.iter();
+        let below = ancestors.filter(|ancestor| ancestor.part == Part::Descendant);
+        let mut programs = below.flat_map(|ancestor| &ancestor.chain);
+        programs.any(|program| self.redactor.is_secret(&program.args))
+    }
+
+    /// From now on this one says what is secret.
+    pub fn set_redactor(&mut self, redactor: Arc<Redactor>) {
+        self.redactor = redactor;
     }
 
     /// Notes for `profile check` what the profile does not know.
@@ -391,13 +405,6 @@ fn scene(subject: &Subject, kind: &'static str) -> Scene {
 
 /// Why a chain with a secret is not written down. An entry by hand can have it.
 const SECRET: &str = "an argument holds a secret";
-
-fn is_secret(subject: &Subject) -> bool {
-    let ancestors = subject.lineage.ancestors.iter();
-    let below = ancestors.filter(|ancestor| ancestor.part == Part::Descendant);
-    let mut programs = below.flat_map(|ancestor| &ancestor.chain);
-    programs.any(|program| redact::is_secret(&program.args))
-}
 
 /// What it matched must not be learnt. Low levels are context, not suspicion.
 fn forbids(found: &Match) -> bool {

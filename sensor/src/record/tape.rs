@@ -27,7 +27,7 @@ use super::{
 use crate::{
     engine::{Engine, Input, Output},
     event::Event,
-    redact,
+    redact::Redactor,
     ring::Read,
 };
 
@@ -78,10 +78,10 @@ impl Core {
 }
 
 /// How to record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Keep secrets in arguments.
-    pub raw: bool,
+    /// What replaces secrets in arguments; `None` keeps them.
+    pub redactor: Option<Arc<Redactor>>,
 }
 
 /// How far a recording has come.
@@ -147,12 +147,13 @@ impl Tape {
         if self.broken.is_some() || matches!(input, Input::Query(_)) {
             return;
         }
-        let encoded = if self.options.raw {
-            frame::input(input, &mut self.chunk)
-        } else {
-            let clean = redact::input(input);
-            self.progress.redacted += clean.replaced;
-            frame::input(clean.input.as_ref().unwrap_or(input), &mut self.chunk)
+        let encoded = match &self.options.redactor {
+            None => frame::input(input, &mut self.chunk),
+            Some(redactor) => {
+                let clean = redactor.input(input);
+                self.progress.redacted += clean.replaced;
+                frame::input(clean.input.as_ref().unwrap_or(input), &mut self.chunk)
+            }
         };
         if let Err(error) = encoded {
             return self.broken = Some(error.to_string());

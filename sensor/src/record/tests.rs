@@ -240,7 +240,7 @@ fn every_input_comes_back() {
 #[test]
 fn a_tape_gives_what_a_writer_gives() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let mut tape = Tape::start(file.reopen().unwrap(), &header(), Options { raw: true }).unwrap();
+    let mut tape = Tape::start(file.reopen().unwrap(), &header(), Options::default()).unwrap();
     for input in &inputs() {
         tape.take(input);
     }

@@ -1,10 +1,12 @@
 //! Command lines with secrets, and some that only look like it.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn redacted(args: &[&str]) -> Vec<String> {
     let mut list_of: Vec<BString> = args.iter().map(|&arg| arg.into()).collect();
-    list(&mut list_of);
+    Redactor::default().list(&mut list_of, &mut |_| ());
     assert_eq!(list_of.len(), args.len());
     list_of.iter().map(ToString::to_string).collect()
 }
@@ -72,6 +74,14 @@ fn secrets_go_and_their_surroundings_stay() {
             &["x", "user=1&password=[REDACTED]&z=3"],
         ),
         (
+            &[
+                "sh",
+                "-c",
+                "echo '-----BEGIN EC PRIVATE KEY-----\nMHQCAQ' > k",
+            ],
+            &["sh", "-c", "echo '-----BEGIN EC PRIVATE KEY-----[REDACTED]"],
+        ),
+        (
             &["git", "clone", "ghp_0123456789abcdefghijABCDEFGHIJ"],
             &["git", "clone", "[REDACTED]"],
         ),
@@ -104,12 +114,115 @@ fn the_request_of_a_cgi_program_is_cleaned_too() {
         ],
         ..Program::default()
     });
-    let (clean, replaced) = super::program(&program);
+    let (clean, replaced) = Redactor::default().program(&program);
     let clean = clean.unwrap();
     assert_eq!(
         (replaced, clean.env[0].1.to_string().as_str()),
         (1, "cmd=id&password=[REDACTED]")
     );
     assert_eq!(clean.env[1], program.env[1]);
-    assert_eq!(super::program(&clean).1, 0, "twice is once");
+    assert_eq!(Redactor::default().program(&clean).1, 0, "twice is once");
+}
+
+fn keyed() -> Redactor {
+    Redactor::default().with_key(Key::random().unwrap())
+}
+
+fn words(redactor: &Redactor, args: &[&str]) -> Vec<String> {
+    let args = Args {
+        head: args.iter().map(|&arg| arg.into()).collect(),
+        argc: u32::try_from(args.len()).unwrap(),
+        ..Args::default()
+    };
+    redactor.words(&args)
+}
+
+#[test]
+fn the_same_secret_has_the_same_mark_under_one_key() {
+    let (one, other) = (keyed(), keyed());
+    let first = words(&one, &["mysql", "-phunter2"]);
+    let mark = first[1].strip_prefix("-p").unwrap();
+    assert!(mark.starts_with("[REDACTED:") && mark.len() == 19, "{mark}");
+    let again = words(&one, &["curl", "https://bob:hunter2@host/"]);
+    assert_eq!(again[1], format!("https://bob:{mark}@host/"));
+    assert_ne!(words(&one, &["mysql", "-phunter3"])[1], first[1]);
+    assert_ne!(words(&other, &["mysql", "-phunter2"])[1], first[1]);
+    // A recording has the marks; who replays it has another key, or none.
+    let replayed: Vec<&str> = first.iter().map(String::as_str).collect();
+    assert_eq!(words(&other, &replayed), first);
+    assert_eq!(words(&Redactor::default(), &replayed), first);
+}
+
+#[test]
+fn a_configuration_says_what_else_is_secret() {
+    let patterns = [r"CUST-[0-9]{6}", r"--pin[\s\x00](?<secret>\d+)"].map(String::from);
+    let redactor = Redactor::new(&patterns).unwrap();
+    assert_eq!(
+        words(
+            &redactor,
+            &["app", "CUST-123456/x", "--pin", "0815", "--password=x"]
+        ),
+        [
+            "app",
+            "[REDACTED]/x",
+            "--pin",
+            "[REDACTED]",
+            "--password=[REDACTED]"
+        ]
+    );
+    // What takes the end of an argument for part of a secret leaves it where it is.
+    let redactor = Redactor::new(&[r"a[\s\S]*z".to_owned()]).unwrap();
+    assert_eq!(
+        words(&redactor, &["xa", "b", "", "zy"]),
+        ["x[REDACTED]", "[REDACTED]", "", "[REDACTED]y"]
+    );
+}
+
+#[test]
+fn patterns_that_cannot_be_used_are_refused() {
+    let refused = |patterns: &[String]| check(patterns).unwrap_err().to_string();
+    assert!(refused(&["(".to_owned()]).contains("`(`: "));
+    assert!(refused(&["x*".to_owned()]).contains("matches empty text"));
+    assert!(refused(&["(a{1000}){1000}".to_owned()]).contains("size"));
+    assert!(refused(&["x".repeat(PATTERN_MAX + 1)]).contains("512 bytes"));
+    assert!(refused(&vec!["x".to_owned(); PATTERNS_MAX + 1]).contains("64 patterns"));
+    assert_eq!(check(&vec![r"\w{8}".to_owned(); PATTERNS_MAX]), Ok(()));
+}
+
+#[test]
+fn showing_all_shows_and_still_writes_nothing_down() {
+    let redactor = Redactor::default().showing_all(true);
+    assert_eq!(words(&redactor, &["mysql", "-psecret"])[1], "-psecret");
+    let args = Args {
+        head: vec!["mysql".into(), "-psecret".into()],
+        ..Args::default()
+    };
+    assert!(redactor.is_secret(&args));
+    let program = Arc::new(Program {
+        args,
+        ..Program::default()
+    });
+    assert_eq!(redactor.program(&program).1, 1);
+}
+
+proptest! {
+    /// Arguments of anything, some of which look like secrets.
+    #[test]
+    fn arguments_stay_as_many_and_twice_is_once(
+        args in prop::collection::vec(
+            prop_oneof![
+                "[^\u{0}]{0,40}",
+                "(--)?(password|token|x)[= :]?[^\u{0}]{0,20}",
+                "(mysql|curl|redis-cli|sshpass|-p|-u|-a|a:b|\\[REDACTED:[0-9a-f]{0,9}\\]?)",
+            ],
+            0..12,
+        ),
+    ) {
+        let redactor = keyed();
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let once = words(&redactor, &args);
+        prop_assert_eq!(once.len(), args.len());
+        let again: Vec<&str> = once.iter().map(String::as_str).collect();
+        prop_assert_eq!(words(&redactor, &again), once);
+    }
 }

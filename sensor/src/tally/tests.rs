@@ -20,8 +20,12 @@ fn the_same_chain_and_line_count_together() {
     tally.note(&subject, ("r", Cause::Folded), "abcd", 0);
     note(&mut tally, &subject, "other");
     note(&mut tally, &file_sample().subject, "r");
-    assert_eq!(tally.tick(EVERY_NS - 1), None, "not so often");
-    let counts = tally.tick(EVERY_NS).unwrap();
+    assert_eq!(
+        tally.tick(EVERY_NS - 1, &Redactor::default()),
+        None,
+        "not so often"
+    );
+    let counts = tally.tick(EVERY_NS, &Redactor::default()).unwrap();
     let first = counts.iter().find(|it| it.count == 2).unwrap();
     assert_eq!(counts.len(), 4);
     let times = (first.first_ns, first.last_ns);
@@ -33,8 +37,12 @@ fn the_same_chain_and_line_count_together() {
         "{}",
         first.kind.line
     );
-    assert_eq!(tally.tick(3 * EVERY_NS), None, "handed on once");
-    assert_eq!(tally.take(), None);
+    assert_eq!(
+        tally.tick(3 * EVERY_NS, &Redactor::default()),
+        None,
+        "handed on once"
+    );
+    assert_eq!(tally.take(&Redactor::default()), None);
 }
 
 #[test]
@@ -47,7 +55,7 @@ fn what_there_is_no_room_for_counts_by_rule() {
         subject.program = Arc::new(program);
         note(&mut tally, &subject, "r");
     }
-    let counts = tally.take().unwrap();
+    let counts = tally.take(&Redactor::default()).unwrap();
     assert_eq!(counts.len(), KINDS + 1);
     let rest = counts.iter().find(|it| it.kind.line.is_empty()).unwrap();
     assert_eq!((rest.count, rest.pid), (9 * KINDS as u64, 0));

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::{Tree, node::Branch};
 use crate::event::{ProcessId, Program};
 use crate::lineage::{Role, ServiceKind};
+use crate::redact::Redactor;
 use crate::service::container_id;
 
 /// Levels shown; deeper descendants are counted. A level takes two of JSON, and common
@@ -135,7 +136,7 @@ impl Tree {
     /// The live services, by age of their roots. A nested service is shown where it
     /// stands in its root service.
     #[must_use]
-    pub fn view(&self) -> Vec<ServiceView> {
+    pub fn view(&self, redactor: &Redactor) -> Vec<ServiceView> {
         let children = self.live_children();
         self.table
             .services()
@@ -149,7 +150,7 @@ impl Tree {
                 container: container(entry.image.as_deref()),
                 lost_events: self.lost.saturating_sub(entry.lost_before),
                 processes: self
-                    .process_view(id, id, &children, DEPTH)
+                    .process_view((id, id), &children, DEPTH, redactor)
                     .into_iter()
                     .collect(),
             })
@@ -226,10 +227,10 @@ impl Tree {
 
     fn process_view(
         &self,
-        id: ProcessId,
-        service: ProcessId,
+        (id, service): (ProcessId, ProcessId),
         children: &Children,
         depth: usize,
+        redactor: &Redactor,
     ) -> Option<ProcessView> {
         let node = self.table.get(id)?;
         let branch = node.branch(service)?;
@@ -237,7 +238,9 @@ impl Tree {
         let (shown, deeper) = if depth > 1 {
             (
                 below
-                    .filter_map(|id| self.process_view(id, service, children, depth - 1))
+                    .filter_map(|id| {
+                        self.process_view((id, service), children, depth - 1, redactor)
+                    })
                     .collect(),
                 0,
             )
@@ -255,7 +258,9 @@ impl Tree {
             executable: program
                 .map(|it| it.image.path.to_string())
                 .unwrap_or_default(),
-            args: program.map(words).unwrap_or_default(),
+            args: program
+                .map(|program| redactor.words(&program.args))
+                .unwrap_or_default(),
             part: branch.part.name(),
             role: self.is_cgid(id, service).then(|| Role::Cgi.name()),
             provenance: node.provenance.name(),
@@ -272,10 +277,6 @@ impl Tree {
 fn container(program: Option<&Program>) -> String {
     let id = program.and_then(|program| container_id(&program.cgroup.path));
     id.unwrap_or_default().to_owned()
-}
-
-fn words(program: &Program) -> Vec<String> {
-    program.args.iter().map(ToString::to_string).collect()
 }
 
 /// Processes in and below `todo`.

@@ -14,6 +14,7 @@ pub(super) fn evidence(finding: &Finding<'_>) -> Evidence {
     } = *finding;
     let mut evidence = Evidence {
         lost_events: subject.lost_events,
+        redacted: finding.redacted,
         degraded: act::degraded(&subject.act),
         ..Evidence::default()
     };

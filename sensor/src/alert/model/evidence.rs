@@ -9,6 +9,9 @@ pub struct Evidence {
     pub truncated: Vec<String>,
     /// Records lost while the service was alive: the lineage may lack a process.
     pub lost_events: u64,
+    /// Arguments and variables in which a secret was replaced.
+    #[serde(skip_serializing_if = "super::is_zero_count")]
+    pub redacted: u64,
     /// What the sensor could not see at the time.
     pub degraded: Vec<String>,
     /// Fields that could not be read, and facts that did not arrive in time.

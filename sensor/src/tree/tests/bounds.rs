@@ -123,7 +123,7 @@ fn a_long_live_chain_states_what_it_leaves_out() {
     let lineage = world.tree.lineage(last);
     assert_eq!(lineage.ancestors[0].id.tgid, 100);
     assert_eq!(lineage.ancestors.len() + lineage.elided as usize, 5_002);
-    let view = world.tree.view();
+    let view = world.tree.view(&crate::redact::Redactor::default());
     let json = serde_json::to_string(&view).expect("serialises");
     assert!(
         serde_json::from_str::<serde_json::Value>(&json).is_ok(),
@@ -258,7 +258,7 @@ fn the_view_is_ordered_and_shows_the_exited_only_above_the_living() {
     world.exit(gone, ExitStatus::Code(0));
     world.exit(sibling, ExitStatus::Code(0));
     world.fork(worker, 109);
-    let view = world.tree.view();
+    let view = world.tree.view(&crate::redact::Redactor::default());
     assert_eq!((view.len(), view[0].pid, view[0].kind), (1, 100, "php-fpm"));
     let worker = &view[0].processes[0].children[0];
     let below: Vec<_> = worker.children.iter().map(|p| (p.pid, p.exited)).collect();

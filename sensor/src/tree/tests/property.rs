@@ -202,7 +202,11 @@ fn feed(tree: &mut Tree, input: &Input) -> String {
             Some(subject.process)
         );
     }
-    format!("{effects:?}{:?}{:?}", tree.view(), tree.stats())
+    format!(
+        "{effects:?}{:?}{:?}",
+        tree.view(&crate::redact::Redactor::default()),
+        tree.stats()
+    )
 }
 
 /// What [`Tree::expire`] has to report, by a walk over the whole table: the oldest live

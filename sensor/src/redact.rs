@@ -28,6 +28,9 @@ use crate::{
     event::{Args, Event, Program, Snapshot},
 };
 
+/// A secret that goes may have hidden another from a pattern: most times that a line is read.
+const PASSES: usize = 8;
+
 /// An input without secrets.
 #[derive(Debug, Default)]
 pub struct Clean {
@@ -213,9 +216,17 @@ impl Redactor {
     /// Replaces in arguments joined by NUL. `None` when there is nothing to replace.
     fn line(&self, line: &[u8], hear: &mut dyn FnMut(&[u8])) -> Option<Vec<u8>> {
         let key = self.key.as_ref();
-        // What people say of their own secrets goes before what is guessed.
-        let text = self.configured.replace(line.into(), key, hear);
-        match Patterns::shipped().replace(text, key, hear) {
+        let mut text = Cow::Borrowed(line);
+        for _ in 0..PASSES {
+            // What people say of their own secrets goes before what is guessed.
+            let next = self.configured.replace(text.clone(), key, hear);
+            let next = Patterns::shipped().replace(next, key, hear);
+            if next == text {
+                break;
+            }
+            text = next;
+        }
+        match text {
             Cow::Owned(text) if text != line => Some(text),
             _ => None,
         }

@@ -1,6 +1,6 @@
 //! What stands for a secret.
 //!
-//! With a key: `[REDACTED:` and eight hex digits of HMAC-SHA256 over the secret. The same
+//! With a key: `[REDACTED#` and eight hex digits of HMAC-SHA256 over the secret. The same
 //! secret has the same mark wherever the key is the same, so that alerts can be held
 //! against each other; without the key nobody can try secrets against it.
 
@@ -11,7 +11,7 @@ use super::Key;
 /// Stands for a secret where there is no key.
 pub const REDACTED: &str = "[REDACTED]";
 /// Begins a mark made with a key.
-const OPEN: &[u8] = b"[REDACTED:";
+const OPEN: &[u8] = b"[REDACTED#";
 /// Bytes of the hash that are shown: enough to tell the secrets of a fleet apart, and
 /// nothing to search for.
 const SHOWN: usize = 4;

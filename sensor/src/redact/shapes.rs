@@ -23,15 +23,22 @@ const BLANK: &str = r"[\s\x00]";
 
 /// `(?<secret>)` is written `%(`, [`NAME`] `%N`, [`BLANK`] `%B`.
 const SHAPES: &[&str] = &[
-    // --password=x as an argument of its own, PGPASSWORD=x: up to the end of the argument.
-    r"(?:^|\x00)-{0,2}%N=%([^\x00]+)",
+    // --password=x as an argument of its own: up to the end of the argument.
+    r"(?:^|\x00)-{1,2}%N=%([^\x00]+)",
     // --password x as two arguments.
     r"(?:^|\x00)(?:--%N|-(?:pass|passwd|password|pwd|secret|token))\x00%([^\x00]+)",
-    // The same two within a line for a shell, a query string, a piece of JSON or YAML.
+    // PGPASSWORD=x, and the same within a line for a shell, a query string, a piece of JSON
+    // or YAML: up to the quote that ends it, or the next word. No further: whoever calls a
+    // command a password is not to hide the rest of the line.
+    r#"(?:^|[\s;&|?'"{(,\x00-])%N["']?\s{0,4}[=:]\s{0,4}'%([^'\x00]+)"#,
+    r#"(?:^|[\s;&|?'"{(,\x00-])%N["']?\s{0,4}[=:]\s{0,4}"%([^"\x00]+)"#,
+    r"--%N[ \t]+'%([^'\x00]+)",
+    r#"--%N[ \t]+"%([^"\x00]+)"#,
     r#"(?:^|[\s;&|?'"{(,\x00-])%N["']?\s{0,4}[=:]\s{0,4}["']?%([^\s;&|'",)}\x00]+)"#,
     r#"--%N[ \t]+["']?%([^\s;&|'"\x00]+)"#,
     // HTTP headers.
-    r#"(?:authorization|x-api-key|cookie):[ \t]*(?:(?:basic|bearer|token|digest|negotiate)[ \t]+)?%([^\x00'"\r\n]+)"#,
+    r#"(?:authorization|x-api-key):[ \t]*(?:(?:basic|bearer|token|negotiate)[ \t]+)?%([^\s;&|'"\x00]+)"#,
+    r#"(?:^|["'\x00])(?:authorization:[ \t]*digest[ \t]|cookie:)[ \t]*%([^\x00'"\r\n]+)"#,
     // scheme://user:secret@host
     r"[a-z][a-z0-9+.-]{0,20}://[^\s/:@\x00]*:%([^\s/@\x00]+)@",
     // mysql -psecret, sshpass -p secret, curl -u user:secret, redis-cli -a secret.
@@ -43,7 +50,7 @@ const SHAPES: &[&str] = &[
     r"%((?-i:\b(?:AKIA|ASIA)[A-Z0-9]{16}\b))",
     r"%((?-i:\b(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_\w{20,255}|xox[abprs]-[\w-]{10,255}|glpat-[\w-]{20,255})))",
     r"%((?-i:\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*))",
-    r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----%([^\x00]+)",
+    r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----%([^\x00-]+)",
 ];
 
 static SHIPPED: LazyLock<Patterns> = LazyLock::new(|| {

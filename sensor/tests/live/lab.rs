@@ -10,9 +10,12 @@ mod attack;
 mod benign;
 mod case;
 mod choice;
+mod control;
 mod installed;
 mod learned;
 mod loss;
+mod proof;
+mod record;
 mod round;
 mod stacks;
 mod table;
@@ -29,9 +32,11 @@ use tempfile::TempDir;
 use self::{
     case::{Attack, Benign, Expected, Order, Profile, Row},
     choice::Choice,
+    control::Control,
     installed::Installed,
     learned::Recordings,
-    round::Round,
+    record::Record,
+    round::{Round, Worked},
     stacks::{Stack, Stacks},
     table::Counts,
 };
@@ -97,11 +102,30 @@ fn is_plain(case: &Benign) -> bool {
 }
 
 fn is_of_a_product(case: &Benign) -> bool {
-    matches!(case.profile, Profile::Product(_))
+    case.profile.is_of_a_product()
 }
 
 fn is_to_be_learnt(case: &Benign) -> bool {
     case.profile == Profile::Learnt
+}
+
+/// A row of ordinary work, which fails unless something shows that the work was done.
+fn proved(worked: Worked, record: &Record) -> Row {
+    let Worked {
+        mut row,
+        fence,
+        proofs,
+        ..
+    } = worked;
+    if row.failure.is_none() {
+        row.failure = if proofs.is_empty() {
+            Some("nothing shows that it was played".to_owned())
+        } else {
+            record.lacks(fence, &proofs)
+        };
+    }
+    row.proofs = proofs.iter().map(ToString::to_string).collect();
+    row
 }
 
 /// What is played, where, and what came of it.
@@ -235,11 +259,21 @@ impl<'a> Lab<'a> {
 
     fn played(&mut self, mut round: Round, stacks: &Stacks, part: Part) {
         self.failures.extend(round.start_is_silent());
-        let rows = round.work(stacks, &self.cases(round.order(), part));
-        let learning = rows.iter().any(|row| row.expected == Expected::Learning);
-        self.rows.extend(rows);
+        let worked = round.work(stacks, &self.cases(round.order(), part));
         let (recording, late) = round.end();
         self.failures.extend(late);
+        let record = Record::read(&recording);
+        let products = worked.iter().any(|it| it.profile.is_of_a_product());
+        let control = products.then(|| Control::of(self.scene.path(), &recording));
+        let rows = worked.into_iter().map(|worked| {
+            let fence = worked.fence;
+            let mut row = proved(worked, &record);
+            control.iter().for_each(|it| it.judge(&mut row, fence));
+            row
+        });
+        let rows: Vec<Row> = rows.collect();
+        let learning = rows.iter().any(|row| row.expected == Expected::Learning);
+        self.rows.extend(rows);
         if learning {
             self.recordings.learning = Some(recording);
         } else {

@@ -126,9 +126,14 @@ pub(crate) fn products() -> Vec<&'static str> {
 
 /// The configuration of that round.
 pub(crate) fn with_products() -> String {
+    let products = products().join(", ");
     format!(
-        "profiles: {{ products: [{}] }}\nservices: {{ declare: [{}] }}",
-        products().join(", "),
-        product::ZABBIX
+        "profiles: {{ products: [{products}] }}\n{}",
+        without_products()
     )
+}
+
+/// The same with no product named.
+pub(crate) fn without_products() -> String {
+    format!("services: {{ declare: [{}] }}\n", product::ZABBIX)
 }

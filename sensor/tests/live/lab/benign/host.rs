@@ -2,7 +2,7 @@
 
 use super::{Benign, Stack, Turn, learnt};
 use crate::{
-    fixture::{scene, wait},
+    fixture::wait,
     lab::stacks::{directory_of, psql},
 };
 
@@ -16,6 +16,7 @@ pub(super) const ALL: &[Benign] = &[
             turn.page(
                 "exec(\"/usr/bin/convert '/srv/in/a.jpg' -resize 220x147 '/srv/out/b.jpg' 2>&1\");",
             );
+            turn.ran(&["/usr/bin/convert", "/srv/in/a.jpg", "-resize", "220x147", "/srv/out/b.jpg"]);
         },
     ),
     learnt(
@@ -27,6 +28,8 @@ pub(super) const ALL: &[Benign] = &[
             turn.page(
                 "echo shell_exec(\"/usr/bin/pdftotext -q '/srv/in/a.pdf' - | head -c 100\");",
             );
+            turn.ran(&["/usr/bin/pdftotext", "-q", "/srv/in/a.pdf", "-"]);
+            turn.ran(&["head", "-c", "100"]);
         },
     ),
     learnt(
@@ -35,10 +38,9 @@ pub(super) const ALL: &[Benign] = &[
         &[Stack::Gunicorn],
         "gs, by a shell",
         |turn| {
-            turn.shell(
-                "shell",
-                "/usr/bin/gs -q -dSAFER -dBATCH -sOutputFile=/srv/out/a.png /srv/in/a.pdf",
-            );
+            let words = "/usr/bin/gs -q -dSAFER -dBATCH -sOutputFile=/srv/out/a.png /srv/in/a.pdf";
+            turn.shell("shell", words);
+            turn.ran(&words.split(' ').collect::<Vec<_>>());
         },
     ),
     learnt(
@@ -47,10 +49,9 @@ pub(super) const ALL: &[Benign] = &[
         &[Stack::Node],
         "ffmpeg, by a shell",
         |turn| {
-            turn.shell(
-                "sh",
-                "/usr/bin/ffmpeg -y -i /srv/in/a.mp4 -vframes 1 /srv/out/a.jpg",
-            );
+            let words = "/usr/bin/ffmpeg -y -i /srv/in/a.mp4 -vframes 1 /srv/out/a.jpg";
+            turn.shell("sh", words);
+            turn.ran(&words.split(' ').collect::<Vec<_>>());
         },
     ),
     learnt(
@@ -74,10 +75,12 @@ fn archive(turn: &Turn<'_>) {
     sql(reload);
     sql("INSERT INTO t VALUES ('x')");
     sql("SELECT pg_switch_wal()");
-    wait::until("an archived segment", || {
-        std::fs::read_dir(&place).ok()?.next().map(drop)
+    let segment = wait::until("an archived segment", || {
+        let segment = std::fs::read_dir(&place).ok()?.next()?.ok()?;
+        Some(segment.file_name().display().to_string())
     });
+    let to = place.join(&segment).display().to_string();
+    turn.ran(&["cp", &format!("pg_wal/{segment}"), &to]);
     sql("ALTER SYSTEM RESET archive_command");
     sql(reload);
-    scene::write(&turn.own().join("done"), "");
 }

@@ -1,6 +1,8 @@
 //! Products, with their profiles on: B7 to B9, B21, B24. The programs are stand-ins where
 //! they are not installed; the arguments are what the products' sources run.
 
+use std::path::Path;
+
 use rustix::process::Signal;
 
 use super::{Benign, Stack, Turn, product};
@@ -8,6 +10,7 @@ use crate::fixture::{
     apache,
     daemon::{Daemon, command},
     php_fpm,
+    process::succeed,
     scene::{self, free_port},
     site::php_string,
     wait,
@@ -30,6 +33,7 @@ pub(super) const ALL: &[Benign] = &[
         "PHPMailer runs sendmail",
         |turn| {
             line(turn, "/usr/sbin/sendmail -oi -fwordpress@example.org -t");
+            turn.ran(&["/usr/sbin/sendmail", "-oi", "-fwordpress@example.org", "-t"]);
         },
     ),
     product(
@@ -45,6 +49,7 @@ pub(super) const ALL: &[Benign] = &[
 -dAlignToPixels=0 -dGridFitTT=2 '-sDEVICE=pngalpha' -dTextAlphaBits=4 -dGraphicsAlphaBits=4 '-r128x128' \
 -dPrinted=false -dFirstPage=1 -dLastPage=1 '-sOutputFile=/tmp/magick-6yGm0Y' '-f/tmp/magick-0lQq' '-f/tmp/magick-9rKs'",
             );
+            turn.ran(&["gs", "-sOutputFile=/tmp/magick-6yGm0Y", "-f/tmp/magick-0lQq", "-f/tmp/magick-9rKs"]);
         },
     ),
     product(
@@ -58,6 +63,7 @@ pub(super) const ALL: &[Benign] = &[
                 turn,
                 "'/usr/bin/convert' '/var/www/html/sites/default/files/a b.jpg' -resize '220x147!' -quality '75' '/tmp/file2KxQ.jpg'",
             );
+            turn.ran(&["/usr/bin/convert", "-quality", "75", "/tmp/file2KxQ.jpg"]);
         },
     ),
     product(
@@ -110,6 +116,7 @@ pub(super) const ALL: &[Benign] = &[
         "which diff3 there is",
         |turn| {
             line(turn, "'/usr/bin/diff3' '--version' 2>&1");
+            turn.ran(&["/usr/bin/diff3", "--version"]);
         },
     ),
     product(
@@ -119,14 +126,12 @@ pub(super) const ALL: &[Benign] = &[
         "mediawiki",
         "edits merged",
         |turn| {
-            line(
-                turn,
-                "'/usr/bin/diff3' '-a' '--overlap-only' '/tmp/merge-mine-Ab1' '/tmp/merge-old-Cd2' '/tmp/merge-your-Ef3'",
-            );
-            line(
-                turn,
-                "'/usr/bin/diff3' '-a' '-e' '--merge' '/tmp/merge-mine-Ab1' '/tmp/merge-old-Cd2' '/tmp/merge-your-Ef3'",
-            );
+            let _versions = Versions::write();
+            for options in [&["-a", "--overlap-only"][..], &["-a", "-e", "--merge"]] {
+                let words = [&["/usr/bin/diff3"], options, &VERSIONS.map(|it| it.0)].concat();
+                line(turn, &format!("'{}'", words.join("' '")));
+                turn.ran(&words);
+            }
         },
     ),
     product(
@@ -166,6 +171,8 @@ pub(super) const ALL: &[Benign] = &[
         "jenkins",
         "whether it is a repository",
         |turn| {
+            let dir = turn.stacks.place("java");
+            succeed(command("git", &dir).args(["init", "-q"]));
             turn.argv("argv", &["git", "rev-parse", "--is-inside-work-tree"]);
         },
     ),
@@ -187,6 +194,7 @@ pub(super) const ALL: &[Benign] = &[
         "graphs by rrdtool",
         |turn| {
             line(turn, "/usr/bin/rrdtool - ");
+            turn.ran(&["/usr/bin/rrdtool", "-"]);
         },
     ),
     product(
@@ -195,9 +203,7 @@ pub(super) const ALL: &[Benign] = &[
         MOD_PHP,
         "nagios",
         "its CGI program",
-        |turn| {
-            turn.get("/installed/nagios4/status.cgi");
-        },
+        status,
     ),
     product(
         "B24",
@@ -205,9 +211,7 @@ pub(super) const ALL: &[Benign] = &[
         &[Stack::Fcgiwrap],
         "nagios",
         "its CGI program",
-        |turn| {
-            turn.get("/installed/nagios4/status.cgi");
-        },
+        status,
     ),
     product(
         "B24",
@@ -218,7 +222,12 @@ pub(super) const ALL: &[Benign] = &[
         |turn| {
             logs(
                 turn,
-                "/usr/local/cpanel/bin/splitlogs --dir=/etc/apache2/logs/domlogs --main=web-1.example.org --suffix=-bytes_log",
+                &[
+                    "/usr/local/cpanel/bin/splitlogs",
+                    "--dir=/etc/apache2/logs/domlogs",
+                    "--main=web-1.example.org",
+                    "--suffix=-bytes_log",
+                ],
             );
         },
     ),
@@ -231,7 +240,11 @@ pub(super) const ALL: &[Benign] = &[
         |turn| {
             logs(
                 turn,
-                "/usr/bin/rotatelogs /var/www/vhosts/system/example.org/logs/access_log 86400",
+                &[
+                    "/usr/bin/rotatelogs",
+                    "/var/www/vhosts/system/example.org/logs/access_log",
+                    "86400",
+                ],
             );
         },
     ),
@@ -247,12 +260,45 @@ pub(super) const ALL: &[Benign] = &[
 
 /// A page of an application hands a line to the shell through a pipe.
 fn line(turn: &Turn<'_>, line: &str) {
-    let line = php_string(line.as_bytes());
-    turn.page(&format!("$pipe = popen({line}, 'w'); pclose($pipe);"));
+    let text = php_string(line.as_bytes());
+    turn.page(&format!("$pipe = popen({text}, 'w'); pclose($pipe);"));
+    turn.ran(&["sh", "-c", line]);
+}
+
+/// A program of the product's CGI answers.
+fn status(turn: &Turn<'_>) {
+    turn.answers("/installed/nagios4/status.cgi", "served");
+    turn.ran(&["/usr/lib/cgi-bin/nagios4/status.cgi"]);
+}
+
+/// What edits are merged from, and what each says.
+const VERSIONS: [(&str, &str); 3] = [
+    ("/tmp/merge-mine-Ab1", "mine\n\nsame\n"),
+    ("/tmp/merge-old-Cd2", "old\n\nsame\n"),
+    ("/tmp/merge-your-Ef3", "old\n\nsame\n"),
+];
+
+/// These files; they are gone with the value.
+struct Versions;
+
+impl Versions {
+    fn write() -> Self {
+        for (path, text) in VERSIONS {
+            scene::write(Path::new(path), text);
+        }
+        Self
+    }
+}
+
+impl Drop for Versions {
+    fn drop(&mut self) {
+        let _gone = VERSIONS.map(|(path, _)| std::fs::remove_file(path));
+    }
 }
 
 /// An Apache whose master writes logs through a program.
-fn logs(turn: &Turn<'_>, program: &str) {
+fn logs(turn: &Turn<'_>, words: &[&str]) {
+    let program = words.join(" ");
     let dir = turn.stacks.place(&format!("panel-{}", turn.mark));
     scene::write(&dir.join("htdocs/index.html"), "pong");
     let lines = format!(
@@ -261,6 +307,7 @@ fn logs(turn: &Turn<'_>, program: &str) {
     );
     let apache: Daemon = apache::foreground(&dir, "prefork", &["dir"], &lines);
     apache.load("/index.html");
+    turn.ran(words);
 }
 
 /// A server that no list knows.
@@ -288,7 +335,7 @@ while True:
     zabbix.args(["-c", "exec \"$0\" server.py"]).arg(&server);
     let _zabbix = Daemon::start(zabbix, port, Signal::TERM);
     scene::write(
-        std::path::Path::new("/tmp/zabbix_server_1234.pinger"),
+        Path::new("/tmp/zabbix_server_1234.pinger"),
         "127.0.0.1\n",
     );
     wait::until("pings", || {
@@ -299,5 +346,6 @@ while True:
         client.read_to_string(&mut answer).ok()?;
         (answer == "done").then_some(())
     });
+    turn.ran(&["/usr/bin/fping", "-C3"]);
     std::fs::remove_file("/tmp/zabbix_server_1234.pinger").expect("remove a file");
 }

@@ -8,9 +8,9 @@ use crate::{
     fixture::{
         daemon::{Daemon, command},
         http, java,
-        process::succeed,
-        scene::{self, free_port},
+        scene::free_port,
         tomcat::Tomcat,
+        wait,
     },
     lab::{
         stacks::{self, Container, as_user, directory_of, postgres_program},
@@ -24,19 +24,24 @@ pub(super) const ALL: &[Benign] = &[
         "tomcat",
         "catalina.sh, and what it asks before java",
         |turn| {
-            drop(Tomcat::start_in(
-                &turn.stacks.place("tomcat-anew"),
-                &[("index.jsp", "pong")],
-            ));
+            let pages = [("index.jsp", "pong")];
+            let tomcat = Tomcat::start_in(&turn.stacks.place("tomcat-anew"), &pages);
+            wait::until("a page of Tomcat", || {
+                let page = http::get(tomcat.daemon.port, "/index.jsp").ok()?;
+                (page.body.trim() == "pong").then_some(())
+            });
+            turn.ran(&["java"]);
         },
     ),
     begin("B18", "java", "a start script that becomes java", |turn| {
         let dir = turn.stacks.place("java-anew");
         let classes = java::compile(&dir);
         java::Shop::start_by_script(&dir, &classes).get("/ping");
+        turn.ran(&["java"]);
     }),
     begin("B18", "java", "a java that is no server", |turn| {
         java::run_tool(&java::compile(&turn.stacks.place("java-tool")));
+        turn.saw("success of java");
     }),
     begin("B19", "java", "ldconfig -p", |turn| {
         probe(turn, "argv", &["/sbin/ldconfig", "-p"]);
@@ -62,6 +67,7 @@ pub(super) const ALL: &[Benign] = &[
         "types of files, asked at the start",
         |turn| {
             drop(stacks::lighttpd(turn.stacks, "lighttpd-anew"));
+            turn.ran(&["/usr/share/lighttpd/create-mime.conf.pl"]);
         },
     ),
     begin("B25", "postgres", "initdb asks for locales", |turn| {
@@ -69,7 +75,8 @@ pub(super) const ALL: &[Benign] = &[
         let program = postgres_program().expect("PostgreSQL is installed");
         let mut initdb = as_user("postgres", &program.with_file_name("initdb"), &dir);
         initdb.args(["--no-sync", "--auth=trust", "--pgdata"]);
-        succeed(initdb.arg(dir.join("data")));
+        turn.succeed(initdb.arg(dir.join("data")));
+        turn.ran(&["locale", "-a"]);
     }),
     begin(
         "B26",
@@ -77,6 +84,7 @@ pub(super) const ALL: &[Benign] = &[
         "entry point, then the servers",
         |turn| {
             drop(Container::start(&turn.stacks.place("container-anew")));
+            turn.ran(&["nginx", "-c", "/etc/nginx.conf"]);
         },
     ),
     begin("B27", "redis", "an allocator in LD_PRELOAD", |turn| {
@@ -84,8 +92,14 @@ pub(super) const ALL: &[Benign] = &[
         let port = free_port();
         let mut redis = command("redis-server", &dir);
         redis.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
-        redis.env("LD_PRELOAD", "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2");
-        drop(Daemon::start(redis, port, Signal::TERM));
+        let allocator = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2";
+        redis.env("LD_PRELOAD", allocator);
+        let redis = Daemon::start(redis, port, Signal::TERM);
+        let maps = format!("/proc/{}/maps", redis.process().pid);
+        let maps = std::fs::read_to_string(maps).expect("what Redis has loaded");
+        assert!(maps.contains(allocator), "{maps}");
+        turn.saw("the allocator in Redis");
+        turn.ran(&["redis-server"]);
     }),
     begin("B27", "java", "an agent in JAVA_TOOL_OPTIONS", |turn| {
         let dir = turn.stacks.place("java-agent");
@@ -95,7 +109,8 @@ pub(super) const ALL: &[Benign] = &[
         java.args(java::catalina_arguments(&dir, &classes, port));
         java.env("JAVA_TOOL_OPTIONS", "-Dagent=none");
         let shop = Daemon::start(java, port, Signal::TERM);
-        assert!(http::get(shop.port, "/ping").is_ok());
+        assert!(http::get(shop.port, "/ping").is_ok_and(|page| page.status == 200));
+        turn.ran(&["java"]);
     }),
 ];
 
@@ -105,5 +120,8 @@ fn probe(turn: &Turn<'_>, how: &str, words: &[&str]) {
     let path = format!("/{how}/{}", encoded(&words.join("\n")));
     let answer = http::get(java.port, &path).expect("an answer");
     assert_eq!(answer.body, "pong", "{words:?}");
-    scene::write(&turn.own().join("done"), "");
+    turn.ran(&match how {
+        "sh" => [&["sh", "-c"], words].concat(),
+        _ => words.to_vec(),
+    });
 }

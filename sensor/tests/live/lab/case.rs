@@ -112,6 +112,8 @@ pub(crate) struct Benign {
     pub(crate) needs: &'static [Stack],
     pub(crate) what: &'static str,
     pub(crate) profile: Profile,
+    /// Rules that tell of it all the same, by design, and how often. Few cases have any.
+    pub(crate) told: &'static [(&'static str, usize)],
     pub(crate) when: When,
     pub(crate) act: fn(&Turn<'_>),
 }
@@ -123,6 +125,8 @@ pub(crate) enum Expected {
     Silence,
     /// Alerts that a learnt profile silences.
     Learning,
+    /// A few alerts, though it is ordinary: it cannot be told from an attack.
+    Few,
     /// It cannot be done here.
     Nothing,
 }

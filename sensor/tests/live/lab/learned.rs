@@ -75,8 +75,7 @@ pub(crate) fn judge(dir: &Path, recordings: &Recordings, rows: &mut [Row]) -> Le
 
 /// A configuration that says this of profiles.
 fn configuration(dir: &Path, name: &str, profiles: &str) -> PathBuf {
-    let products = super::benign::products().join(", ");
-    let profiles = profiles.replace("ALL", &products);
+    let profiles = profiles.replace("ALL", &super::benign::products());
     let path = dir.join(format!("profiles-{name}.yaml"));
     scene::write(&path, format!("profiles: {profiles}\n"));
     path
@@ -84,7 +83,9 @@ fn configuration(dir: &Path, name: &str, profiles: &str) -> PathBuf {
 
 /// Ids of the alerts of recordings, medium and above.
 fn replayed(files: &[PathBuf], config: &Path, lock: &Path) -> HashSet<String> {
-    let alerts = files.iter().flat_map(|file| replay(file, config, Some(lock)));
+    let alerts = files
+        .iter()
+        .flat_map(|file| replay(file, config, Some(lock)));
     alerts.map(|alert| alert.id()).collect()
 }
 
@@ -97,7 +98,10 @@ pub(crate) fn replay(file: &Path, config: &Path, lock: Option<&Path>) -> Vec<Ale
         "--config".to_owned(),
         path(config),
     ];
-    args.extend(lock.into_iter().flat_map(|lock| ["--profile".to_owned(), path(lock)]));
+    args.extend(
+        lock.into_iter()
+            .flat_map(|lock| ["--profile".to_owned(), path(lock)]),
+    );
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let output = recording::replay(file, &args);
     assert_eq!(output.status.code(), Some(0), "{output:?}");

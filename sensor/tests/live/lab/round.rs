@@ -207,19 +207,40 @@ fn played<T>(act: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// What became of ordinary work.
-fn worked(case: &Benign, order: Order, played: Result<(), String>, alerts: &[Alert]) -> Row {
-    let (expected, wanted) = match case.profile {
+/// What is expected of ordinary work, and how the table says it.
+fn expected(case: &Benign) -> (Expected, String) {
+    match case.profile {
+        Profile::None if !case.told.is_empty() => {
+            let told = case
+                .told
+                .iter()
+                .map(|(rule, times)| format!("{times} {rule}"));
+            let told: Vec<String> = told.collect();
+            (Expected::Few, format!("by design {}", told.join(", ")))
+        }
         Profile::None => (Expected::Silence, "silence".to_owned()),
         Profile::Product(product) => (Expected::Silence, format!("silence (profile {product})")),
         Profile::Learnt => (Expected::Learning, "silence once learnt".to_owned()),
-    };
+    }
+}
+
+/// The alerts are these and no others.
+fn are(alerts: &[Alert], told: &[(&str, usize)]) -> bool {
+    let times = |rule: &str| alerts.iter().filter(|alert| alert.rule() == rule).count();
+    let as_told = told.iter().all(|(rule, expected)| times(rule) == *expected);
+    as_told && alerts.len() == told.iter().map(|(_, times)| times).sum::<usize>()
+}
+
+/// What became of ordinary work.
+fn worked(case: &Benign, order: Order, played: Result<(), String>, alerts: &[Alert]) -> Row {
+    let (expected, wanted) = expected(case);
     let failure = match (played, expected) {
         (Err(why), _) => Some(why),
         (Ok(()), Expected::Learning) => {
             let nothing = "there is nothing to be learnt: it is silent as it is";
             alerts.is_empty().then(|| nothing.to_owned())
         }
+        (Ok(()), Expected::Few) => (!are(alerts, case.told)).then(|| listed(alerts)),
         (Ok(()), _) => (!alerts.is_empty()).then(|| listed(alerts)),
     };
     Row {

@@ -57,7 +57,9 @@ impl Turn<'_> {
 
     /// These words must have been executed; the first may be a path or a name.
     pub(crate) fn ran(&self, words: &[&str]) {
-        self.trace(Act::Ran(words.iter().map(|&word| word.to_owned()).collect()));
+        self.trace(Act::Ran(
+            words.iter().map(|&word| word.to_owned()).collect(),
+        ));
     }
 
     /// This file must have been written or given its name.
@@ -211,7 +213,8 @@ impl Turn<'_> {
 }
 ";
         text += code;
-        writeln!(text, "\necho {};", php_string(END.as_bytes())).expect("a String takes everything");
+        writeln!(text, "\necho {};", php_string(END.as_bytes()))
+            .expect("a String takes everything");
         scene::write(&site.join(name), text);
     }
 

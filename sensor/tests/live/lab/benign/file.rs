@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Benign, Stack, Turn, work};
+use super::{Benign, Stack, Turn, told, work};
 use crate::fixture::{
     daemon::command,
     process::succeed,
@@ -31,6 +31,20 @@ foreach (['plugin.php', 'lib/a.php', 'lib/b.php', 'readme.txt', 'style.css'] as 
         PHP,
         "update of a plugin, moved into place",
         update,
+    ),
+    told(
+        &[
+            ("entry_script_modified", 2),
+            ("existing_script_modified", 1),
+            ("script_created_in_web_root", 1),
+        ],
+        work(
+            "B10",
+            Stack::Php,
+            PHP,
+            "update copied over a site, 22 files",
+            copied_over,
+        ),
     ),
     work(
         "B10",
@@ -186,6 +200,39 @@ echo file_exists(\"$content/plugins/$mark/lib/a.php\");",
     );
     assert_eq!(page.output, "1", "it was not moved");
     turn.wrote(content.join("plugins").join(&turn.mark));
+}
+
+/// As `WordPress` updates itself: unpacked, then copied file by file over what is there. What
+/// an intruder changes by hand looks like that, so each rule tells of one file, and of each
+/// that every request runs.
+fn copied_over(turn: &Turn<'_>) {
+    let shop = turn.site().join("public").join(&turn.mark);
+    let names = (1..20).map(|number| format!("wp-includes/part-{number}.php"));
+    let names: Vec<String> = names
+        .chain(["index.php", "wp-login.php"].map(str::to_owned))
+        .collect();
+    for name in &names {
+        scene::write(&shop.join(name), "<?php\n");
+        give_to_www_data(&shop.join(name));
+    }
+    for directory in ["", "wp-includes"] {
+        give_to_www_data(&shop.join(directory));
+    }
+    let page = turn.page(&format!(
+        "$shop = \"$public/$mark\"; $new = \"$shop/wp-content/upgrade/core/wordpress\";
+mkdir(\"$new/wp-includes\", 0755, true);
+$names = explode(' ', '{} wp-includes/new.php');
+foreach ($names as $name) file_put_contents(\"$new/$name\", '<?php // 2');
+foreach ($names as $name) echo copy(\"$new/$name\", \"$shop/$name\");",
+        names.join(" ")
+    ));
+    assert_eq!(
+        page.output,
+        "1".repeat(names.len() + 1),
+        "not all were copied"
+    );
+    turn.wrote(shop.join("wp-includes/new.php"));
+    turn.wrote(shop.join("wp-includes/part-1.php"));
 }
 
 /// A file that was there is opened to read and write, as `insert_with_markers` does.

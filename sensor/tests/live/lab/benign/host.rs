@@ -16,7 +16,13 @@ pub(super) const ALL: &[Benign] = &[
             turn.page(
                 "exec(\"/usr/bin/convert '/srv/in/a.jpg' -resize 220x147 '/srv/out/b.jpg' 2>&1\");",
             );
-            turn.ran(&["/usr/bin/convert", "/srv/in/a.jpg", "-resize", "220x147", "/srv/out/b.jpg"]);
+            turn.ran(&[
+                "/usr/bin/convert",
+                "/srv/in/a.jpg",
+                "-resize",
+                "220x147",
+                "/srv/out/b.jpg",
+            ]);
         },
     ),
     learnt(

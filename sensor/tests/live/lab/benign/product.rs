@@ -1,11 +1,12 @@
-//! Products, with their profiles on: B7 to B9, B21, B24. The programs are stand-ins where
-//! they are not installed; the arguments are what the products' sources run.
+//! Products: B7 to B9, B21, B24; with their profiles on what alerts without, and with none
+//! what does not. The programs are stand-ins where they are not installed; the arguments are
+//! what the products' sources run.
 
 use std::path::Path;
 
 use rustix::process::Signal;
 
-use super::{Benign, Stack, Turn, product};
+use super::{Benign, Stack, Turn, begin, product, work};
 use crate::fixture::{
     apache,
     daemon::{Daemon, command},
@@ -49,7 +50,12 @@ pub(super) const ALL: &[Benign] = &[
 -dAlignToPixels=0 -dGridFitTT=2 '-sDEVICE=pngalpha' -dTextAlphaBits=4 -dGraphicsAlphaBits=4 '-r128x128' \
 -dPrinted=false -dFirstPage=1 -dLastPage=1 '-sOutputFile=/tmp/magick-6yGm0Y' '-f/tmp/magick-0lQq' '-f/tmp/magick-9rKs'",
             );
-            turn.ran(&["gs", "-sOutputFile=/tmp/magick-6yGm0Y", "-f/tmp/magick-0lQq", "-f/tmp/magick-9rKs"]);
+            turn.ran(&[
+                "gs",
+                "-sOutputFile=/tmp/magick-6yGm0Y",
+                "-f/tmp/magick-0lQq",
+                "-f/tmp/magick-9rKs",
+            ]);
         },
     ),
     product(
@@ -87,28 +93,6 @@ pub(super) const ALL: &[Benign] = &[
         },
     ),
     product(
-        "B08",
-        Stack::Php,
-        PHP,
-        "nextcloud",
-        "preview of a film, without a shell",
-        |turn| {
-            turn.spawn(&[
-                "ffmpeg",
-                "-y",
-                "-ss",
-                "5",
-                "-i",
-                "/tmp/oc_tmp_Ab12Cd",
-                "-f",
-                "mjpeg",
-                "-vframes",
-                "1",
-                "/tmp/oc_tmp_Ef34Gh",
-            ]);
-        },
-    ),
-    product(
         "B09",
         Stack::Php,
         PHP,
@@ -135,58 +119,6 @@ pub(super) const ALL: &[Benign] = &[
         },
     ),
     product(
-        "B21",
-        Stack::Puma,
-        PUMA,
-        "gitlab",
-        "which git there is",
-        |turn| {
-            turn.argv("argv", &["/opt/gitlab/embedded/bin/git", "--version"]);
-        },
-    ),
-    product(
-        "B21",
-        Stack::Puma,
-        PUMA,
-        "gitlab",
-        "which gpg there is",
-        |turn| {
-            turn.argv("argv", &["gpg", "--version"]);
-        },
-    ),
-    product(
-        "B21",
-        Stack::Java,
-        JAVA,
-        "jenkins",
-        "which git there is",
-        |turn| {
-            turn.argv("argv", &["git", "--version"]);
-        },
-    ),
-    product(
-        "B21",
-        Stack::Java,
-        JAVA,
-        "jenkins",
-        "whether it is a repository",
-        |turn| {
-            let dir = turn.stacks.place("java");
-            succeed(command("git", &dir).args(["init", "-q"]));
-            turn.argv("argv", &["git", "rev-parse", "--is-inside-work-tree"]);
-        },
-    ),
-    product(
-        "B21",
-        Stack::Java,
-        JAVA,
-        "teamcity",
-        "which git there is",
-        |turn| {
-            turn.argv("argv", &["git", "version"]);
-        },
-    ),
-    product(
         "B24",
         Stack::ModPhp,
         MOD_PHP,
@@ -199,26 +131,103 @@ pub(super) const ALL: &[Benign] = &[
     ),
     product(
         "B24",
+        Stack::Php,
+        &[],
+        "zabbix",
+        "pings of a declared service",
+        zabbix,
+    ),
+];
+
+/// What products do that is silent by construction: no rule tells of it, whether the profile
+/// that knows it is on or not, so that it is played with none.
+pub(super) const SILENT: &[Benign] = &[
+    work(
+        "B08",
+        Stack::Php,
+        PHP,
+        "Nextcloud: preview of a film, without a shell",
+        |turn| {
+            turn.spawn(&[
+                "ffmpeg",
+                "-y",
+                "-ss",
+                "5",
+                "-i",
+                "/tmp/oc_tmp_Ab12Cd",
+                "-f",
+                "mjpeg",
+                "-vframes",
+                "1",
+                "/tmp/oc_tmp_Ef34Gh",
+            ]);
+        },
+    ),
+    work(
+        "B21",
+        Stack::Puma,
+        PUMA,
+        "GitLab: which git there is",
+        |turn| {
+            turn.argv("argv", &["/opt/gitlab/embedded/bin/git", "--version"]);
+        },
+    ),
+    work(
+        "B21",
+        Stack::Puma,
+        PUMA,
+        "GitLab: which gpg there is",
+        |turn| {
+            turn.argv("argv", &["gpg", "--version"]);
+        },
+    ),
+    work(
+        "B21",
+        Stack::Java,
+        JAVA,
+        "Jenkins: which git there is",
+        |turn| {
+            turn.argv("argv", &["git", "--version"]);
+        },
+    ),
+    work(
+        "B21",
+        Stack::Java,
+        JAVA,
+        "Jenkins: whether it is a repository",
+        |turn| {
+            let dir = turn.stacks.place("java");
+            succeed(command("git", &dir).args(["init", "-q"]));
+            turn.argv("argv", &["git", "rev-parse", "--is-inside-work-tree"]);
+        },
+    ),
+    work(
+        "B21",
+        Stack::Java,
+        JAVA,
+        "TeamCity: which git there is",
+        |turn| {
+            turn.argv("argv", &["git", "version"]);
+        },
+    ),
+    work(
+        "B24",
         Stack::ModPhp,
         MOD_PHP,
-        "nagios",
-        "its CGI program",
+        "Nagios: its CGI program",
         status,
     ),
-    product(
+    work(
         "B24",
         Stack::Fcgiwrap,
         &[Stack::Fcgiwrap],
-        "nagios",
-        "its CGI program",
+        "Nagios: its CGI program",
         status,
     ),
-    product(
+    begin(
         "B24",
-        Stack::ModPhp,
-        &[],
-        "cpanel",
-        "splitlogs of the master",
+        Stack::ModPhp.name(),
+        "cPanel: splitlogs of the master",
         |turn| {
             logs(
                 turn,
@@ -231,12 +240,10 @@ pub(super) const ALL: &[Benign] = &[
             );
         },
     ),
-    product(
+    begin(
         "B24",
-        Stack::ModPhp,
-        &[],
-        "plesk",
-        "logs of the master",
+        Stack::ModPhp.name(),
+        "Plesk: logs of the master",
         |turn| {
             logs(
                 turn,
@@ -247,14 +254,6 @@ pub(super) const ALL: &[Benign] = &[
                 ],
             );
         },
-    ),
-    product(
-        "B24",
-        Stack::Php,
-        &[],
-        "zabbix",
-        "pings of a declared service",
-        zabbix,
     ),
 ];
 
@@ -334,10 +333,7 @@ while True:
     let mut zabbix = command("sh", &dir);
     zabbix.args(["-c", "exec \"$0\" server.py"]).arg(&server);
     let _zabbix = Daemon::start(zabbix, port, Signal::TERM);
-    scene::write(
-        Path::new("/tmp/zabbix_server_1234.pinger"),
-        "127.0.0.1\n",
-    );
+    scene::write(Path::new("/tmp/zabbix_server_1234.pinger"), "127.0.0.1\n");
     wait::until("pings", || {
         use std::io::{Read as _, Write as _};
         let mut client = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;

@@ -60,6 +60,7 @@ group = www-data
 listen = 127.0.0.1:{port}
 pm = static
 pm.max_children = 3
+process.dumpable = yes
 php_admin_value[upload_tmp_dir] = /tmp
 php_admin_value[sys_temp_dir] = {dir}
 ",

@@ -26,7 +26,7 @@ pub(crate) const FENCE: (&str, &str) = (
     "lab-fence.php",
     "system(\": 'bash -i >& /dev/tcp/127.0.0.1/9 0>&1' fence-\" . (int) $_GET['n'] . '-');",
 );
-/// The rule by which the sensor tells of it, and no other alert of a fence comes before.
+/// The rule by which the sensor tells of it, once a fence; others may tell of it as well.
 pub(crate) const FENCE_RULE: &str = "hostile_shell_command";
 
 /// A sensor that records, and the fence beside it.

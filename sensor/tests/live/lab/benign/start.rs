@@ -1,6 +1,8 @@
 //! Servers that start, and what they and their start scripts run: B2, B18, B19, B23, B25 to
 //! B27.
 
+use std::path::{Path, PathBuf};
+
 use rustix::process::Signal;
 
 use super::{Benign, Turn, begin};
@@ -8,7 +10,8 @@ use crate::{
     fixture::{
         daemon::{Daemon, command},
         http, java,
-        scene::free_port,
+        process::succeed,
+        scene::{self, free_port},
         tomcat::Tomcat,
         wait,
     },
@@ -104,15 +107,36 @@ pub(super) const ALL: &[Benign] = &[
     begin("B27", "java", "an agent in JAVA_TOOL_OPTIONS", |turn| {
         let dir = turn.stacks.place("java-agent");
         let classes = java::compile(&dir);
-        let port = free_port();
+        let (port, loaded) = (free_port(), dir.join("loaded"));
+        let option = format!("-javaagent:{}={}", agent(&dir).display(), loaded.display());
         let mut java = command("java", &dir);
         java.args(java::catalina_arguments(&dir, &classes, port));
-        java.env("JAVA_TOOL_OPTIONS", "-Dagent=none");
+        java.env("JAVA_TOOL_OPTIONS", option);
         let shop = Daemon::start(java, port, Signal::TERM);
         assert!(http::get(shop.port, "/ping").is_ok_and(|page| page.status == 200));
+        assert!(loaded.exists(), "the agent was not loaded");
+        turn.saw("what the agent wrote");
         turn.ran(&["java"]);
     }),
 ];
+
+/// An agent that writes the file which it is given.
+const AGENT: &str = "public class Agent {
+    public static void premain(String file) throws Exception {
+        java.nio.file.Files.createFile(java.nio.file.Path.of(file));
+    }
+}
+";
+
+/// It, packed.
+fn agent(dir: &Path) -> PathBuf {
+    let (source, manifest) = (dir.join("Agent.java"), dir.join("manifest"));
+    scene::write(&source, AGENT);
+    scene::write(&manifest, "Premain-Class: Agent\n");
+    succeed(command("javac", dir).args(["-proc:none", "Agent.java"]));
+    succeed(command("jar", dir).args(["-cfm", "agent.jar", "manifest", "Agent.class"]));
+    dir.join("agent.jar")
+}
 
 /// What a library of Java asks in the first moments of a server.
 fn probe(turn: &Turn<'_>, how: &str, words: &[&str]) {

@@ -38,7 +38,8 @@ impl Control {
         let mut rules: Vec<&str> = self.turns[fence - 1].iter().map(Alert::rule).collect();
         rules.sort_unstable();
         rules.dedup();
-        row.wanted += &format!(", without it {}", rules.join(", "));
+        let told = rules.join(", ");
+        row.wanted = format!("{}, without it {told}", row.wanted);
         if rules.is_empty() && row.failure.is_none() {
             row.failure = Some("silent without the profile too".to_owned());
         }

@@ -1,11 +1,13 @@
 //! What the sensor recorded of a round, cut into the turns of its cases: each lies between
 //! two fences, which are in the recording like everything else.
 
-use std::{collections::HashMap, fs::File, path::Path};
+use std::{collections::HashMap, fs::File, path::Path, sync::Arc};
 
 use ::sensor::{
     engine::Input,
-    event::{Event, Exec, ExitStatus, FileAction, Membership, ProcessId},
+    event::{
+        Args, Event, Exec, Exit, ExitStatus, FileAction, Membership, ProcessId, Program, Stamp,
+    },
     record::Reader,
 };
 
@@ -20,6 +22,7 @@ const NOT_RUN: [u8; 2] = [126, 127];
 const ENDED: [u8; 2] = [15, 9];
 
 /// A recording of a round.
+#[derive(Default)]
 pub(crate) struct Record {
     seen: Vec<Seen>,
     /// When and how processes ended.
@@ -49,11 +52,7 @@ enum What {
 
 impl Record {
     pub(crate) fn read(path: &Path) -> Self {
-        let mut record = Self {
-            seen: Vec::new(),
-            ended: HashMap::new(),
-            fences: Vec::new(),
-        };
+        let mut record = Self::default();
         let file = File::open(path).expect("open a recording");
         for input in Reader::new(file).expect("a recording") {
             if let Input::Event(event) = input.expect("a whole recording") {
@@ -185,4 +184,82 @@ fn is_called(filename: &str, word: &str) -> bool {
     Path::new(filename)
         .file_name()
         .is_some_and(|name| name == word)
+}
+
+/// Events of two turns, each ended by a fence: a shell that found no program, then a program.
+fn of_two_turns() -> Record {
+    let mut record = Record::default();
+    let fence = [b"sh".as_slice(), b"-c", b": 'x' fence-1-"];
+    for (time_ns, pid, args, code) in [
+        (10, 2, &fence[..], 0),
+        (20, 3, &[b"sh", b"-c", b"--", b"git --version"], 127),
+        (30, 4, &fence, 0),
+        (40, 5, &[b"git", b"--version"], 128),
+        (50, 6, &fence, 0),
+    ] {
+        record.take(&executed(time_ns, pid, args));
+        record.take(&ended(time_ns + 5, pid, code));
+    }
+    record
+}
+
+fn executed(time_ns: u64, pid: u32, args: &[&[u8]]) -> Event {
+    let program = Program {
+        filename: format!("/usr/bin/{}", String::from_utf8_lossy(args[0])).into(),
+        args: Args {
+            head: args.iter().map(|&arg| arg.into()).collect(),
+            ..Args::default()
+        },
+        ..Program::default()
+    };
+    let root = ProcessId::new(1, 1);
+    Event::Exec(Exec {
+        stamp: at(time_ns),
+        process: ProcessId::new(pid, 1),
+        membership: Some(Membership { root, depth: 2 }),
+        recognised: false,
+        candidate: false,
+        parent: root,
+        program: Arc::new(program),
+    })
+}
+
+fn ended(time_ns: u64, pid: u32, code: u8) -> Event {
+    Event::Exit(Exit {
+        stamp: at(time_ns),
+        process: ProcessId::new(pid, 1),
+        membership: None,
+        status: ExitStatus::Code(code),
+    })
+}
+
+fn at(time_ns: u64) -> Stamp {
+    Stamp {
+        time_ns,
+        ..Stamp::default()
+    }
+}
+
+#[test]
+fn a_trace_is_looked_for_in_its_own_turn_and_below_its_own_server() {
+    let record = of_two_turns();
+    let found = |fence: usize, root: Option<u32>, words: &[&str]| {
+        let words = words.iter().map(|&word| word.to_owned()).collect();
+        let act = Act::Ran(words);
+        let lacks = record.lacks(fence, &[Proof::Recorded(Trace { root, act })]);
+        lacks.is_none()
+    };
+    // The shell did run, and did not find what it was to run.
+    assert!(!found(2, Some(1), &["sh", "-c", "git --version"]));
+    assert!(
+        !found(2, Some(1), &["git", "--version"]),
+        "a turn too early"
+    );
+    assert!(found(3, Some(1), &["git", "--version"]));
+    assert!(found(3, Some(1), &["/usr/bin/git", "--version"]));
+    assert!(found(3, None, &["git", "--version"]));
+    assert!(!found(3, Some(2), &["git", "--version"]), "of another");
+    assert!(!found(3, Some(1), &["git", "version"]));
+    assert!(!found(3, Some(1), &["/bin/git", "--version"]));
+    assert_eq!(record.lacks(2, &[Proof::Seen("it".to_owned())]), None);
 }

@@ -79,32 +79,19 @@ const fn begin(
     }
 }
 
-/// A case of a product.
-const fn product(
-    id: &'static str,
-    stack: Stack,
-    needs: &'static [Stack],
-    product: &'static str,
-    what: &'static str,
-    act: fn(&Turn<'_>),
-) -> Benign {
+/// A case that the profile of this product silences.
+const fn product(product: &'static str, case: Benign) -> Benign {
     Benign {
         profile: Profile::Product(product),
-        ..work(id, stack, needs, what, act)
+        ..case
     }
 }
 
 /// A case of what this host alone runs.
-const fn learnt(
-    id: &'static str,
-    stack: Stack,
-    needs: &'static [Stack],
-    what: &'static str,
-    act: fn(&Turn<'_>),
-) -> Benign {
+const fn learnt(case: Benign) -> Benign {
     Benign {
         profile: Profile::Learnt,
-        ..work(id, stack, needs, what, act)
+        ..case
     }
 }
 

@@ -1,13 +1,13 @@
 //! What one host alone runs, and alerts until its profile knows it: B7, B25.
 
-use super::{Benign, Stack, Turn, learnt};
+use super::{Benign, Stack, Turn, learnt, work};
 use crate::{
     fixture::wait,
     lab::stacks::{directory_of, psql},
 };
 
 pub(super) const ALL: &[Benign] = &[
-    learnt(
+    learnt(work(
         "B07",
         Stack::Php,
         &[Stack::Php],
@@ -24,8 +24,8 @@ pub(super) const ALL: &[Benign] = &[
                 "/srv/out/b.jpg",
             ]);
         },
-    ),
-    learnt(
+    )),
+    learnt(work(
         "B07",
         Stack::ModPhp,
         &[Stack::ModPhp],
@@ -37,8 +37,8 @@ pub(super) const ALL: &[Benign] = &[
             turn.ran(&["/usr/bin/pdftotext", "-q", "/srv/in/a.pdf", "-"]);
             turn.ran(&["head", "-c", "100"]);
         },
-    ),
-    learnt(
+    )),
+    learnt(work(
         "B07",
         Stack::Gunicorn,
         &[Stack::Gunicorn],
@@ -48,8 +48,8 @@ pub(super) const ALL: &[Benign] = &[
             turn.shell("shell", words);
             turn.ran(&words.split(' ').collect::<Vec<_>>());
         },
-    ),
-    learnt(
+    )),
+    learnt(work(
         "B07",
         Stack::Node,
         &[Stack::Node],
@@ -59,14 +59,14 @@ pub(super) const ALL: &[Benign] = &[
             turn.shell("sh", words);
             turn.ran(&words.split(' ').collect::<Vec<_>>());
         },
-    ),
-    learnt(
+    )),
+    learnt(work(
         "B25",
         Stack::Postgres,
         &[Stack::Postgres],
         "archive_command",
         archive,
-    ),
+    )),
 ];
 
 /// A segment of the log is archived by a command of the configuration.

@@ -27,115 +27,97 @@ pub(super) const ZABBIX: &str = "{ name: zabbix, exe: \"/srv/**/zabbix_server\" 
 
 pub(super) const ALL: &[Benign] = &[
     product(
-        "B06",
-        Stack::Php,
-        PHP,
         "wordpress",
-        "PHPMailer runs sendmail",
-        |turn| {
+        work("B06", Stack::Php, PHP, "PHPMailer runs sendmail", |turn| {
             line(turn, "/usr/sbin/sendmail -oi -fwordpress@example.org -t");
             turn.ran(&["/usr/sbin/sendmail", "-oi", "-fwordpress@example.org", "-t"]);
-        },
+        }),
     ),
     product(
-        "B07",
-        Stack::Php,
-        PHP,
         "wordpress",
-        "preview of a PDF by ImageMagick",
-        |turn| {
-            line(
-                turn,
-                "'gs' -sstdout=%stderr -dQUIET -dSAFER -dBATCH -dNOPAUSE -dNOPROMPT -dMaxBitmap=500000000 \
+        work(
+            "B07",
+            Stack::Php,
+            PHP,
+            "preview of a PDF by ImageMagick",
+            |turn| {
+                line(
+                    turn,
+                    "'gs' -sstdout=%stderr -dQUIET -dSAFER -dBATCH -dNOPAUSE -dNOPROMPT -dMaxBitmap=500000000 \
 -dAlignToPixels=0 -dGridFitTT=2 '-sDEVICE=pngalpha' -dTextAlphaBits=4 -dGraphicsAlphaBits=4 '-r128x128' \
 -dPrinted=false -dFirstPage=1 -dLastPage=1 '-sOutputFile=/tmp/magick-6yGm0Y' '-f/tmp/magick-0lQq' '-f/tmp/magick-9rKs'",
-            );
-            turn.ran(&[
-                "gs",
-                "-sOutputFile=/tmp/magick-6yGm0Y",
-                "-f/tmp/magick-0lQq",
-                "-f/tmp/magick-9rKs",
-            ]);
-        },
+                );
+                turn.ran(&[
+                    "gs",
+                    "-sOutputFile=/tmp/magick-6yGm0Y",
+                    "-f/tmp/magick-0lQq",
+                    "-f/tmp/magick-9rKs",
+                ]);
+            },
+        ),
     ),
     product(
-        "B07",
-        Stack::ModPhp,
-        MOD_PHP,
         "drupal",
-        "pictures scaled by convert",
-        |turn| {
-            line(
-                turn,
-                "'/usr/bin/convert' '/var/www/html/sites/default/files/a b.jpg' -resize '220x147!' -quality '75' '/tmp/file2KxQ.jpg'",
-            );
-            turn.ran(&["/usr/bin/convert", "-quality", "75", "/tmp/file2KxQ.jpg"]);
-        },
+        work(
+            "B07",
+            Stack::ModPhp,
+            MOD_PHP,
+            "pictures scaled by convert",
+            |turn| {
+                line(
+                    turn,
+                    "'/usr/bin/convert' '/var/www/html/sites/default/files/a b.jpg' -resize '220x147!' -quality '75' '/tmp/file2KxQ.jpg'",
+                );
+                turn.ran(&["/usr/bin/convert", "-quality", "75", "/tmp/file2KxQ.jpg"]);
+            },
+        ),
     ),
     product(
-        "B08",
-        Stack::Php,
-        PHP,
         "nextcloud",
-        "looking for ffmpeg",
-        |turn| {
+        work("B08", Stack::Php, PHP, "looking for ffmpeg", |turn| {
             line(turn, "command -v 'ffmpeg' 2> /dev/null");
-        },
+        }),
     ),
     product(
-        "B08",
-        Stack::Php,
-        PHP,
         "nextcloud",
-        "looking for LibreOffice",
-        |turn| {
+        work("B08", Stack::Php, PHP, "looking for LibreOffice", |turn| {
             line(turn, "command -v 'libreoffice' 2> /dev/null");
-        },
+        }),
     ),
     product(
-        "B09",
-        Stack::Php,
-        PHP,
         "mediawiki",
-        "which diff3 there is",
-        |turn| {
+        work("B09", Stack::Php, PHP, "which diff3 there is", |turn| {
             line(turn, "'/usr/bin/diff3' '--version' 2>&1");
             turn.ran(&["/usr/bin/diff3", "--version"]);
-        },
+        }),
     ),
     product(
-        "B09",
-        Stack::ModPhp,
-        MOD_PHP,
         "mediawiki",
-        "edits merged",
-        |turn| {
+        work("B09", Stack::ModPhp, MOD_PHP, "edits merged", |turn| {
             let _versions = Versions::write();
             for options in [&["-a", "--overlap-only"][..], &["-a", "-e", "--merge"]] {
                 let words = [&["/usr/bin/diff3"], options, &VERSIONS.map(|it| it.0)].concat();
                 line(turn, &format!("'{}'", words.join("' '")));
                 turn.ran(&words);
             }
-        },
+        }),
     ),
     product(
-        "B24",
-        Stack::ModPhp,
-        MOD_PHP,
         "cacti",
-        "graphs by rrdtool",
-        |turn| {
+        work("B24", Stack::ModPhp, MOD_PHP, "graphs by rrdtool", |turn| {
             line(turn, "/usr/bin/rrdtool - ");
             turn.ran(&["/usr/bin/rrdtool", "-"]);
-        },
+        }),
     ),
     product(
-        "B24",
-        Stack::Php,
-        &[],
         "zabbix",
-        "pings of a declared service",
-        zabbix,
+        work(
+            "B24",
+            Stack::Php,
+            &[],
+            "pings of a declared service",
+            zabbix,
+        ),
     ),
 ];
 

@@ -108,11 +108,11 @@ fn every_attack_alerts_and_no_ordinary_work_does() {
 type Part = fn(&Benign) -> bool;
 
 fn is_plain(case: &Benign) -> bool {
-    case.profile == Profile::None
+    matches!(case.profile, Profile::None | Profile::Knows(_))
 }
 
 fn is_of_a_product(case: &Benign) -> bool {
-    case.profile.is_of_a_product()
+    matches!(case.profile, Profile::Product(_))
 }
 
 fn is_to_be_learnt(case: &Benign) -> bool {
@@ -273,14 +273,11 @@ impl<'a> Lab<'a> {
         let (recording, late) = round.end();
         self.failures.extend(late);
         let record = Record::read(&recording);
-        let products = worked.iter().any(|it| it.profile.is_of_a_product());
-        let control = products.then(|| Control::of(self.scene.path(), &recording));
+        let control = Control::of(self.scene.path(), &recording, &worked);
         let rows = worked.into_iter().map(|worked| {
-            let fence = worked.fence;
+            let (profile, fence) = (worked.profile, worked.fence);
             let mut row = proved(worked, &record);
-            if let Some(control) = &control {
-                control.judge(&mut row, fence);
-            }
+            control.judge(&mut row, profile, fence);
             row
         });
         let rows: Vec<Row> = rows.collect();

@@ -87,6 +87,14 @@ const fn product(product: &'static str, case: Benign) -> Benign {
     }
 }
 
+/// A case that no rule tells of, and that the profile of this product knows.
+const fn known(product: &'static str, case: Benign) -> Benign {
+    Benign {
+        profile: Profile::Knows(product),
+        ..case
+    }
+}
+
 /// A case of what this host alone runs.
 const fn learnt(case: Benign) -> Benign {
     Benign {
@@ -103,11 +111,11 @@ pub(crate) fn products() -> String {
 
 /// The configuration of the round of products: all of them.
 pub(crate) fn with_products() -> String {
-    let (products, services) = (products(), without_products());
+    let (products, services) = (products(), services());
     format!("profiles: {{ products: [{products}] }}\n{services}")
 }
 
-/// The same with no product named.
-pub(crate) fn without_products() -> String {
+/// What it says of services.
+pub(crate) fn services() -> String {
     format!("services: {{ declare: [{}] }}\n", product::ZABBIX)
 }

@@ -92,14 +92,10 @@ pub(crate) enum Profile {
     None,
     /// A built-in one, of its product.
     Product(&'static str),
+    /// None, for it is silent anyhow; but one of its product's knows it.
+    Knows(&'static str),
     /// What this host alone runs: it alerts until it has been learnt.
     Learnt,
-}
-
-impl Profile {
-    pub(crate) const fn is_of_a_product(self) -> bool {
-        matches!(self, Self::Product(_))
-    }
 }
 
 /// Ordinary work, of which nothing may be alerted at medium or above.

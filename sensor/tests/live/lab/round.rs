@@ -219,6 +219,10 @@ fn expected(case: &Benign) -> (Expected, String) {
             (Expected::Few, format!("by design {}", told.join(", ")))
         }
         Profile::None => (Expected::Silence, "silence".to_owned()),
+        Profile::Knows(product) => {
+            let wanted = format!("silence (profile {product} off, and knows it)");
+            (Expected::Silence, wanted)
+        }
         Profile::Product(product) => (Expected::Silence, format!("silence (profile {product})")),
         Profile::Learnt => (Expected::Learning, "silence once learnt".to_owned()),
     }

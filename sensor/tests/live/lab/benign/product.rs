@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::process::Signal;
 
-use super::{Benign, Stack, Turn, begin, product, work};
+use super::{Benign, Stack, Turn, begin, known, product, work};
 use crate::fixture::{
     apache,
     daemon::{Daemon, command},
@@ -121,112 +121,107 @@ pub(super) const ALL: &[Benign] = &[
     ),
 ];
 
-/// What products do that is silent by construction: no rule tells of it, whether the profile
-/// that knows it is on or not, so that it is played with none.
+/// What products do that is silent by construction: no rule of level medium or above tells of
+/// it, whether the profile is on or not, so that it is played with none.
 pub(super) const SILENT: &[Benign] = &[
-    work(
-        "B08",
-        Stack::Php,
-        PHP,
-        "Nextcloud: preview of a film, without a shell",
-        |turn| {
-            turn.spawn(&[
-                "ffmpeg",
-                "-y",
-                "-ss",
-                "5",
-                "-i",
-                "/tmp/oc_tmp_Ab12Cd",
-                "-f",
-                "mjpeg",
-                "-vframes",
-                "1",
-                "/tmp/oc_tmp_Ef34Gh",
-            ]);
-        },
+    known(
+        "nextcloud",
+        work(
+            "B08",
+            Stack::Php,
+            PHP,
+            "preview of a film, without a shell",
+            |turn| {
+                turn.spawn(&[
+                    "ffmpeg",
+                    "-y",
+                    "-ss",
+                    "5",
+                    "-i",
+                    "/tmp/oc_tmp_Ab12Cd",
+                    "-f",
+                    "mjpeg",
+                    "-vframes",
+                    "1",
+                    "/tmp/oc_tmp_Ef34Gh",
+                ]);
+            },
+        ),
     ),
-    work(
-        "B21",
-        Stack::Puma,
-        PUMA,
-        "GitLab: which git there is",
-        |turn| {
+    known(
+        "gitlab",
+        work("B21", Stack::Puma, PUMA, "which git there is", |turn| {
             turn.argv("argv", &["/opt/gitlab/embedded/bin/git", "--version"]);
-        },
+        }),
     ),
-    work(
-        "B21",
-        Stack::Puma,
-        PUMA,
-        "GitLab: which gpg there is",
-        |turn| {
+    known(
+        "gitlab",
+        work("B21", Stack::Puma, PUMA, "which gpg there is", |turn| {
             turn.argv("argv", &["gpg", "--version"]);
-        },
+        }),
     ),
-    work(
-        "B21",
-        Stack::Java,
-        JAVA,
-        "Jenkins: which git there is",
-        |turn| {
+    known(
+        "jenkins",
+        work("B21", Stack::Java, JAVA, "which git there is", |turn| {
             turn.argv("argv", &["git", "--version"]);
-        },
+        }),
     ),
-    work(
-        "B21",
-        Stack::Java,
-        JAVA,
-        "Jenkins: whether it is a repository",
-        |turn| {
-            let dir = turn.stacks.place("java");
-            succeed(command("git", &dir).args(["init", "-q"]));
-            turn.argv("argv", &["git", "rev-parse", "--is-inside-work-tree"]);
-        },
+    known(
+        "jenkins",
+        work(
+            "B21",
+            Stack::Java,
+            JAVA,
+            "whether it is a repository",
+            |turn| {
+                let dir = turn.stacks.place("java");
+                succeed(command("git", &dir).args(["init", "-q"]));
+                turn.argv("argv", &["git", "rev-parse", "--is-inside-work-tree"]);
+            },
+        ),
     ),
-    work(
-        "B21",
-        Stack::Java,
-        JAVA,
-        "TeamCity: which git there is",
-        |turn| {
+    known(
+        "teamcity",
+        work("B21", Stack::Java, JAVA, "which git there is", |turn| {
             turn.argv("argv", &["git", "version"]);
-        },
+        }),
     ),
-    work(
-        "B24",
-        Stack::ModPhp,
-        MOD_PHP,
-        "Nagios: its CGI program",
-        status,
+    known(
+        "nagios",
+        work("B24", Stack::ModPhp, MOD_PHP, "its CGI program", status),
     ),
-    work(
-        "B24",
-        Stack::Fcgiwrap,
-        &[Stack::Fcgiwrap],
-        "Nagios: its CGI program",
-        status,
+    known(
+        "nagios",
+        work(
+            "B24",
+            Stack::Fcgiwrap,
+            &[Stack::Fcgiwrap],
+            "its CGI program",
+            status,
+        ),
     ),
-    begin(
-        "B24",
-        Stack::ModPhp.name(),
-        "cPanel: splitlogs of the master",
-        |turn| {
-            logs(
-                turn,
-                &[
-                    "/usr/local/cpanel/bin/splitlogs",
-                    "--dir=/etc/apache2/logs/domlogs",
-                    "--main=web-1.example.org",
-                    "--suffix=-bytes_log",
-                ],
-            );
-        },
+    known(
+        "cpanel",
+        begin(
+            "B24",
+            Stack::ModPhp.name(),
+            "splitlogs of the master",
+            |turn| {
+                logs(
+                    turn,
+                    &[
+                        "/usr/local/cpanel/bin/splitlogs",
+                        "--dir=/etc/apache2/logs/domlogs",
+                        "--main=web-1.example.org",
+                        "--suffix=-bytes_log",
+                    ],
+                );
+            },
+        ),
     ),
-    begin(
-        "B24",
-        Stack::ModPhp.name(),
-        "Plesk: logs of the master",
-        |turn| {
+    known(
+        "plesk",
+        begin("B24", Stack::ModPhp.name(), "logs of the master", |turn| {
             logs(
                 turn,
                 &[
@@ -235,7 +230,7 @@ pub(super) const SILENT: &[Benign] = &[
                     "86400",
                 ],
             );
-        },
+        }),
     ),
 ];
 

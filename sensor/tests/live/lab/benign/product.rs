@@ -190,6 +190,14 @@ pub(super) const SILENT: &[Benign] = &[
         "nagios",
         work("B24", Stack::ModPhp, MOD_PHP, "its CGI program", status),
     ),
+    // To the profile the service is the same as the one above: nothing is new to it.
+    work(
+        "B24",
+        Stack::Cgid,
+        &[Stack::Cgid],
+        "Nagios: its CGI program, by the daemon",
+        status,
+    ),
     known(
         "nagios",
         work(

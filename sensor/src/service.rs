@@ -229,7 +229,9 @@ impl Catalogue {
 }
 
 fn decide_script(kind: ServiceKind, program: &Program) -> Verdict {
-    let named = script::server(script::Language::of(kind), &program.args);
+    let language = script::Language::of(kind);
+    let named = script::server(language, &program.args);
+    let named = named.or_else(|| script::titled(language, program));
     let mut identity = Identity::from(named.unwrap_or(kind));
     // GitLab ships its own Ruby; its services run git and builds.
     let protected = program.image.owner == 0 && !program.image.unlinked;

@@ -150,21 +150,23 @@ fn counts(line: &str) -> Option<(usize, usize)> {
         found.first()?.parse::<usize>().ok()
     };
     let (attacks, missed) = (before("attacks")?, before("missed")?);
-    let (silent, alerted) = (before("silent")?, before("alerted")?);
-    let told = attacks.checked_sub(missed)?;
-    Some((told + silent, missed + alerted))
+    let (silent, alerted, unproven) = (before("silent")?, before("alerted")?, before("unproven")?);
+    let (known, otherwise) = (before("known")?, before("otherwise")?);
+    let passed = attacks.checked_sub(missed)? + silent + known.checked_sub(otherwise)?;
+    Some((passed, missed + alerted + unproven + otherwise))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LINE: &str = "lab: 63 attacks: 60 alerted, 3 missed; 47 benign: 46 silent, 1 alerted; \
-                        learned profile: silences 0 of 63";
+    const LINE: &str = "lab: 63 attacks: 60 alerted, 3 missed; 47 benign: 44 silent, 1 alerted, \
+                        2 unproven; 4 known to alert: 1 otherwise; learned profile: silences 0 of \
+                        63, and 5 of 5 cases that alert until they are learnt";
 
     #[test]
     fn the_last_line_is_counted() {
-        assert_eq!(counts(LINE), Some((106, 4)));
+        assert_eq!(counts(LINE), Some((107, 7)));
         assert_eq!(counts("lab: nothing"), None);
         assert_eq!(counts("test result: ok. 1 passed"), None);
     }

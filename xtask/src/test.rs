@@ -26,17 +26,19 @@ use crate::{
 };
 
 /// Real servers, a load generator, and the tools that check what deploy/ holds.
-pub(crate) const PACKAGES: [&str; 40] = [
+pub(crate) const PACKAGES: [&str; 43] = [
     "apache2",
     "busybox",
     "cron",
     "curl",
     "default-jdk-headless",
+    "diffutils",
     "ed",
     "fcgiwrap",
     "gcc",
     "gdb",
     "git",
+    "gpg",
     "gunicorn",
     "haproxy",
     "libapache2-mod-php",
@@ -47,6 +49,7 @@ pub(crate) const PACKAGES: [&str; 40] = [
     "nginx-light",
     "nodejs",
     "openssh-client",
+    "openssl",
     "php-fpm",
     "podman",
     "postgresql",

@@ -4,7 +4,7 @@
 //! is none. What is typed can make a service of a process, or not yet; it never excuses
 //! what the process does later.
 
-use crate::event::{Args, Program};
+use crate::event::{Args, Program, Source};
 use crate::lineage::ServiceKind;
 
 /// Interpreters by how they read their options.
@@ -250,6 +250,19 @@ pub(super) fn server(language: Language, args: &Args) -> Option<ServiceKind> {
         .iter()
         .find(|(server, _)| server.as_bytes() == name)?;
     speaks(language, known.1).then_some(known.1)
+}
+
+/// Server that a running program calls itself: Puma puts `puma 5.6.5 (tcp://...) [tag]` in
+/// the place of its whole command line. At an exec that would be what somebody typed.
+pub(super) fn titled(language: Language, program: &Program) -> Option<ServiceKind> {
+    let [title] = program.args.head.as_slice() else {
+        return None;
+    };
+    let version = title.strip_prefix(b"puma ")?;
+    let is_title = program.source == Source::Scan
+        && language == Language::Ruby
+        && version.first().is_some_and(u8::is_ascii_digit);
+    is_title.then_some(ServiceKind::Puma)
 }
 
 /// Names of scripts and modules that are servers of this kind, for the documentation.

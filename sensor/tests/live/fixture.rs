@@ -5,8 +5,10 @@
 pub(crate) mod alert;
 pub(crate) mod apache;
 pub(crate) mod cgroup;
+pub(crate) mod container;
 pub(crate) mod daemon;
 pub(crate) mod drops;
+pub(crate) mod edge;
 pub(crate) mod front;
 pub(crate) mod golden;
 pub(crate) mod http;

@@ -2,6 +2,7 @@
 //! and images make them, or as documented. Recognition only; nothing here was seen live.
 
 use super::*;
+use crate::event::Source;
 
 const JAVA: &str = "/usr/lib/jvm/java-17/bin/java";
 const RUBY: &str = "/usr/bin/ruby3.1";
@@ -385,4 +386,38 @@ fn recorded_programs_wait_until_they_listen() {
         let verdict = catalogue.decide(&program(path, line));
         assert_eq!(verdict, Verdict::Candidate(kind.into()), "{line}");
     }
+}
+
+/// Puma puts a title in the place of its command line; only of what runs is it its own.
+#[test]
+fn a_title_names_a_server_that_was_there_before() {
+    const GITLAB: &str = "/opt/gitlab/embedded/bin/ruby";
+    let catalogue = Catalogue::default();
+    let decide = |path: &str, words: &[&str], source: Source| {
+        let mut titled = program(path, "");
+        titled.args.head = words.iter().map(|&word| word.into()).collect();
+        titled.source = source;
+        catalogue.decide(&titled)
+    };
+    let server = |kind: ServiceKind, role: Role| {
+        let mut identity = Identity::from(kind);
+        identity.role = role;
+        Verdict::Server(identity)
+    };
+    let title = "puma 5.6.5 (tcp://127.0.0.1:3000) [shop]";
+    let puma = decide(RUBY, &[title], Source::Scan);
+    assert_eq!(puma, server(ServiceKind::Puma, Role::App));
+    let gitlab = decide(GITLAB, &[title], Source::Scan);
+    assert_eq!(gitlab, server(ServiceKind::Puma, Role::Ci));
+    let other = Verdict::Candidate(ServiceKind::Ruby.into());
+    for words in [
+        &["puma: cluster worker 0: 812 [shop]"][..],
+        &["puma master"],
+        &["puma 5.6.5", "-e", "1"],
+    ] {
+        assert_eq!(decide(RUBY, words, Source::Scan), other, "{words:?}");
+    }
+    assert_eq!(decide(RUBY, &[title], Source::Exec), other, "as typed");
+    let python = decide(PYTHON, &[title], Source::Scan);
+    assert_eq!(python, Verdict::Candidate(ServiceKind::Python.into()));
 }

@@ -1,5 +1,5 @@
-//! The benign half: B1-B28 across the stacks. Whatever belongs to a product is done with
-//! its profile on, and everything else with none.
+//! The benign half: B1-B28 across the stacks. What alerts unless the profile of its product
+//! is on is done with that, and must alert without; everything else is done with none.
 
 mod application;
 mod file;
@@ -20,18 +20,11 @@ pub(crate) fn ids() -> impl Iterator<Item = String> {
 }
 
 /// What cannot be done here.
-pub(crate) const IMPOSSIBLE: &[Impossible] = &[
-    Impossible {
-        id: "B10",
-        what: "an update that is copied over a site file by file",
-        why: "alerts, by design: what is written where visitors ask is no update by its looks",
-    },
-    Impossible {
-        id: "B23",
-        what: "varnishd and its compiler, OpenResty",
-        why: "not in the packages of the tests; lighttpd is the row of B23",
-    },
-];
+pub(crate) const IMPOSSIBLE: &[Impossible] = &[Impossible {
+    id: "B23",
+    what: "varnishd and its compiler, OpenResty",
+    why: "not in the packages of the tests; lighttpd is the row of B23",
+}];
 
 /// Every case, in the order in which they are played.
 pub(crate) fn all() -> Vec<Benign> {
@@ -40,6 +33,7 @@ pub(crate) fn all() -> Vec<Benign> {
         application::ALL,
         file::ALL,
         start::ALL,
+        product::SILENT,
         product::ALL,
         host::ALL,
     ];
@@ -60,9 +54,15 @@ const fn work(
         needs,
         what,
         profile: Profile::None,
+        told: &[],
         when: When::Both,
         act,
     }
+}
+
+/// A case of no product that tells so often by these rules, by design.
+const fn told(told: &'static [(&'static str, usize)], case: Benign) -> Benign {
+    Benign { told, ..case }
 }
 
 /// A case that starts servers of its own.
@@ -73,62 +73,49 @@ const fn begin(
     act: fn(&Turn<'_>),
 ) -> Benign {
     Benign {
-        id,
         stack,
-        needs: &[],
-        what,
-        profile: Profile::None,
         when: When::After,
-        act,
+        ..work(id, Stack::Php, &[], what, act)
     }
 }
 
-/// A case of a product.
-const fn product(
-    id: &'static str,
-    stack: Stack,
-    needs: &'static [Stack],
-    product: &'static str,
-    what: &'static str,
-    act: fn(&Turn<'_>),
-) -> Benign {
+/// A case that the profile of this product silences.
+const fn product(product: &'static str, case: Benign) -> Benign {
     Benign {
         profile: Profile::Product(product),
-        ..work(id, stack, needs, what, act)
+        ..case
+    }
+}
+
+/// A case that no rule tells of, and that the profile of this product knows.
+const fn known(product: &'static str, case: Benign) -> Benign {
+    Benign {
+        profile: Profile::Knows(product),
+        ..case
     }
 }
 
 /// A case of what this host alone runs.
-const fn learnt(
-    id: &'static str,
-    stack: Stack,
-    needs: &'static [Stack],
-    what: &'static str,
-    act: fn(&Turn<'_>),
-) -> Benign {
+const fn learnt(case: Benign) -> Benign {
     Benign {
         profile: Profile::Learnt,
-        ..work(id, stack, needs, what, act)
+        ..case
     }
 }
 
-/// Products whose profiles are on in the round of products.
-pub(crate) fn products() -> Vec<&'static str> {
-    let of = |case: &Benign| match case.profile {
-        Profile::Product(product) => Some(product),
-        Profile::None | Profile::Learnt => None,
-    };
-    let mut products: Vec<&str> = all().iter().filter_map(of).collect();
-    products.sort_unstable();
-    products.dedup();
-    products
+/// Every product, as the configuration names them.
+pub(crate) fn products() -> String {
+    let products: Vec<&str> = ::sensor::profile::products().collect();
+    products.join(", ")
 }
 
-/// The configuration of that round.
+/// The configuration of the round of products: all of them.
 pub(crate) fn with_products() -> String {
-    format!(
-        "profiles: {{ products: [{}] }}\nservices: {{ declare: [{}] }}",
-        products().join(", "),
-        product::ZABBIX
-    )
+    let (products, services) = (products(), services());
+    format!("profiles: {{ products: [{products}] }}\n{services}")
+}
+
+/// What it says of services.
+pub(crate) fn services() -> String {
+    format!("services: {{ declare: [{}] }}\n", product::ZABBIX)
 }

@@ -92,6 +92,8 @@ pub(crate) enum Profile {
     None,
     /// A built-in one, of its product.
     Product(&'static str),
+    /// None, for it is silent anyhow; but one of its product's knows it.
+    Knows(&'static str),
     /// What this host alone runs: it alerts until it has been learnt.
     Learnt,
 }
@@ -106,6 +108,8 @@ pub(crate) struct Benign {
     pub(crate) needs: &'static [Stack],
     pub(crate) what: &'static str,
     pub(crate) profile: Profile,
+    /// Rules that tell of it all the same, by design, and how often. Few cases have any.
+    pub(crate) told: &'static [(&'static str, usize)],
     pub(crate) when: When,
     pub(crate) act: fn(&Turn<'_>),
 }
@@ -117,6 +121,8 @@ pub(crate) enum Expected {
     Silence,
     /// Alerts that a learnt profile silences.
     Learning,
+    /// A few alerts, though it is ordinary: it cannot be told from an attack.
+    Few,
     /// It cannot be done here.
     Nothing,
 }
@@ -137,6 +143,8 @@ pub(crate) struct Row {
     pub(crate) root: String,
     /// Ids of its alerts.
     pub(crate) alerts: Vec<String>,
+    /// What shows that ordinary work was done, in words.
+    pub(crate) proofs: Vec<String>,
     /// Why it failed.
     pub(crate) failure: Option<String>,
 }

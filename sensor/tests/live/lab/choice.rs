@@ -1,5 +1,7 @@
 //! Which cases are played: all, or those of `cargo xtask lab --only ID --stack NAME`.
 
+use std::collections::BTreeSet;
+
 use super::{
     attack, benign,
     case::{Attack, Benign, Expected, Impossible, Row},
@@ -65,10 +67,12 @@ impl Choice {
             .collect()
     }
 
-    /// Ids of the lists that no row stands for.
+    /// Ids of the lists that no row stands for which was played.
     pub(crate) fn missing(&self, rows: &[Row]) -> Option<String> {
         let wanted = attack::ids().chain(benign::ids());
-        let missing = wanted.filter(|id| !rows.iter().any(|row| row.id == id));
+        let played = |row: &&Row| row.expected != Expected::Nothing;
+        let played: BTreeSet<&str> = rows.iter().filter(played).map(|row| row.id).collect();
+        let missing = wanted.filter(|id| !played.contains(id.as_str()));
         let missing: Vec<String> = missing.collect();
         (self.whole() && !missing.is_empty()).then(|| format!("no row for {missing:?}"))
     }
@@ -85,6 +89,7 @@ fn row(case: &Impossible) -> Row {
         fired: Vec::new(),
         root: String::new(),
         alerts: Vec::new(),
+        proofs: Vec::new(),
         failure: None,
     }
 }

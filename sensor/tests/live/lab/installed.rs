@@ -19,6 +19,7 @@ const PROGRAMS: &[&str] = &[
     "/usr/bin/ffmpeg",
     "/usr/bin/fping",
     "/usr/bin/gs",
+    "/usr/bin/libreoffice",
     "/usr/bin/pdftotext",
     "/usr/bin/rrdtool",
     "/usr/lib/cgi-bin/nagios4/status.cgi",

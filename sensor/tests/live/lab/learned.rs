@@ -75,8 +75,7 @@ pub(crate) fn judge(dir: &Path, recordings: &Recordings, rows: &mut [Row]) -> Le
 
 /// A configuration that says this of profiles.
 fn configuration(dir: &Path, name: &str, profiles: &str) -> PathBuf {
-    let products = super::benign::products().join(", ");
-    let profiles = profiles.replace("ALL", &products);
+    let profiles = profiles.replace("ALL", &super::benign::products());
     let path = dir.join(format!("profiles-{name}.yaml"));
     scene::write(&path, format!("profiles: {profiles}\n"));
     path
@@ -84,18 +83,31 @@ fn configuration(dir: &Path, name: &str, profiles: &str) -> PathBuf {
 
 /// Ids of the alerts of recordings, medium and above.
 fn replayed(files: &[PathBuf], config: &Path, lock: &Path) -> HashSet<String> {
+    let alerts = files
+        .iter()
+        .flat_map(|file| replay(file, config, Some(lock)));
+    alerts.map(|alert| alert.id()).collect()
+}
+
+/// Alerts of a recording, medium and above, as this configuration has it, and this profile.
+pub(crate) fn replay(file: &Path, config: &Path, lock: Option<&Path>) -> Vec<Alert> {
     let path = |path: &Path| path.to_str().expect("a plain path").to_owned();
-    let (config, lock) = (path(config), path(lock));
-    let args = ["--output", "json", "--config", &config, "--profile", &lock];
-    let mut ids = HashSet::new();
-    for file in files {
-        let output = recording::replay(file, &args);
-        assert_eq!(output.status.code(), Some(0), "{output:?}");
-        let lines = output.stdout.split_inclusive(|byte| *byte == b'\n');
-        let alerts = lines.filter_map(|line| Alert::read(Instant::now(), line.to_vec()));
-        ids.extend(alerts.map(|alert| alert.id()));
-    }
-    ids
+    let mut args = vec![
+        "--output".to_owned(),
+        "json".to_owned(),
+        "--config".to_owned(),
+        path(config),
+    ];
+    args.extend(
+        lock.into_iter()
+            .flat_map(|lock| ["--profile".to_owned(), path(lock)]),
+    );
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let output = recording::replay(file, &args);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let lines = output.stdout.split_inclusive(|byte| *byte == b'\n');
+    let alerts = lines.filter_map(|line| Alert::read(Instant::now(), line.to_vec()));
+    alerts.collect()
 }
 
 impl Learned {

@@ -51,6 +51,7 @@ pub(crate) fn row(scene: &Scene, site: &Site) -> Row {
         root: "no process: the sensor's own".to_owned(),
         // It is in no recording.
         alerts: Vec::new(),
+        proofs: Vec::new(),
         failure,
     }
 }

@@ -1,6 +1,7 @@
 //! One run of the sensor: cases are played before it, all it takes in is recorded.
 
 use std::{
+    cell::RefCell,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     rc::Rc,
@@ -8,6 +9,7 @@ use std::{
 
 use super::{
     case::{Attack, Benign, Claim, Expected, Order, Profile, Row},
+    proof::Proof,
     stacks::{Stack, Stacks},
     turn::Turn,
 };
@@ -24,7 +26,8 @@ pub(crate) const FENCE: (&str, &str) = (
     "lab-fence.php",
     "system(\": 'bash -i >& /dev/tcp/127.0.0.1/9 0>&1' fence-\" . (int) $_GET['n'] . '-');",
 );
-const FENCE_RULE: &str = "hostile_shell_command";
+/// The rule by which the sensor tells of it, once a fence; others may tell of it as well.
+pub(crate) const FENCE_RULE: &str = "hostile_shell_command";
 
 /// A sensor that records, and the fence beside it.
 pub(crate) struct Round {
@@ -62,7 +65,12 @@ impl Round {
         self.order
     }
 
-    fn turn<'t>(&self, stacks: &'t Stacks, stack: Stack, number: usize) -> Turn<'t> {
+    fn turn<'t>(
+        &self,
+        stacks: &'t Stacks,
+        (stack, root): (Stack, Option<u32>),
+        number: usize,
+    ) -> Turn<'t> {
         let order = match self.order {
             Order::Before => 'b',
             Order::After => 'a',
@@ -72,6 +80,8 @@ impl Round {
             stacks,
             stack,
             mark: format!("{name}{number:03}{order}"),
+            root,
+            proofs: RefCell::default(),
         }
     }
 
@@ -112,17 +122,23 @@ impl Round {
     }
 
     /// Plays ordinary work, each case up to a fence of its own.
-    pub(crate) fn work(&mut self, stacks: &Stacks, cases: &[(usize, &Benign)]) -> Vec<Row> {
+    pub(crate) fn work(&mut self, stacks: &Stacks, cases: &[(usize, &Benign)]) -> Vec<Worked> {
         self.settle(stacks);
-        let mut rows = Vec::new();
+        let mut all = Vec::new();
         for (number, case) in cases {
-            let stack = case.needs.first().copied().unwrap_or(Stack::Php);
-            let turn = self.turn(stacks, stack, *number);
+            let own = case.needs.first().copied();
+            let root = own.map(|stack| stacks.root(stack));
+            let turn = self.turn(stacks, (own.unwrap_or(Stack::Php), root), *number);
             let played = played(|| (case.act)(&turn));
             let alerts = self.since_fence();
-            rows.push(worked(case, self.order, played, &alerts));
+            all.push(Worked {
+                row: worked(case, self.order, played, &alerts),
+                profile: case.profile,
+                fence: self.fences,
+                proofs: turn.proofs.into_inner(),
+            });
         }
-        rows
+        all
     }
 
     /// Plays attacks one after another, then waits until each has been told of.
@@ -131,7 +147,7 @@ impl Round {
         let mut open = Vec::new();
         for (number, case) in cases {
             let root = stacks.root(case.stack);
-            let turn = self.turn(stacks, case.stack, *number);
+            let turn = self.turn(stacks, (case.stack, Some(root)), *number);
             let claim = played(|| (case.act)(&turn));
             open.push((*case, root, claim));
         }
@@ -169,6 +185,16 @@ impl Round {
     }
 }
 
+/// Ordinary work that was played: its row, so far, and what must be found in the recording
+/// for it to count.
+pub(crate) struct Worked {
+    pub(crate) row: Row,
+    pub(crate) profile: Profile,
+    /// Number of the fence that ended its turn.
+    pub(crate) fence: usize,
+    pub(crate) proofs: Vec<Proof>,
+}
+
 /// A claim, or why the case could not be played.
 type Played = Result<Claim, String>;
 
@@ -181,19 +207,44 @@ fn played<T>(act: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// What became of ordinary work.
-fn worked(case: &Benign, order: Order, played: Result<(), String>, alerts: &[Alert]) -> Row {
-    let (expected, wanted) = match case.profile {
+/// What is expected of ordinary work, and how the table says it.
+fn expected(case: &Benign) -> (Expected, String) {
+    match case.profile {
+        Profile::None if !case.told.is_empty() => {
+            let told = case
+                .told
+                .iter()
+                .map(|(rule, times)| format!("{times} {rule}"));
+            let told: Vec<String> = told.collect();
+            (Expected::Few, format!("by design {}", told.join(", ")))
+        }
         Profile::None => (Expected::Silence, "silence".to_owned()),
+        Profile::Knows(product) => {
+            let wanted = format!("silence (profile {product} off, and knows it)");
+            (Expected::Silence, wanted)
+        }
         Profile::Product(product) => (Expected::Silence, format!("silence (profile {product})")),
         Profile::Learnt => (Expected::Learning, "silence once learnt".to_owned()),
-    };
+    }
+}
+
+/// The alerts are these and no others.
+fn are(alerts: &[Alert], told: &[(&str, usize)]) -> bool {
+    let times = |rule: &str| alerts.iter().filter(|alert| alert.rule() == rule).count();
+    let as_told = told.iter().all(|(rule, expected)| times(rule) == *expected);
+    as_told && alerts.len() == told.iter().map(|(_, times)| times).sum::<usize>()
+}
+
+/// What became of ordinary work.
+fn worked(case: &Benign, order: Order, played: Result<(), String>, alerts: &[Alert]) -> Row {
+    let (expected, wanted) = expected(case);
     let failure = match (played, expected) {
         (Err(why), _) => Some(why),
         (Ok(()), Expected::Learning) => {
             let nothing = "there is nothing to be learnt: it is silent as it is";
             alerts.is_empty().then(|| nothing.to_owned())
         }
+        (Ok(()), Expected::Few) => (!are(alerts, case.told)).then(|| listed(alerts)),
         (Ok(()), _) => (!alerts.is_empty()).then(|| listed(alerts)),
     };
     Row {
@@ -206,6 +257,7 @@ fn worked(case: &Benign, order: Order, played: Result<(), String>, alerts: &[Ale
         fired: rules(alerts.iter()),
         root: roots(alerts.iter()),
         alerts: ids(alerts.iter()),
+        proofs: Vec::new(),
         failure,
     }
 }
@@ -235,6 +287,7 @@ fn judged(case: &Attack, root: u32, claim: &Played, order: Order, alerts: &[Aler
         fired: rules(own()),
         root: roots(own()),
         alerts: ids(own()),
+        proofs: Vec::new(),
         failure,
     }
 }
@@ -247,7 +300,12 @@ fn is_of(alert: &Alert, case: &Attack) -> bool {
 pub(crate) fn is_fence(alert: &Alert) -> bool {
     let lineage = alert.lineage();
     let mut args = lineage.iter().flat_map(|relative| relative.args());
-    args.any(|arg| arg.contains(" fence-"))
+    args.any(is_word_of_fence)
+}
+
+/// An argument of the shell that is a fence.
+pub(crate) fn is_word_of_fence(arg: &str) -> bool {
+    arg.contains(" fence-")
 }
 
 fn ids<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Vec<String> {

@@ -125,9 +125,22 @@ impl Stacks {
         if self.servers.contains_key(&stack) {
             return;
         }
-        let server = match stack {
+        if stack == Stack::Nginx {
+            return self.front();
+        }
+        let server = self.server(scene, stack);
+        self.servers.insert(stack, server);
+        match stack {
+            Stack::Php => self.front(),
+            Stack::Fcgiwrap => self.wrapping = Some(web::wrapping(self)),
+            _ => {}
+        }
+    }
+
+    /// Starts a daemon.
+    fn server(&self, scene: &Scene, stack: Stack) -> Daemon {
+        match stack {
             Stack::Php => web::php(self),
-            Stack::Nginx => return self.front(),
             Stack::ModPhp => web::mod_php(self),
             Stack::Cgid => web::cgid(self),
             Stack::Lua => web::lua(self),
@@ -146,13 +159,7 @@ impl Stacks {
             Stack::Postgres => data::postgres(self),
             Stack::MariaDb => data::mariadb(self),
             Stack::Redis => data::redis(self),
-            Stack::Container => unreachable!("it is no daemon"),
-        };
-        self.servers.insert(stack, server);
-        match stack {
-            Stack::Php => self.front(),
-            Stack::Fcgiwrap => self.wrapping = Some(web::wrapping(self)),
-            _ => {}
+            Stack::Nginx | Stack::Container => unreachable!("it is started by others"),
         }
     }
 

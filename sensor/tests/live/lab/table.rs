@@ -27,25 +27,31 @@ pub(crate) struct Counts {
     pub(crate) missed: usize,
     pub(crate) benign: usize,
     pub(crate) alerted: usize,
+    /// Of ordinary work that was silent: what nothing shows to have been done.
+    pub(crate) unproven: usize,
+    /// Of ordinary work that tells by design: all, and what told anything else.
+    pub(crate) few: (usize, usize),
     /// Of what a profile must learn: all, and what it did not silence.
     pub(crate) learning: (usize, usize),
 }
 
 impl Counts {
     pub(crate) fn of(rows: &[Row]) -> Self {
-        let count = |expected: Expected, failed: bool| {
-            let rows = rows.iter().filter(|row| row.expected == expected);
-            rows.filter(|row| !failed || row.failure.is_some()).count()
-        };
+        let of = |expected: Expected| rows.iter().filter(move |row| row.expected == expected);
+        let failed = |expected: Expected| of(expected).filter(|row| row.failure.is_some());
+        let both = |expected: Expected| (of(expected).count(), failed(expected).count());
+        let (attacks, missed) = both(Expected::Alert);
+        let silent = failed(Expected::Silence).filter(|row| row.fired.is_empty());
+        let (benign, wrong) = both(Expected::Silence);
+        let unproven = silent.count();
         Self {
-            attacks: count(Expected::Alert, false),
-            missed: count(Expected::Alert, true),
-            benign: count(Expected::Silence, false),
-            alerted: count(Expected::Silence, true),
-            learning: (
-                count(Expected::Learning, false),
-                count(Expected::Learning, true),
-            ),
+            attacks,
+            missed,
+            benign,
+            alerted: wrong - unproven,
+            unproven,
+            few: both(Expected::Few),
+            learning: both(Expected::Learning),
         }
     }
 
@@ -56,13 +62,15 @@ impl Counts {
             missed,
             benign,
             alerted,
+            unproven,
+            few: (few, more),
             learning: (learning, left),
         } = self;
         let told = attacks - missed;
-        let silent = benign - alerted;
+        let silent = benign - alerted - unproven;
         let mut line = format!(
             "lab: {attacks} attacks: {told} alerted, {missed} missed; {benign} benign: {silent} \
-             silent, {alerted} alerted"
+             silent, {alerted} alerted, {unproven} unproven; {few} known to alert: {more} otherwise"
         );
         if let Some(learned) = learned {
             write!(
@@ -79,8 +87,8 @@ impl Counts {
     }
 }
 
-/// All rows below their headings, then what went wrong at length.
-pub(crate) fn text(rows: &[Row]) -> String {
+/// All rows below their headings, then all that went wrong, at length.
+pub(crate) fn text(rows: &[Row], failures: &[String]) -> String {
     let mut lines = vec![HEAD.map(str::to_owned)];
     lines.extend(rows.iter().map(cells));
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
@@ -94,12 +102,19 @@ pub(crate) fn text(rows: &[Row]) -> String {
         text += cells.join("  ").trim_end();
         text.push('\n');
     }
-    for row in rows {
-        if let Some(failure) = &row.failure {
-            writeln!(text, "FAIL {}: {failure}", row.name()).expect("a String takes everything");
-        }
+    for failure in failures {
+        writeln!(text, "FAIL {failure}").expect("a String takes everything");
     }
     text
+}
+
+/// What went wrong with rows.
+pub(crate) fn failures(rows: &[Row]) -> Vec<String> {
+    let failed = rows.iter().filter_map(|row| {
+        let failure = row.failure.as_ref()?;
+        Some(format!("{}: {failure}", row.name()))
+    });
+    failed.collect()
 }
 
 fn cells(row: &Row) -> [String; 8] {
@@ -116,7 +131,8 @@ fn cells(row: &Row) -> [String; 8] {
     ]
 }
 
-/// `rule (level), and N more`: the wanted rule first, then the highest.
+/// `highest level: rule, rule`: every rule that fired, of the highest level first, and of one
+/// level by name.
 fn fired(row: &Row) -> String {
     let Some((_, highest)) = row.fired.first() else {
         return String::new();
@@ -129,6 +145,9 @@ fn result(row: &Row) -> &'static str {
     match (row.expected, &row.failure) {
         (Expected::Nothing, _) => "not played",
         (Expected::Learning, None) => "silent, once learnt",
+        (Expected::Few, None) => "alerted, by design",
+        (Expected::Few, Some(_)) => "ALERTED OTHERWISE",
+        (Expected::Silence, Some(_)) if row.fired.is_empty() => "UNPROVEN",
         (Expected::Alert, None) => "alerted",
         (Expected::Alert, Some(_)) => "MISSED",
         (Expected::Silence, None) => "silent",
@@ -137,8 +156,9 @@ fn result(row: &Row) -> &'static str {
 }
 
 /// The same for programs.
-pub(crate) fn json(rows: &[Row], learned: Option<&Learned>) -> Value {
+pub(crate) fn json(rows: &[Row], learned: Option<&Learned>, failures: &[String]) -> Value {
     let counts = Counts::of(rows);
+    let (learning, left) = counts.learning;
     let rows = rows.iter().map(|row| {
         let fired = row
             .fired
@@ -152,6 +172,7 @@ pub(crate) fn json(rows: &[Row], learned: Option<&Learned>) -> Value {
             "expected": row.wanted,
             "fired": fired.collect::<Vec<_>>(),
             "root": row.root,
+            "proofs": row.proofs,
             "result": result(row),
             "failure": row.failure,
         })
@@ -162,6 +183,12 @@ pub(crate) fn json(rows: &[Row], learned: Option<&Learned>) -> Value {
         "missed": counts.missed,
         "benign": counts.benign,
         "alerted": counts.alerted,
+        "unproven": counts.unproven,
+        "known_to_alert": counts.few.0,
+        "known_to_alert_otherwise": counts.few.1,
+        "learning": learning,
+        "unlearnt": left,
         "learned": learned.map(Learned::json),
+        "failures": failures,
     })
 }

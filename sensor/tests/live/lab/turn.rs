@@ -1,17 +1,26 @@
-//! A case's turn: its mark, and the ways to make a server do something.
+//! A case's turn: its mark, the ways to make a server do something, and what shows that it
+//! was done.
 
 use std::{
+    cell::RefCell,
     fmt::Write as _,
     net::{IpAddr, Ipv4Addr, UdpSocket},
     path::{Path, PathBuf},
+    process::Command,
 };
+
+use rustix::process::Signal;
 
 use super::{
     case::Claim,
+    proof::{Act, Proof, Trace},
     stacks::{Stack, Stacks},
 };
 use crate::fixture::{
-    http, scene,
+    http,
+    http::Response,
+    process::succeed,
+    scene,
     site::{php_array, php_string},
 };
 
@@ -21,9 +30,71 @@ pub(crate) struct Turn<'a> {
     pub(crate) stack: Stack,
     /// Everything that this case makes or says bears it, and nothing else does.
     pub(crate) mark: String,
+    /// Root below which it must be seen; `None` where the case starts servers of its own.
+    pub(crate) root: Option<u32>,
+    /// What shows that the case was played.
+    pub(crate) proofs: RefCell<Vec<Proof>>,
 }
 
+/// What a page says when its code has come to its end.
+const END: &str = "\nend of the page\n";
+
 impl Turn<'_> {
+    /// It was looked at, and it was so.
+    pub(crate) fn saw(&self, what: impl Into<String>) {
+        self.proofs.borrow_mut().push(Proof::Seen(what.into()));
+    }
+
+    /// It must be in the recording, below the server of the case, or below any where the
+    /// case starts its own.
+    fn trace(&self, act: Act) {
+        let trace = Trace {
+            root: self.root,
+            act,
+        };
+        self.proofs.borrow_mut().push(Proof::Recorded(trace));
+    }
+
+    /// These words must have been executed; the first may be a path or a name.
+    pub(crate) fn ran(&self, words: &[&str]) {
+        self.trace(Act::Ran(
+            words.iter().map(|&word| word.to_owned()).collect(),
+        ));
+    }
+
+    /// This file must have been written or given its name.
+    pub(crate) fn wrote(&self, path: impl Into<PathBuf>) {
+        self.trace(Act::Wrote(path.into()));
+    }
+
+    /// The server must have forked.
+    pub(crate) fn forked(&self) {
+        self.trace(Act::Forked);
+    }
+
+    /// A process of the server must have connected to this port of this machine.
+    pub(crate) fn connected(&self, port: u16) {
+        self.trace(Act::Connected(port));
+    }
+
+    /// Runs a command that must succeed, which shows that it was run.
+    #[track_caller]
+    pub(crate) fn succeed(&self, command: &mut Command) {
+        succeed(command);
+        self.saw(format!(
+            "success of {}",
+            command.get_program().to_string_lossy()
+        ));
+    }
+
+    /// Replaces the children of the server by this signal: others must be forked.
+    #[track_caller]
+    pub(crate) fn reload(&self, signal: Signal) {
+        self.stacks.get(self.stack).reload(signal);
+        self.saw("new processes after a signal");
+        self.forked();
+    }
+
     /// The claim that goes by the mark.
     pub(crate) fn claim(&self) -> Claim {
         Claim::Says(self.mark.clone())
@@ -56,43 +127,68 @@ impl Turn<'_> {
         answer.body
     }
 
+    /// Likewise; the answer must be this.
+    #[track_caller]
+    pub(crate) fn answers(&self, path: &str, body: &str) {
+        assert_eq!(self.get(path).trim_end(), body, "{} {path}", self.mark);
+        self.saw(format!("answer to {path}"));
+    }
+
     /// Has an application run a line by a shell; `how` is its way of doing so.
     #[track_caller]
     pub(crate) fn shell(&self, how: &str, line: &str) -> Claim {
-        self.get(&format!("/{how}/{}", encoded(&self.fill(line))));
+        let line = self.fill(line);
+        self.get(&format!("/{how}/{}", encoded(&line)));
+        self.ran(&["sh", "-c", &line]);
         self.claim()
     }
 
     /// Has an application start a program without a shell.
     #[track_caller]
     pub(crate) fn argv(&self, how: &str, words: &[&str]) -> Claim {
-        self.get(&format!(
-            "/{how}/{}",
-            encoded(&self.fill(&words.join("\n")))
-        ));
+        self.ask(how, words);
+        let words: Vec<String> = words.iter().map(|word| self.fill(word)).collect();
+        self.trace(Act::Ran(words));
         self.claim()
     }
 
-    /// Writes a page of PHP and opens it: `$mark`, `$own` (a directory of its own), `$site`
-    /// and `$public` (a web root, writable) are set. Its worker may not survive it.
+    /// Has an application do something with these words by itself.
+    #[track_caller]
+    pub(crate) fn ask(&self, how: &str, words: &[&str]) {
+        let words = encoded(&self.fill(&words.join("\n")));
+        self.get(&format!("/{how}/{words}"));
+    }
+
+    /// Writes a page of PHP and opens it, and sees it come to its end: `$mark`, `$own` (a
+    /// directory of its own), `$site` and `$public` (a web root, writable) are set.
     #[track_caller]
     pub(crate) fn page(&self, code: &str) -> Page {
         let name = format!("pages/{}.php", self.mark);
         self.write_page(&name, code);
-        self.open(&name)
+        let answer = self.visit(&name);
+        assert_eq!(answer.status, 200, "{name}: {}", answer.body);
+        let ended = answer.body.strip_suffix(END);
+        let text = ended.unwrap_or_else(|| panic!("{name} did not end: {}", answer.body));
+        let (worker, output) = text.split_once('\n').expect("a page prints a pid");
+        Page {
+            worker: worker.parse().expect("a pid is a number"),
+            output: output.to_owned(),
+        }
     }
 
-    /// Opens a page that [`Turn::write_page`] wrote.
+    /// Likewise, a page of which nobody may be left to answer.
+    pub(crate) fn last_page(&self, code: &str) -> Claim {
+        let name = format!("pages/{}.php", self.mark);
+        self.write_page(&name, code);
+        let _answer = http::get(self.stacks.port(self.stack), &format!("/{name}"));
+        self.claim()
+    }
+
+    /// Opens a page, whatever it says.
     #[track_caller]
-    pub(crate) fn open(&self, name: &str) -> Page {
-        let port = self.stacks.port(self.stack);
-        let answer = http::get(port, &format!("/{name}"));
-        let answer = answer.unwrap_or_else(|error| panic!("{name}: {error}"));
-        let mut lines = answer.body.splitn(2, '\n');
-        Page {
-            worker: lines.next().and_then(|pid| pid.parse().ok()),
-            output: lines.next().unwrap_or_default().to_owned(),
-        }
+    pub(crate) fn visit(&self, name: &str) -> Response {
+        let answer = http::get(self.stacks.port(self.stack), &format!("/{name}"));
+        answer.unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
     /// Writes a page without opening it.
@@ -117,6 +213,8 @@ impl Turn<'_> {
 }
 ";
         text += code;
+        writeln!(text, "\necho {};", php_string(END.as_bytes()))
+            .expect("a String takes everything");
         scene::write(&site.join(name), text);
     }
 
@@ -124,9 +222,10 @@ impl Turn<'_> {
     #[track_caller]
     pub(crate) fn spawn(&self, words: &[&str]) -> Page {
         let words: Vec<String> = words.iter().map(|word| self.fill(word)).collect();
-        let words: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
-        let page = self.page(&format!("echo run({});", php_array(&words)));
+        let array: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
+        let page = self.page(&format!("echo run({});", php_array(&array)));
         page.pid();
+        self.trace(Act::Ran(words));
         page
     }
 }
@@ -134,17 +233,13 @@ impl Turn<'_> {
 /// What a page said.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// pid of the worker, unless that has ended first.
-    worker: Option<u32>,
+    /// pid of the worker.
+    pub(crate) worker: u32,
+    /// What else it printed.
     pub(crate) output: String,
 }
 
 impl Page {
-    #[track_caller]
-    pub(crate) fn worker(&self) -> u32 {
-        self.worker.expect("a page prints its worker's pid")
-    }
-
     /// pid that the page printed.
     #[track_caller]
     pub(crate) fn pid(&self) -> u32 {

@@ -1,14 +1,13 @@
 //! `HAProxy` and lighttpd: they pass bytes on, and what they execute is alerted.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::fs;
 
 use rustix::process::Signal;
 
 use crate::fixture::{
     alert::link,
-    daemon::{Daemon, command},
-    http,
-    scene::{self, Need, free_port, tool},
+    edge, http,
+    scene::{self, Need, tool},
     stage::{Kind, SHELL, Stage, assert_is},
     wait,
 };
@@ -27,39 +26,24 @@ core.register_service('door', 'http', function(applet)
 end)
 ";
 
+/// A program of CGI.
+const CGI: &str = "#!/bin/sh\necho Content-Type: text/plain\necho\nid\n:\n";
+
 #[test]
 fn a_script_of_haproxy_runs_a_shell() {
     let Some(mut stage) = Stage::begin("server::edge::haproxy", HAPROXY) else {
         return;
     };
-    let port = free_port();
-    let lua = stage.scene.file("door.lua", LUA);
-    let config = format!(
-        "global
-    insecure-fork-wanted
-    lua-load {}
-    nbthread 1
-defaults
-    mode http
-    timeout client 5s
-    timeout server 5s
-    timeout connect 5s
-frontend shop
-    bind 127.0.0.1:{port}
-    http-request use-service lua.door
-",
-        lua.display()
-    );
-    let config = stage.scene.file("haproxy.cfg", config);
-    let mut haproxy = command("haproxy", stage.scene.path());
-    haproxy.args(["-W", "-f"]).arg(config);
-    let haproxy = Daemon::start(haproxy, port, Signal::USR1);
+    let haproxy = edge::haproxy(stage.scene.path(), LUA);
     haproxy.load("/");
 
     let [worker] = haproxy.children()[..] else {
         panic!("{:?}", haproxy.children())
     };
-    assert_eq!(http::get(port, "/id").expect("an answer").status, 200);
+    assert_eq!(
+        http::get(haproxy.port, "/id").expect("an answer").status,
+        200
+    );
     let image = link(tool("haproxy"), &haproxy.argv);
     let master = image.clone().pid(haproxy.process().pid).part("master");
     // Once it has a worker, the master executes itself to be rid of what it read.
@@ -80,19 +64,9 @@ fn lighttpd_runs_a_program() {
     let Some(mut stage) = Stage::begin("server::edge::lighttpd", LIGHTTPD) else {
         return;
     };
-    let port = free_port();
     let dir = stage.scene.writable("lighttpd");
-    let script = dir.join("htdocs/cgi-bin/id.cgi");
-    scene::write(&dir.join("htdocs/index.html"), "pong");
-    scene::write(
-        &script,
-        "#!/bin/sh\necho Content-Type: text/plain\necho\nid\n:\n",
-    );
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("make it executable");
-    let config = stage.scene.file("lighttpd.conf", configuration(&dir, port));
-    let mut lighttpd = command("lighttpd", &dir);
-    lighttpd.arg("-D").arg("-f").arg(config);
-    let lighttpd = Daemon::start(lighttpd, port, Signal::INT);
+    let lighttpd = edge::lighttpd(&dir, CGI, "");
+    let (port, script) = (lighttpd.port, dir.join("htdocs/cgi-bin/id.cgi"));
     lighttpd.load("/index.html");
     lighttpd.reopen_log(&dir.join("access.log"), Signal::HUP);
 
@@ -117,20 +91,4 @@ fn lighttpd_runs_a_program() {
     });
     drop(lighttpd);
     stage.end();
-}
-
-fn configuration(dir: &Path, port: u16) -> String {
-    let dir = dir.display();
-    format!(
-        r#"server.document-root = "{dir}/htdocs"
-server.port = {port}
-server.bind = "127.0.0.1"
-server.username = "www-data"
-server.groupname = "www-data"
-server.errorlog = "{dir}/error.log"
-server.modules = ("mod_cgi", "mod_accesslog")
-accesslog.filename = "{dir}/access.log"
-$HTTP["url"] =~ "^/cgi-bin/" {{ cgi.assign = ( "" => "" ) }}
-"#
-    )
 }

@@ -4,9 +4,9 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::container::{self, PODMAN};
+use super::container::{PODMAN, run};
 use crate::fixture::{
-    http, php_fpm,
+    container, http, php_fpm,
     pod::{self, Pod},
     scene::{self, Scene},
     wait,
@@ -21,18 +21,15 @@ fn the_image_sees_a_shell_in_another_container() {
     let Some(scene) = Scene::begin(name, &needs) else {
         return;
     };
-    let php = php_fpm::program().expect("it was there");
-    let root = container::file_system(&scene, &php);
+    let root = container::file_system(scene.path());
     scene::write(&root.join("srv/public/id.php"), "<?php system('id; :');");
-    scene::give_to_www_data(&root.join("srv/public"));
     let pod = Pod::start(&scene, &pod::archive().expect("it was there"));
     confined(pod.process().pid);
 
     let id_file = scene.path().join("id");
-    let web = container::run(&scene, &root, &id_file, &php);
-    let socket = root.join("run/nginx.sock");
+    let web = run(&scene, &root, &id_file);
     wait::until("an answer out of the container", || {
-        let answer = container::ask(&socket, "/id.php").ok()?;
+        let answer = container::ask(&root, "/id.php").ok()?;
         answer.contains("uid=33").then_some(())
     });
     let id = fs::read_to_string(&id_file).expect("the container's id");

@@ -1,13 +1,16 @@
 //! Evasions by lineage, by others that are made to do it, by size and by place: EV01, EV02,
 //! EV11, EV13 to EV15, EV25, EV26.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use super::{
     Attack, BOTH, Claim, Entry, MOD_PHP, PHP, RECON, SHELL, Stack, Turn, When, attack, attacks,
     deed, page,
 };
-use crate::{fixture::scene, lab::turn::encoded};
+use crate::{
+    fixture::{process::succeed, scene},
+    lab::turn::encoded,
+};
 
 const PERSISTENCE: &str = "persistence_file_written";
 const CONTAINER: &[Stack] = &[Stack::Container];
@@ -86,7 +89,7 @@ const BROKERS: &[Entry] = &[
         "own memory opened for writing",
         "process_memory_written",
         |turn| {
-            turn.argv("memory", &[]);
+            turn.ask("memory", &[]);
             Claim::By(turn.stacks.root(Stack::Java))
         },
     ),
@@ -100,12 +103,12 @@ const BROKERS: &[Entry] = &[
             turn.argv("argv", &["touch", &file.display().to_string()])
         },
     ),
-    page(
+    deed(
         "EV14",
         PHP,
-        "crontab, by a shell",
-        SHELL,
-        "system(\"crontab $own/none # $mark\");",
+        "table of cron put in by crontab",
+        PERSISTENCE,
+        crontab,
     ),
     page(
         "EV15",
@@ -136,10 +139,27 @@ file_put_contents(\"$own/.config/systemd/user/x.service\", '');",
         "local_broker_reached",
         |turn| {
             let page = turn.page("@fsockopen('127.0.0.1', 22, $code, $text, 1);");
-            Claim::By(page.worker())
+            Claim::By(page.worker)
         },
     ),
 ];
+
+/// A page puts a table of cron in by `crontab`: one without a job, and only where nobody has
+/// one, for the machine's own cron may run.
+fn crontab(turn: &Turn<'_>) -> Claim {
+    let list = Command::new("crontab")
+        .args(["-u", "www-data", "-l"])
+        .output();
+    let listed = list.expect("run crontab");
+    assert!(!listed.status.success(), "www-data has a table of cron");
+    let page = turn.page(
+        "file_put_contents(\"$own/table\", \"# $mark\\n\");
+system(\"crontab $own/table # $mark\", $code); echo $code;",
+    );
+    assert_eq!(page.output, "0", "crontab failed");
+    succeed(Command::new("crontab").args(["-u", "www-data", "-r"]));
+    turn.claim()
+}
 
 const ISOLATED: &[Entry] = &[
     deed("EV26", CONTAINER, "page runs a shell", SHELL, |turn| {

@@ -44,7 +44,7 @@ const JAVA: &[Entry] = &[
         "lookup in LDAP, then a shell",
         "java_lookup_then_spawn",
         |turn| {
-            turn.argv("connect", &[&here(), "1389"]);
+            turn.ask("connect", &[&here(), "1389"]);
             turn.shell("sh", ID)
         },
     ),
@@ -89,7 +89,8 @@ const JAVA: &[Entry] = &[
 
 /// The server itself writes a file of the case.
 fn store(turn: &Turn<'_>, name: &str) -> Claim {
-    turn.argv("write", &[&turn.own().join(name).display().to_string()])
+    turn.ask("write", &[&turn.own().join(name).display().to_string()]);
+    turn.claim()
 }
 
 /// A page of Tomcat that starts these words.
@@ -294,12 +295,15 @@ const EDGES: &[Entry] = &[
     deed(
         "EV19",
         &[Stack::BackDoor],
-        "new worker runs a shell",
+        "worker of a reload runs a shell",
         EDGE,
         |turn| {
-            // As an administrator would, and the library then does what it is there for.
-            turn.stacks.get(Stack::BackDoor).reload(Signal::HUP);
-            Claim::Says(": rogue".to_owned())
+            // As an administrator would. Workers have run a shell before, in the order `After`
+            // under this sensor too: only what is below a new one counts.
+            let nginx = turn.stacks.get(Stack::BackDoor);
+            nginx.reload(Signal::HUP);
+            let new = nginx.children();
+            Claim::Below(new.first().expect("a new worker").pid)
         },
     ),
 ];

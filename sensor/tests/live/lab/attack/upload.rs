@@ -38,7 +38,8 @@ const UPLOADS: &[Entry] = &[
         "dropped_script_used",
         |turn| {
             let claim = upload(turn);
-            turn.open(&turn.fill("public/uploads/MARK.php"));
+            let answer = turn.visit(&turn.fill("public/uploads/MARK.php"));
+            assert_eq!(answer.status, 200, "{answer:?}");
             claim
         },
     ),
@@ -136,7 +137,7 @@ const DEPLOYS: &[Entry] = &[
         "server_module_changed",
         |turn| {
             let place = turn.fill("/usr/share/tomcat10/lib/MARK.jar");
-            turn.argv("write", &[&place]);
+            turn.ask("write", &[&place]);
             fs::remove_file(&place).expect("take the jar away");
             turn.claim()
         },
@@ -224,7 +225,7 @@ rename(\"$own/c\", \"$public/$mark/.user.ini\");",
     page(
         "EV17",
         BOTH,
-        "a picture that holds PHP, included",
+        "picture that holds PHP, included: its shell, for no hook sees pictures read",
         SHELL,
         "file_put_contents(\"$own/x.jpg\", \"GIF89a<?php system('id; : $mark');\");
 include \"$own/x.jpg\";",
@@ -232,9 +233,16 @@ include \"$own/x.jpg\";",
     page(
         "EV21",
         BOTH,
-        "a log that holds PHP, included",
+        "log that holds PHP, included: its shell, for no hook sees logs read",
         SHELL,
         "file_put_contents(\"$own/access.log\", \"GET /<?php system('id; : $mark'); ?> 404\\n\");
 include \"$own/access.log\";",
+    ),
+    deed(
+        "EV21",
+        PHP,
+        "the worker's own environment, included",
+        "sensitive_file_read",
+        |turn| Claim::By(turn.page("include '/proc/self/environ';").worker),
     ),
 ];

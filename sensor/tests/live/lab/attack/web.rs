@@ -40,13 +40,17 @@ const PAGES: &[Entry] = &[
     deed("M02", BOTH, "proc_open([id]), no shell", RECON, |turn| {
         Claim::Below(turn.spawn(&["id", "-u"]).pid())
     }),
-    page(
+    deed(
         "M03",
         PHP,
         "a worker becomes a shell, no fork",
         "worker_replaced_itself",
-        "$c = FFI::cdef('int execl(const char *, ...);', 'libc.so.6');
+        |turn| {
+            turn.last_page(
+                "$c = FFI::cdef('int execl(const char *, ...);', 'libc.so.6');
 $c->execl('/bin/sh', 'sh', '-c', \": $mark\", null);",
+            )
+        },
     ),
     page(
         "M04",

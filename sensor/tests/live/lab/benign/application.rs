@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::{Benign, Stack, Turn, work};
 use crate::{
-    fixture::{daemon::command, process::succeed, scene},
+    fixture::{daemon::command, scene},
     lab::installed::INSTALLED_CGI,
 };
 
@@ -38,6 +38,8 @@ pub(super) const ALL: &[Benign] = &[
         "gs and pdftotext, without a shell",
         |turn| {
             turn.page("run(['/usr/bin/gs', '-q', '-dSAFER', '-dBATCH']); run(['/usr/bin/pdftotext', '/srv/a.pdf', '-']);");
+            turn.ran(&["/usr/bin/gs", "-q", "-dSAFER", "-dBATCH"]);
+            turn.ran(&["/usr/bin/pdftotext", "/srv/a.pdf", "-"]);
         },
     ),
     work(
@@ -117,10 +119,11 @@ pub(super) const ALL: &[Benign] = &[
         PHP,
         "composer, artisan, wp-cli by an administrator",
         |turn| {
-            let code = "system('stty size 2>&1'); system('git --version; which unzip; id -u'); exec('php -v');";
+            let code = "system('stty size 2>&1'); system('git --version && which sh && id -u', $code); \
+exec('php -v', $lines); exit($code + !$lines);";
             let mut admin = command("sh", &turn.stacks.place("www"));
-            admin.args(["-c", "php -r \"$0\" > /dev/null; id > /dev/null", code]);
-            succeed(&mut admin);
+            admin.args(["-c", "php -r \"$0\" > /dev/null && id > /dev/null", code]);
+            turn.succeed(&mut admin);
         },
     ),
     work(
@@ -137,8 +140,12 @@ pub(super) const ALL: &[Benign] = &[
                 "sh",
                 "-c",
             ]);
-            job.arg("php -r 'system(\"id; uname -a\");'; curl -s http://127.0.0.1:1/ || true");
-            succeed(job.current_dir(turn.stacks.place("www")));
+            let at = turn.stacks.port(turn.stack);
+            job.arg(format!(
+                "php -r 'system(\"id && uname -a\", $code); exit($code);' && \
+                 curl -fs http://127.0.0.1:{at}/index.html"
+            ));
+            turn.succeed(job.current_dir(turn.stacks.place("www")));
         },
     ),
     work(
@@ -168,7 +175,7 @@ pub(super) const ALL: &[Benign] = &[
         &[Stack::Lua],
         "page of mod_lua, in the process",
         |turn| {
-            assert_eq!(turn.get("/page.lua"), "pong");
+            turn.answers("/page.lua", "pong");
         },
     ),
     work(
@@ -178,6 +185,7 @@ pub(super) const ALL: &[Benign] = &[
         "requests, in the process",
         |turn| {
             turn.stacks.get(Stack::Uvicorn).load("/");
+            turn.saw("answers");
         },
     ),
     work(
@@ -191,6 +199,8 @@ pub(super) const ALL: &[Benign] = &[
                 turn.stacks.port(Stack::Postgres),
                 "INSERT INTO t SELECT generate_series(1, 100)",
             );
+            turn.saw("success of psql");
+            turn.forked();
         },
     ),
 ];
@@ -198,6 +208,7 @@ pub(super) const ALL: &[Benign] = &[
 fn mail(turn: &Turn<'_>) {
     let page = turn.page("echo mail('a@localhost', 'b', 'c') ? 'sent' : 'not sent';");
     assert_eq!(page.output, "sent");
+    turn.ran(&["/usr/sbin/sendmail", "-t", "-i"]);
 }
 
 fn mail_from(turn: &Turn<'_>) {
@@ -205,9 +216,11 @@ fn mail_from(turn: &Turn<'_>) {
         "echo mail('a@localhost', 'b', 'c', '', '-fshop@example.org') ? 'sent' : 'not sent';",
     );
     assert_eq!(page.output, "sent");
+    turn.ran(&["/usr/sbin/sendmail", "-t", "-i", "-fshop@example.org"]);
 }
 
 fn installed(turn: &Turn<'_>) {
     let answer = turn.get(&format!("/installed/{INSTALLED_CGI}"));
     assert!(answer.contains("served"), "{answer}");
+    turn.ran(&["date"]);
 }

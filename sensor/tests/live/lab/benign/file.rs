@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Benign, Stack, Turn, work};
+use super::{Benign, Stack, Turn, told, work};
 use crate::fixture::{
     daemon::command,
     process::succeed,
@@ -22,6 +22,7 @@ pub(super) const ALL: &[Benign] = &[
         |turn| {
             turn.page("$to = \"$site/wp-content/upgrade/plugin.1.2\"; mkdir(\"$to/lib\", 0755, true);
 foreach (['plugin.php', 'lib/a.php', 'lib/b.php', 'readme.txt', 'style.css'] as $name) file_put_contents(\"$to/$name\", 'x');");
+            turn.wrote(turn.site().join("wp-content/upgrade/plugin.1.2/lib/b.php"));
         },
     ),
     work(
@@ -31,13 +32,29 @@ foreach (['plugin.php', 'lib/a.php', 'lib/b.php', 'readme.txt', 'style.css'] as 
         "update of a plugin, moved into place",
         update,
     ),
+    told(
+        &[
+            ("entry_script_modified", 2),
+            ("existing_script_modified", 1),
+            ("script_created_in_web_root", 1),
+        ],
+        work(
+            "B10",
+            Stack::Php,
+            PHP,
+            "update copied over a site, 22 files",
+            copied_over,
+        ),
+    ),
     work(
         "B10",
         Stack::Php,
         PHP,
         "wp-cron: the site asks itself",
         |turn| {
-            turn.page("echo strlen(file_get_contents(\"http://127.0.0.1:{$_SERVER['SERVER_PORT']}/index.html\"));");
+            let page = turn.page("echo file_get_contents(\"http://127.0.0.1:{$_SERVER['SERVER_PORT']}/index.html\");");
+            assert!(page.output.contains("<title>shop"), "{page:?}");
+            turn.connected(turn.stacks.port(turn.stack));
         },
     ),
     work(
@@ -105,6 +122,7 @@ foreach (['plugin.php', 'lib/a.php', 'lib/b.php', 'readme.txt', 'style.css'] as 
         "file of the OPcache, made new",
         |turn| {
             turn.page("fclose(fopen(\"$own/page.php.bin\", 'x'));");
+            turn.wrote(turn.own().join("page.php.bin"));
         },
     ),
     work("B15", Stack::Php, PHP, "dpkg installs pages", package),
@@ -127,7 +145,7 @@ foreach (['plugin.php', 'lib/a.php', 'lib/b.php', 'readme.txt', 'style.css'] as 
                 .place("tomcat-at/tomcat/webapps/ROOT")
                 .join(&name);
             scene::write(&page, "<%= 6 * 7 %>");
-            assert_eq!(turn.get(&format!("/{name}")), "42");
+            turn.answers(&format!("/{name}"), "42");
         },
     ),
     work(
@@ -149,8 +167,9 @@ foreach (['plugin.php', 'lib/a.php', 'lib/b.php', 'readme.txt', 'style.css'] as 
             let path = turn.fill("/MARK/index.html");
             crate::fixture::wait::until("the archive's page", || {
                 let page = crate::fixture::http::get(turn.stacks.port(turn.stack), &path).ok()?;
-                (page.status == 200).then_some(())
+                (page.status == 200 && page.body == "shop").then_some(())
             });
+            turn.saw("the archive's page");
         },
     ),
 ];
@@ -180,6 +199,40 @@ include \"$content/plugins/$mark/plugin.php\";
 echo file_exists(\"$content/plugins/$mark/lib/a.php\");",
     );
     assert_eq!(page.output, "1", "it was not moved");
+    turn.wrote(content.join("plugins").join(&turn.mark));
+}
+
+/// As `WordPress` updates itself: unpacked, then copied file by file over what is there. What
+/// an intruder changes by hand looks like that, so each rule tells of one file, and of each
+/// that every request runs.
+fn copied_over(turn: &Turn<'_>) {
+    let shop = turn.site().join("public").join(&turn.mark);
+    let names = (1..20).map(|number| format!("wp-includes/part-{number}.php"));
+    let names: Vec<String> = names
+        .chain(["index.php", "wp-login.php"].map(str::to_owned))
+        .collect();
+    for name in &names {
+        scene::write(&shop.join(name), "<?php\n");
+        give_to_www_data(&shop.join(name));
+    }
+    for directory in ["", "wp-includes"] {
+        give_to_www_data(&shop.join(directory));
+    }
+    let page = turn.page(&format!(
+        "$shop = \"$public/$mark\"; $new = \"$shop/wp-content/upgrade/core/wordpress\";
+mkdir(\"$new/wp-includes\", 0755, true);
+$names = explode(' ', '{} wp-includes/new.php');
+foreach ($names as $name) file_put_contents(\"$new/$name\", '<?php // 2');
+foreach ($names as $name) echo copy(\"$new/$name\", \"$shop/$name\");",
+        names.join(" ")
+    ));
+    assert_eq!(
+        page.output,
+        "1".repeat(names.len() + 1),
+        "not all were copied"
+    );
+    turn.wrote(shop.join("wp-includes/new.php"));
+    turn.wrote(shop.join("wp-includes/part-1.php"));
 }
 
 /// A file that was there is opened to read and write, as `insert_with_markers` does.
@@ -191,6 +244,7 @@ fn rewrite(turn: &Turn<'_>, name: &str) {
         "$file = fopen(\"$public/$mark/{name}\", 'r+'); fwrite($file, '# BEGIN shop'); echo ftell($file);"
     ));
     assert_eq!(page.output, "12", "it was not written");
+    turn.wrote(&place);
 }
 
 /// A compiled template: written beside, renamed and included, as libraries do.
@@ -201,6 +255,7 @@ file_put_contents(\"$own/tmp\", '<?php'); rename(\"$own/tmp\", $to); include $to
 echo file_exists($to);"
     ));
     assert_eq!(page.output, "1", "it was not written");
+    turn.wrote(turn.site().join(to));
 }
 
 /// dpkg with a database of its own.
@@ -232,7 +287,7 @@ fn package(turn: &Turn<'_>) {
     let mut install = command("dpkg", &dir);
     install.arg(format!("--admindir={}", database.display()));
     install.args(["--force-script-chrootless", "--log=/dev/null", "-i"]);
-    succeed(install.arg(dir.join("shop.deb")));
+    turn.succeed(install.arg(dir.join("shop.deb")));
     assert!(page.exists());
 }
 
@@ -260,7 +315,7 @@ fn deploy(turn: &Turn<'_>) {
     git(&public, &["pull", "-q", "--ff-only"]);
     let mut rsync = command("rsync", &turn.own());
     rsync.args(["-a", "--delete", "--exclude=.git"]);
-    succeed(
+    turn.succeed(
         rsync
             .arg(format!("{}/", origin.display()))
             .arg(public.join("copy")),

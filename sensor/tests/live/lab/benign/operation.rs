@@ -1,12 +1,15 @@
 //! What administrators do to servers that run: B1 to B5, B22, B25 to B28.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
 
 use rustix::process::Signal;
 
 use super::{Benign, Stack, Turn, work};
 use crate::{
-    fixture::{daemon::command, http, nginx::Nginx, process::succeed, wait},
+    fixture::{daemon::command, http, nginx::Nginx, scene::tool, wait},
     lab::stacks::{psql, redis_agrees, sql},
 };
 
@@ -47,7 +50,7 @@ pub(super) const ALL: &[Benign] = &[
         &[Stack::Cgid],
         "graceful, and a new daemon for CGI",
         |turn| {
-            turn.stacks.get(Stack::Cgid).reload(Signal::USR1);
+            turn.reload(Signal::USR1);
         },
     ),
     work(
@@ -57,7 +60,7 @@ pub(super) const ALL: &[Benign] = &[
         "new log writers, one through a shell",
         |turn| {
             let apache = turn.stacks.get(Stack::ModPhp);
-            apache.reload(Signal::USR1);
+            turn.reload(Signal::USR1);
             let writers = || {
                 let all = apache.children().into_iter();
                 all.filter(|child| {
@@ -68,16 +71,20 @@ pub(super) const ALL: &[Benign] = &[
                 .count()
             };
             wait::until("two log writers", || (writers() == 2).then_some(()));
+            let log = turn.stacks.place("apache").join("access.log");
+            let rotatelogs = tool("rotatelogs").display().to_string();
+            turn.ran(&[&rotatelogs, "-n", "2", &log.display().to_string(), "86400"]);
             apache.load("/index.html");
         },
     ),
     work("B03", Stack::Nginx, NGINX, "reload", |turn| {
-        turn.stacks.get(Stack::Nginx).reload(Signal::HUP);
+        turn.reload(Signal::HUP);
         turn.stacks.get(Stack::Nginx).load("/index.html");
     }),
     work("B03", Stack::Nginx, NGINX, "logs opened again", |turn| {
         let log = turn.stacks.place("nginx").join("front.log");
         turn.stacks.get(Stack::Nginx).reopen_log(&log, Signal::USR1);
+        turn.saw("the new log");
     }),
     super::begin("B03", "nginx", "binary upgrade", upgrade),
     work(
@@ -86,8 +93,10 @@ pub(super) const ALL: &[Benign] = &[
         &[Stack::Haproxy],
         "reload: the master executes itself",
         |turn| {
-            turn.stacks.get(Stack::Haproxy).reload(Signal::USR2);
-            turn.stacks.get(Stack::Haproxy).load("/");
+            let haproxy = turn.stacks.get(Stack::Haproxy);
+            turn.reload(Signal::USR2);
+            haproxy.load("/");
+            turn.ran(&[&haproxy.argv[0]]);
         },
     ),
     work(
@@ -96,7 +105,8 @@ pub(super) const ALL: &[Benign] = &[
         PHP,
         "USR2: the master executes itself",
         |turn| {
-            turn.stacks.get(Stack::Php).reload(Signal::USR2);
+            turn.reload(Signal::USR2);
+            turn.ran(&[&turn.stacks.get(Stack::Php).argv[0]]);
         },
     ),
     work(
@@ -107,6 +117,7 @@ pub(super) const ALL: &[Benign] = &[
         |turn| {
             let log = turn.stacks.place("php").join("php-fpm.log");
             turn.stacks.get(Stack::Php).reopen_log(&log, Signal::USR1);
+            turn.saw("the new log");
         },
     ),
     work(
@@ -115,8 +126,10 @@ pub(super) const ALL: &[Benign] = &[
         &[Stack::Uwsgi],
         "HUP: the master executes itself",
         |turn| {
-            turn.stacks.get(Stack::Uwsgi).reload(Signal::HUP);
-            turn.stacks.get(Stack::Uwsgi).load("/");
+            let uwsgi = turn.stacks.get(Stack::Uwsgi);
+            turn.reload(Signal::HUP);
+            uwsgi.load("/");
+            turn.ran(&[&uwsgi.argv[0]]);
         },
     ),
     work(
@@ -155,22 +168,23 @@ pub(super) const ALL: &[Benign] = &[
                 nginx.port,
                 nginx.process().pid
             );
-            succeed(Command::new("sh").args(["-c", &line]));
+            turn.succeed(Command::new("sh").args(["-c", &line]));
         },
     ),
     work(
         "B22",
-        Stack::Redis,
-        &[Stack::Redis],
+        Stack::Nginx,
+        NGINX,
         "health check: openssl s_client",
         |turn| {
-            let at = format!("127.0.0.1:{}", turn.stacks.port(Stack::Redis));
-            let mut check = Command::new("timeout");
-            // Redis speaks no TLS; what counts is that it was asked.
-            let _refused = check
-                .args(["5", "openssl", "s_client", "-connect", &at])
-                .stdin(std::process::Stdio::null())
-                .output();
+            let at = format!("127.0.0.1:{}", turn.stacks.port(Stack::Nginx));
+            let mut check = Command::new("openssl");
+            check.args(["s_client", "-connect", &at]);
+            let check = check.stdin(Stdio::null()).output().expect("run openssl");
+            // It is answered without TLS; what counts is that it was asked.
+            let said = String::from_utf8_lossy(&check.stdout);
+            assert!(said.starts_with("CONNECTED"), "{check:?}");
+            turn.saw("the connection of openssl");
         },
     ),
     work(
@@ -183,6 +197,9 @@ pub(super) const ALL: &[Benign] = &[
             psql(turn.stacks, postgres.port, "SELECT pg_rotate_logfile()");
             psql(turn.stacks, postgres.port, "VACUUM t");
             postgres.process().signal(Signal::HUP);
+            turn.saw("success of psql");
+            // For each of the clients.
+            turn.forked();
         },
     ),
     work(
@@ -195,6 +212,7 @@ pub(super) const ALL: &[Benign] = &[
                 turn.stacks,
                 "FLUSH TABLES; FLUSH LOGS; OPTIMIZE TABLE shop.t",
             );
+            turn.saw("success of mariadb");
         },
     ),
     work(
@@ -205,6 +223,8 @@ pub(super) const ALL: &[Benign] = &[
         |turn| {
             redis_agrees(turn.stacks, "BGSAVE");
             redis_agrees(turn.stacks, "BGREWRITEAOF");
+            turn.saw("agreement of Redis");
+            turn.forked();
         },
     ),
     work(
@@ -214,6 +234,7 @@ pub(super) const ALL: &[Benign] = &[
         "health check by podman exec",
         |turn| {
             turn.stacks.container().exec(&["/bin/sh", "-c", "id; :"]);
+            turn.saw("success of podman");
         },
     ),
     work(
@@ -223,15 +244,9 @@ pub(super) const ALL: &[Benign] = &[
         "jcmd and jstack attach",
         |turn| {
             let pid = turn.stacks.get(Stack::Java).process().pid.to_string();
-            for tool in ["jcmd", "jstack"] {
-                let mut tool = command(tool, &turn.stacks.place("java"));
-                tool.arg(&pid);
-                succeed(if tool.get_program().to_string_lossy().ends_with("jcmd") {
-                    tool.arg("VM.version")
-                } else {
-                    &mut tool
-                });
-            }
+            let dir = turn.stacks.place("java");
+            turn.succeed(command("jcmd", &dir).args([&pid, "VM.version"]));
+            turn.succeed(command("jstack", &dir).arg(&pid));
         },
     ),
     work(
@@ -241,6 +256,7 @@ pub(super) const ALL: &[Benign] = &[
         "runc enters by its copy in memory",
         |turn| {
             turn.stacks.container().exec(&["/usr/bin/id"]);
+            turn.saw("success of podman");
         },
     ),
     work(
@@ -248,8 +264,9 @@ pub(super) const ALL: &[Benign] = &[
         Stack::Php,
         PHP,
         "administrator's busybox executes itself",
-        |_| {
-            succeed(Command::new("busybox").args(["sh", "-c", "busybox id; cat /etc/hostname"]));
+        |turn| {
+            let line = "busybox id && cat /etc/hostname";
+            turn.succeed(Command::new("busybox").args(["sh", "-c", line]));
         },
     ),
 ];
@@ -264,12 +281,13 @@ fn graceful(turn: &Turn<'_>, words: &[&str]) {
         .args(&words[1..])
         .arg("-f")
         .arg(dir.join("apache2.conf"));
-    succeed(control.args(["-k", "graceful"]));
+    turn.succeed(control.args(["-k", "graceful"]));
     wait::until("new workers", || {
         let now = apache.children();
         let new = now.iter().all(|child| !old.contains(child));
         (now.len() >= old.len() && new).then_some(())
     });
+    turn.forked();
 }
 
 /// Ends a child that serves; another one takes its place.
@@ -286,6 +304,8 @@ fn respawn(turn: &Turn<'_>, stack: Stack) {
         let now = workers();
         (now.len() == before.len() && !now.contains(&before[0])).then_some(())
     });
+    turn.saw("another worker");
+    turn.forked();
 }
 
 /// USR2 makes nginx start itself anew, QUIT ends the old one.
@@ -303,8 +323,11 @@ fn upgrade(turn: &Turn<'_>) {
             .then_some(())
             .and_then(|()| workers())
     });
-    assert!(http::get(nginx.port, "/index.html").is_ok());
+    let answers = || http::get(nginx.port, "/index.html").is_ok_and(|page| page.body == "pong");
+    assert!(answers());
     old.signal(Signal::QUIT);
     assert!(old.ends_within(wait::PATIENCE));
-    assert!(http::get(nginx.port, "/index.html").is_ok());
+    assert!(answers());
+    turn.saw("answers of the new nginx");
+    turn.ran(&["nginx"]);
 }

@@ -8,7 +8,7 @@ use super::{Stack, Stacks};
 use crate::fixture::{
     apache,
     daemon::{Daemon, command},
-    nginx, php_fpm,
+    edge, nginx, php_fpm,
     scene::{self, Scene, free_port, tool},
 };
 
@@ -60,6 +60,7 @@ group = www-data
 listen = 127.0.0.1:{port}
 pm = static
 pm.max_children = 3
+process.dumpable = yes
 php_admin_value[upload_tmp_dir] = /tmp
 php_admin_value[sys_temp_dir] = {dir}
 ",
@@ -200,56 +201,14 @@ core.register_service('door', 'http', function(applet)
     applet:send('pong')
 end)
 ";
-    let dir = stacks.place("haproxy");
-    scene::write(&dir.join("door.lua"), LUA);
-    let port = free_port();
-    let config = format!(
-        "global
-    insecure-fork-wanted
-    lua-load {}/door.lua
-    nbthread 1
-defaults
-    mode http
-    timeout client 5s
-    timeout server 5s
-    timeout connect 5s
-frontend shop
-    bind 127.0.0.1:{port}
-    http-request use-service lua.door
-",
-        dir.display()
-    );
-    scene::write(&dir.join("haproxy.cfg"), config);
-    let mut haproxy = command("haproxy", &dir);
-    haproxy.args(["-W", "-f"]).arg(dir.join("haproxy.cfg"));
-    Daemon::start(haproxy, port, Signal::USR1)
+    edge::haproxy(&stacks.place("haproxy"), LUA)
 }
 
 /// lighttpd with `mod_cgi`, and types of files asked of the system, as Debian sets it up.
 pub(crate) fn lighttpd(stacks: &Stacks, name: &str) -> Daemon {
-    let dir = stacks.writable(name);
-    scene::write(&dir.join("htdocs/index.html"), "pong");
-    program(&dir.join("htdocs/cgi-bin/id.cgi"), CGI);
-    let port = free_port();
-    let config = format!(
-        r#"server.document-root = "{dir}/htdocs"
-server.port = {port}
-server.bind = "127.0.0.1"
-server.username = "www-data"
-server.groupname = "www-data"
-server.errorlog = "{dir}/error.log"
-server.modules = ("mod_cgi", "mod_accesslog")
-accesslog.filename = "{dir}/access.log"
-include_shell "/usr/share/lighttpd/use-ipv6.pl " + server.port
-include_shell "/usr/share/lighttpd/create-mime.conf.pl"
-$HTTP["url"] =~ "^/cgi-bin/" {{ cgi.assign = ( "" => "" ) }}
-"#,
-        dir = dir.display()
-    );
-    scene::write(&dir.join("lighttpd.conf"), config);
-    let mut lighttpd = command("lighttpd", &dir);
-    lighttpd.arg("-D").arg("-f").arg(dir.join("lighttpd.conf"));
-    Daemon::start(lighttpd, port, Signal::INT)
+    const LINES: &str = r#"include_shell "/usr/share/lighttpd/use-ipv6.pl " + server.port
+include_shell "/usr/share/lighttpd/create-mime.conf.pl""#;
+    edge::lighttpd(&stacks.writable(name), CGI, LINES)
 }
 
 /// nginx with a foreign library that makes each new worker run `: rogue`.

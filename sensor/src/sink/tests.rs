@@ -163,8 +163,8 @@ async fn what_was_written_is_reported() {
     let (_reader, stream) = pipe(None, Colour::Auto);
     let count = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&count);
-    let sinks = Sinks::new(move |alert| {
-        assert_eq!(alert.time_ns, 90_000_000_000);
+    let sinks = Sinks::new(move |time_ns| {
+        assert_eq!(time_ns, 90_000_000_000);
         seen.fetch_add(1, Ordering::Relaxed);
     });
     sinks.add("test", Level::Medium, stream).unwrap();

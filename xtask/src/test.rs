@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Real servers, a load generator, and the tools that check what deploy/ holds.
-pub(crate) const PACKAGES: [&str; 40] = [
+pub(crate) const PACKAGES: [&str; 41] = [
     "apache2",
     "busybox",
     "cron",
@@ -57,6 +57,7 @@ pub(crate) const PACKAGES: [&str; 40] = [
     "python3-venv",
     "redis-server",
     "rsync",
+    "rsyslog",
     "ruby",
     "runc",
     "socat",

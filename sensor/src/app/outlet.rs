@@ -213,3 +213,6 @@ const fn form(encoding: Encoding) -> Form {
         Encoding::Ocsf => Form::Ocsf,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,11 +30,12 @@ fn alert() -> Arc<Alert> {
     Arc::new(sample().alert())
 }
 
-/// Waits until `condition` holds.
-fn wait_for(condition: impl Fn() -> bool) {
-    let limit = Instant::now() + Duration::from_secs(10);
+/// Waits until `condition` holds, of which nobody tells: numbers of a sink.
+#[track_caller]
+pub(super) fn wait_for(condition: impl Fn() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(20);
     while !condition() {
-        assert!(Instant::now() < limit, "waited 10 s");
+        assert!(Instant::now() < limit, "waited 20 s");
         std::thread::yield_now();
     }
 }

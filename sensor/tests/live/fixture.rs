@@ -16,6 +16,7 @@ pub(crate) mod php_fpm;
 pub(crate) mod pod;
 pub(crate) mod process;
 pub(crate) mod recording;
+pub(crate) mod request;
 pub(crate) mod root;
 pub(crate) mod scene;
 pub(crate) mod sensor;

@@ -48,4 +48,5 @@ mod server;
 mod simulate;
 mod sink;
 mod startup;
+mod syslog;
 mod watched;

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufReader, Write as _},
     net::TcpListener,
     sync::mpsc,
     thread,
@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::fixture::{
     php_fpm::{Pool, Start},
+    request,
     scene::{self, Scene},
     sensor::Sensor,
     site::{self, Site},
@@ -30,7 +31,7 @@ fn receive(port: u16) -> mpsc::Receiver<(String, String)> {
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut line = BufReader::new(stream.expect("a connection"));
-            while let Some(body) = body(&mut line) {
+            while let Some(body) = request::body(&mut line) {
                 let Ok(Value::Array(documents)) = serde_json::from_str(&body) else {
                     panic!("no array: {body}");
                 };
@@ -45,27 +46,6 @@ fn receive(port: u16) -> mpsc::Receiver<(String, String)> {
         }
     });
     taken
-}
-
-/// The body of the next request.
-fn body(line: &mut BufReader<std::net::TcpStream>) -> Option<String> {
-    let mut length = 0;
-    loop {
-        let mut header = String::new();
-        line.read_line(&mut header)
-            .ok()
-            .filter(|&count| count > 0)?;
-        let header = header.trim().to_lowercase();
-        if header.is_empty() {
-            break;
-        }
-        if let Some(value) = header.strip_prefix("content-length: ") {
-            length = value.parse().expect("a length");
-        }
-    }
-    let mut body = vec![0; length];
-    line.read_exact(&mut body).ok()?;
-    String::from_utf8(body).ok()
 }
 
 fn id(alert: &Value) -> String {

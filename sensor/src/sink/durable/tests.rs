@@ -14,7 +14,7 @@ use std::{
 use super::*;
 use crate::{
     alert::{Alert, Level, sample::sample},
-    sink::{Filter, Sinks},
+    sink::{Filter, Sinks, tests::wait_for},
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -120,15 +120,6 @@ fn alert(number: u64) -> Arc<Alert> {
 fn send(sinks: &Sinks, numbers: std::ops::Range<u64>) {
     for number in numbers {
         sinks.send(alert(number));
-    }
-}
-
-#[track_caller]
-fn wait_for(condition: impl Fn() -> bool) {
-    let limit = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < limit, "waited {PATIENCE:?}");
-        thread::yield_now();
     }
 }
 

@@ -1,9 +1,12 @@
 //! A webhook against a real socket: one that stalls, resets, answers 500 and 413, with TLS.
 //! What must hold: every alert at least once, in order, with the same id.
 
+#[path = "../../../tests/live/fixture/request.rs"]
+mod request;
+
 use std::{
     collections::VecDeque,
-    io::{BufRead as _, BufReader, Read, Write},
+    io::{BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     path::Path,
     sync::{Arc, Mutex, mpsc},
@@ -16,7 +19,7 @@ use serde_json::Value;
 use super::*;
 use crate::{
     alert::{Alert, Level, sample::sample},
-    sink::{Durable, Sinks, SpoolSettings},
+    sink::{Durable, Sinks, SpoolSettings, tests::wait_for},
 };
 
 /// What the server does with a request.
@@ -88,7 +91,7 @@ impl Server {
 /// Answers requests on one connection until something ends it.
 fn serve(line: impl Line, acts: &Mutex<VecDeque<Act>>, take: &mpsc::SyncSender<(u64, String)>) {
     let mut line = BufReader::new(line);
-    while let Some(body) = request(&mut line) {
+    while let Some(body) = request::body(&mut line) {
         let alerts = match serde_json::from_str(&body).unwrap() {
             Value::Array(alerts) => alerts,
             alert => vec![alert],
@@ -125,27 +128,6 @@ fn serve(line: impl Line, acts: &Mutex<VecDeque<Act>>, take: &mpsc::SyncSender<(
             return;
         }
     }
-}
-
-/// The body of the next request.
-fn request(line: &mut BufReader<impl Line>) -> Option<String> {
-    let mut length = 0;
-    loop {
-        let mut header = String::new();
-        line.read_line(&mut header)
-            .ok()
-            .filter(|&count| count > 0)?;
-        let header = header.trim().to_lowercase();
-        if header.is_empty() {
-            break;
-        }
-        if let Some(value) = header.strip_prefix("content-length: ") {
-            length = value.parse().unwrap();
-        }
-    }
-    let mut body = vec![0; length];
-    line.read_exact(&mut body).ok()?;
-    String::from_utf8(body).ok()
 }
 
 fn settings(server: &Server) -> Settings {
@@ -186,14 +168,6 @@ fn alert(number: u64) -> Arc<Alert> {
 
 fn send(sinks: &Sinks, numbers: std::ops::Range<u64>) {
     numbers.for_each(|number| sinks.send(alert(number)));
-}
-
-fn wait_for(condition: impl Fn() -> bool) {
-    let limit = Instant::now() + Duration::from_secs(20);
-    while !condition() {
-        assert!(Instant::now() < limit, "waited 20 s");
-        thread::yield_now();
-    }
 }
 
 fn expected(numbers: std::ops::Range<u64>) -> Vec<(u64, String)> {

@@ -115,7 +115,7 @@ fn rsyslog_understands_what_it_gets() {
     let rsyslog = rsyslogd(&scene, port);
     let mut sensor = Sensor::configured(&sinks, &scene.path().join("recording"));
     let site = Site::start(&scene, Start::Foreground, Pool::Steady);
-    let mut attack = |sensor: &mut Sensor, word: &str| {
+    let attack = |sensor: &mut Sensor, word: &str| {
         let line = format!("id; : {word}");
         site.shell(&format!("{word}.php"), &line);
         sensor.alert("shell_under_app_worker", |alert| {

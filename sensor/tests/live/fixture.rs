@@ -6,6 +6,7 @@ pub(crate) mod alert;
 pub(crate) mod apache;
 pub(crate) mod cgroup;
 pub(crate) mod daemon;
+pub(crate) mod disk;
 pub(crate) mod drops;
 pub(crate) mod front;
 pub(crate) mod golden;

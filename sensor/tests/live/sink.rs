@@ -13,6 +13,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::fixture::{
+    disk::Small,
     php_fpm::{Pool, Start},
     request,
     scene::{self, Scene},
@@ -154,4 +155,60 @@ fn a_reload_adds_a_sink_and_takes_one_away() {
     assert!(sensor.metric_where("sink_dropped_total", "sink=\"two\"") < 1.0);
     sensor.mark();
     sensor.stop();
+}
+
+#[test]
+fn a_full_disk_loses_no_alert_of_a_durable_sink() {
+    let name = "sink::a_full_disk_loses_no_alert_of_a_durable_sink";
+    let Some(scene) = Scene::begin(name, site::NEEDS) else {
+        return;
+    };
+    let directory = scene.path().join("small");
+    let disk = Small::mount(&directory, 512);
+    let port = scene::free_port();
+    let hook = format!(
+        "{{name: hook, type: webhook, url: \"http://127.0.0.1:{port}/in\", spool: {}}}",
+        directory.join("spool.db").display()
+    );
+    let lines = format!("sinks: [{hook}]");
+    let mut sensor = Sensor::configured(&lines, &scene.path().join("recording"));
+    let site = Site::start(&scene, Start::Foreground, Pool::Steady);
+    let filler = disk.fill();
+    for visit in 0..VISITS {
+        site.shell(&format!("id-{visit}.php"), &format!("id; : {visit}"));
+    }
+    let last = format!("id; : {}", VISITS - 1);
+    sensor.alert("shell_under_app_worker", |alert| {
+        alert.args() == ["sh", "-c", &last]
+    });
+    let label = "sink=\"hook\"";
+    wait::until("everything waits", || {
+        let waiting = sensor.metric_where("sink_queue_length", label);
+        let kept = sensor.metric_where("sink_spooled", label);
+        sensor.mark();
+        (waiting < 1.0 && kept >= f64::from(VISITS)).then_some(())
+    });
+    let log = sensor.log();
+    assert!(log.contains("no room in it, or on its disk"), "{log}");
+
+    // The disk is still full: what waits in memory is sent after what is in the file.
+    let expected: Vec<_> = sensor.alerts.iter().map(|alert| id(&alert.json)).collect();
+    let taken = receive(port);
+    let mut arrived = Vec::new();
+    while arrived.last() != expected.last() {
+        arrived.push(taken.recv_timeout(PATIENCE * 4).expect("an alert").0);
+    }
+    // What the file could not give up may come twice, never in another order.
+    arrived.dedup();
+    assert_eq!(arrived, expected);
+    fs::remove_file(filler).expect("make room");
+    wait::until("a spool that works again", || {
+        let kept = sensor.metric_where("sink_spooled", label);
+        let log = sensor.log();
+        (kept < 1.0 && log.contains("the spool works again")).then_some(())
+    });
+    assert!(sensor.metric_where("sink_dropped_total", label) < 1.0);
+    sensor.mark();
+    sensor.stop();
+    drop(disk);
 }

@@ -63,6 +63,8 @@ pub(super) struct Backlog {
     done: i64,
     /// It has.
     behind: bool,
+    /// Numbers are those of the file, which was open before.
+    numbered: bool,
     /// When the file last refused to take or give up something, and what was said of it.
     trouble: Option<(Instant, String)>,
     /// When the kernel saw what an alert is about, of those not done with.
@@ -81,6 +83,7 @@ impl Backlog {
             next: 1,
             done: 0,
             behind: false,
+            numbered: false,
             trouble: None,
             times: VecDeque::new(),
         }
@@ -99,6 +102,9 @@ impl Backlog {
     /// What came of opening it. What is in memory goes behind what is in the file.
     pub(super) fn opened(&mut self, opened: Result<(Spool, Option<String>), SpoolError>) {
         let found = opened.and_then(|(spool, aside)| {
+            if self.numbered && aside.is_none() {
+                spool.remove(self.done)?;
+            }
             let (last, count) = (spool.last()?, spool.count()?);
             Ok((spool, aside, last, count))
         });
@@ -111,7 +117,7 @@ impl Backlog {
                 if self.trouble.take().is_some() {
                     info!(sink = self.stats.name(), "the spool works again");
                 }
-                (self.filed, self.behind) = (count, false);
+                (self.filed, self.behind, self.numbered) = (count, false, true);
                 self.file = File::Open(spool);
                 self.settle();
             }
@@ -205,6 +211,11 @@ impl Backlog {
             }
             self.held_bytes -= held.packed.len();
         }
+        self.recovered();
+    }
+
+    /// Says so when the file has taken and given up everything again.
+    fn recovered(&mut self) {
         let is_open = matches!(self.file, File::Open(_));
         if is_open && !self.is_unsettled() && self.trouble.take().is_some() {
             info!(sink = self.stats.name(), "the spool works again");
@@ -299,6 +310,7 @@ impl Backlog {
         }
         self.behind = true;
         self.remove();
+        self.recovered();
         self.tell();
     }
 
@@ -325,6 +337,7 @@ impl Backlog {
             // Nobody can tell which of them were read and accepted: all count as lost.
             self.stats.drop_some(self.filed);
             let lost = std::mem::take(&mut self.filed);
+            self.numbered = false;
             self.file = File::Ruined(format!("{error}; {lost} alerts in it are lost"));
         }
         self.say(&error.to_string());

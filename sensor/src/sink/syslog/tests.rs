@@ -273,7 +273,7 @@ fn datagrams_that_come_back_are_counted() {
     let socket = UdpSocket::bind(address).unwrap();
     syslog.deliver(&numbered(2)).unwrap();
     assert_eq!(syslog.stats.dropped_total(), 1);
-    assert!(socket.recv(&mut [0; 65_536]).unwrap() > 0);
+    assert!(socket.recv(&mut vec![0; 65_536]).unwrap() > 0);
 }
 
 #[test]

@@ -40,6 +40,7 @@ mod hostile;
 mod lab;
 mod lifecycle;
 mod loss;
+mod otlp;
 mod profile;
 mod prometheus;
 mod record;

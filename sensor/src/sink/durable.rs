@@ -3,8 +3,9 @@
 //!
 //! At least once: a batch whose answer was lost is sent again, with the same `event.id`s.
 //! What a receiver will not have (too large, malformed) is found by halving the batch; it is
-//! dropped, counted and said once the receiver has taken what came behind it, for one that
-//! refuses everything is itself to blame. Anything else is tried again, less and less often.
+//! dropped, counted and said once the receiver has taken what came behind it and refused it
+//! again, for one that refuses everything is itself to blame. Anything else is tried again,
+//! less and less often.
 
 mod backlog;
 mod pace;

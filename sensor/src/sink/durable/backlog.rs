@@ -216,15 +216,15 @@ impl Backlog {
 
     /// Says so when the file has taken and given up everything again.
     fn recovered(&mut self) {
-        let is_open = matches!(self.file, File::Open(_));
-        if is_open && !self.is_unsettled() && self.trouble.take().is_some() {
+        if !self.is_unsettled() && self.trouble.take().is_some() {
             info!(sink = self.stats.name(), "the spool works again");
         }
     }
 
-    /// Memory holds what the file should, or the file what it should not.
+    /// The file is to be looked at again: memory holds what it should, or it what it should
+    /// not, or it is not open and may hold something.
     pub(super) fn is_unsettled(&self) -> bool {
-        self.behind || !self.held.is_empty()
+        self.behind || !self.held.is_empty() || !matches!(self.file, File::Open(_))
     }
 
     /// Another sink waits for the file.

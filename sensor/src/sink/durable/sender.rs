@@ -1,5 +1,5 @@
 //! The thread that sends: one batch after the other, in order. It never ends by itself: a
-//! panic of what sends is a refusal like any other.
+//! panic of the receiver is a refusal like any other.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -34,8 +34,6 @@ pub(super) struct Sender<R> {
     settings: Settings,
     pace: Pace,
     suspects: Suspects,
-    /// On their way.
-    flight: Vec<Row>,
     failing: bool,
 }
 
@@ -65,7 +63,6 @@ impl<R: Receive> Sender<R> {
             pace: Pace::new(settings.batch),
             settings,
             suspects: Suspects::new(),
-            flight: Vec::new(),
             failing: false,
         }
     }
@@ -75,7 +72,11 @@ impl<R: Receive> Sender<R> {
         let mut last = false;
         loop {
             let step = catch_unwind(AssertUnwindSafe(|| self.step()));
-            let step = step.unwrap_or_else(|_said| self.panicked());
+            let step = step.unwrap_or_else(|_said| {
+                let sink = self.stats.name();
+                error!(sink, "what sends alerts panicked, which is a defect of it");
+                Step::Again(WAIT_MAX)
+            });
             if let Step::Done = step {
                 if self.is_replaced() {
                     break;
@@ -132,10 +133,8 @@ impl<R: Receive> Sender<R> {
                 Step::Linger(self.pace.wait(None))
             };
         }
-        self.flight = rows;
-        let texts: Vec<&str> = self.flight.iter().map(|row| row.text.as_str()).collect();
-        let answer = self.receiver.send(&texts);
-        let rows = std::mem::take(&mut self.flight);
+        let texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
+        let answer = self.send(&texts);
         match answer {
             Ok(accepted) => self.accepted(&rows, &accepted),
             Err(Refusal::Never(why)) => self.refused(rows, why),
@@ -145,6 +144,12 @@ impl<R: Receive> Sender<R> {
             }
             Err(Refusal::NotNow(why, after)) => self.failed(&why, after),
         }
+    }
+
+    /// Hands texts over; a panic is a refusal of them.
+    fn send(&self, texts: &[&str]) -> Result<Accepted, Refusal> {
+        let sent = catch_unwind(AssertUnwindSafe(|| self.receiver.send(texts)));
+        sent.unwrap_or_else(|_said| Err(Refusal::Never("sending it panicked".to_owned())))
     }
 
     /// Opens the spool when that is due: without the lock, so that nobody waits.
@@ -167,12 +172,12 @@ impl<R: Receive> Sender<R> {
         let Some(last) = rows.last() else {
             return Step::Done;
         };
+        let convicted = match self.convict() {
+            Ok(convicted) => convicted,
+            // All of it again: nothing is known to be done with.
+            Err(why) => return self.failed(&why, None),
+        };
         let sink = self.stats.name();
-        let convicted = self.suspects.convict();
-        for it in &convicted {
-            let (id, why) = (&it.row.id, &it.why);
-            error!(sink, "alert {id} is not accepted and was dropped: {why}");
-        }
         let refused = accepted.refused.min(rows.len());
         if refused > 0 {
             let (first, of, why) = (&rows[0].id, rows.len(), &accepted.why);
@@ -181,9 +186,8 @@ impl<R: Receive> Sender<R> {
                 "{refused} of {of} alerts, from {first} on, are not accepted and were dropped: {why}"
             );
         }
-        self.stats.refuse(convicted.len() + refused);
+        self.stats.refuse(refused);
         self.stats.wrote(rows.len() - refused);
-        let convicted: Vec<i64> = convicted.iter().map(|it| it.row.seq).collect();
         self.shared.lock().backlog.done(last.seq, &convicted);
         self.pace.accepted();
         if self.failing {
@@ -191,6 +195,29 @@ impl<R: Receive> Sender<R> {
             info!(sink, "sink accepts again");
         }
         Step::Done
+    }
+
+    /// Asks about those that were refused before one behind them was accepted: the receiver
+    /// may just have come to itself. The numbers of those that it still refuses.
+    ///
+    /// # Errors
+    /// When it says neither.
+    fn convict(&mut self) -> Result<Vec<i64>, String> {
+        let (sink, mut convicted) = (self.stats.name(), Vec::new());
+        let suspects = self.suspects.take();
+        for row in &suspects {
+            match self.send(&[&row.text]) {
+                Ok(accepted) if accepted.refused == 0 => self.stats.wrote(1),
+                Ok(Accepted { why, .. }) | Err(Refusal::Never(why)) => {
+                    let id = &row.id;
+                    error!(sink, "alert {id} is not accepted and was dropped: {why}");
+                    convicted.push(row.seq);
+                }
+                Err(Refusal::NotNow(why, _) | Refusal::TooSlow(why)) => return Err(why),
+            }
+        }
+        self.stats.refuse(convicted.len());
+        Ok(convicted)
     }
 
     fn refused(&mut self, mut rows: Vec<Row>, why: String) -> Step {
@@ -202,11 +229,10 @@ impl<R: Receive> Sender<R> {
         let Some(row) = row else {
             return Step::Done;
         };
-        let said = format!("every alert is refused: {why}");
-        if self.suspects.add(row, why) {
+        if self.suspects.add(row) {
             return Step::Done;
         }
-        self.failed(&said, None)
+        self.failed(&format!("every alert is refused: {why}"), None)
     }
 
     /// Says the first failure in a row; when to try again.
@@ -221,15 +247,5 @@ impl<R: Receive> Sender<R> {
             );
         }
         Step::Again(self.pace.wait(after))
-    }
-
-    fn panicked(&mut self) -> Step {
-        let sink = self.stats.name();
-        error!(sink, "what sends alerts panicked, which is a defect of it");
-        let rows = std::mem::take(&mut self.flight);
-        if rows.is_empty() {
-            return Step::Again(WAIT_MAX);
-        }
-        self.refused(rows, "sending it panicked".to_owned())
     }
 }

@@ -1,5 +1,6 @@
 //! Alerts that were refused on their own. Only when their receiver takes one that came later,
-//! right after, are they to blame; a receiver that refuses everything is itself.
+//! right after, and refuses them again, are they to blame; a receiver that refuses
+//! everything is itself.
 
 use super::super::spool::Row;
 
@@ -8,17 +9,10 @@ use super::super::spool::Row;
 const LEAST: usize = 4;
 const MOST: usize = 1_024;
 
-/// Refused, and why.
-#[derive(Debug)]
-pub(super) struct Suspect {
-    pub(super) row: Row,
-    pub(super) why: String,
-}
-
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Suspects {
-    rows: Vec<Suspect>,
+    rows: Vec<Row>,
     most: usize,
 }
 
@@ -36,12 +30,12 @@ impl Suspects {
 
     /// What is behind this number has not been refused; 0 for everything.
     pub(super) fn after(&self) -> i64 {
-        self.rows.last().map_or(0, |suspect| suspect.row.seq)
+        self.rows.last().map_or(0, |row| row.seq)
     }
 
     /// One more; `false` when there are so many that the receiver is to blame: then none is.
-    pub(super) fn add(&mut self, row: Row, why: String) -> bool {
-        self.rows.push(Suspect { row, why });
+    pub(super) fn add(&mut self, row: Row) -> bool {
+        self.rows.push(row);
         if self.rows.len() < self.most {
             return true;
         }
@@ -55,8 +49,8 @@ impl Suspects {
         self.rows.clear();
     }
 
-    /// One behind them was accepted: they are to blame.
-    pub(super) fn convict(&mut self) -> Vec<Suspect> {
+    /// One behind them was accepted: they are to be asked about.
+    pub(super) fn take(&mut self) -> Vec<Row> {
         self.most = LEAST;
         std::mem::take(&mut self.rows)
     }
@@ -75,15 +69,13 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_accepted_convicts_those_before_it() {
+    fn they_are_those_behind_which_one_looks() {
         let mut suspects = Suspects::new();
-        assert!(suspects.add(row(7), "x".to_owned()));
-        assert!(suspects.add(row(9), "y".to_owned()));
+        assert!(suspects.add(row(7)) && suspects.add(row(9)));
         assert_eq!(suspects.after(), 9);
-        let convicted = suspects.convict();
-        let seen: Vec<_> = convicted.iter().map(|it| (it.row.seq, &*it.why)).collect();
-        assert_eq!(seen, [(7, "x"), (9, "y")]);
-        assert!(suspects.is_empty());
+        let seen: Vec<_> = suspects.take().iter().map(|it| it.seq).collect();
+        assert_eq!(seen, [7, 9]);
+        assert!(suspects.is_empty() && suspects.after() == 0);
     }
 
     #[test]
@@ -91,7 +83,7 @@ mod tests {
         let mut suspects = Suspects::new();
         let tried = |suspects: &mut Suspects| {
             let mut seq = 1;
-            while suspects.add(row(seq), String::new()) {
+            while suspects.add(row(seq)) {
                 seq += 1;
             }
             assert_eq!(suspects.after(), 0);

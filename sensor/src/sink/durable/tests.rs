@@ -279,6 +279,27 @@ fn what_finds_no_room_in_the_file_waits_in_memory() {
 }
 
 #[tokio::test]
+async fn a_file_that_another_sensor_has_is_sent_when_it_is_free() {
+    let dir = tempfile::tempdir().unwrap();
+    let (receiver, _seen) = fake(|_| away());
+    let first = sinks(dir.path(), 8, receiver);
+    send(&first, 0..5);
+    wait_for(|| first.stats()[0].spooled() == 5 && first.queue_length() == 0);
+    assert_eq!(first.drain(PATIENCE).await, 0);
+    let lock = fs::File::open(dir.path().join("spool.db.lock")).unwrap();
+    lock.lock().unwrap();
+    let (receiver, seen) = fake(|_| Ok(()));
+    let second = sinks(dir.path(), 8, receiver);
+    // What comes meanwhile is not kept waiting for what is old.
+    send(&second, 5..6);
+    assert_eq!(seen.take(1), [5]);
+    lock.unlock().unwrap();
+    assert_eq!(seen.take(5), numbers(0..5));
+    wait_for(|| second.stats()[0].spooled() == 0);
+    assert_eq!(second.dropped_total(), 0);
+}
+
+#[tokio::test]
 async fn one_that_cannot_be_read_does_not_stop_the_others() {
     let dir = tempfile::tempdir().unwrap();
     let (receiver, _seen) = fake(|_| away());

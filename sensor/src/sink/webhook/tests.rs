@@ -5,7 +5,7 @@
 mod request;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     io::{BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     path::Path,
@@ -33,6 +33,8 @@ enum Act {
     TakeAndReset,
     /// 413 to whatever has the alert with this number, for ever.
     Without(u64),
+    /// No answer in time to more than so many, for ever.
+    AtMost(usize),
 }
 
 /// A server that acts as told, and accepts when nothing is left to do.
@@ -104,6 +106,15 @@ fn serve(line: impl Line, acts: &Mutex<VecDeque<Act>>, take: &mpsc::SyncSender<(
                 // The client closes.
                 drop(line.read(&mut [0]));
                 return;
+            }
+            Act::AtMost(count) => {
+                acts.lock().unwrap().push_front(act);
+                if alerts.len() > count {
+                    // The client closes.
+                    drop(line.read(&mut [0]));
+                    return;
+                }
+                200
             }
             Act::Without(number) => {
                 acts.lock().unwrap().push_front(act);
@@ -213,6 +224,33 @@ fn what_is_never_wanted_is_found_dropped_and_counted() {
     assert_eq!(server.take(19), all);
     wait_for(|| sinks.stats()[0].written_total() == 19);
     assert_eq!(sinks.dropped_total(), 1);
+}
+
+#[test]
+fn who_does_not_answer_in_time_to_many_gets_fewer() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&[Act::AtMost(2)], None);
+    let sinks = sink(dir.path(), &settings(&server), 4);
+    send(&sinks, 0..12);
+    assert_eq!(server.take(12), expected(0..12));
+    assert_eq!(sinks.dropped_total(), 0);
+}
+
+#[test]
+fn who_refuses_everything_for_a_while_gets_everything_afterwards() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&[Act::Status(400); 20], None);
+    let sinks = sink(dir.path(), &settings(&server), 8);
+    send(&sinks, 0..30);
+    // One that was refused just before the end of it may come late, or another twice.
+    let all: BTreeSet<_> = expected(0..30).into_iter().collect();
+    let mut taken = BTreeSet::new();
+    while taken != all {
+        taken.extend(server.take(1));
+    }
+    assert!(server.is_done());
+    wait_for(|| sinks.stats()[0].spooled() == 0);
+    assert_eq!(sinks.dropped_total(), 0);
 }
 
 #[tokio::test]

@@ -137,7 +137,7 @@ impl<R: Receive> Sender<R> {
         let answer = self.send(&texts);
         match answer {
             Ok(accepted) => self.accepted(&rows, &accepted),
-            Err(Refusal::Never(why)) => self.refused(rows, why),
+            Err(Refusal::Never(why)) => self.refused(rows, &why),
             Err(Refusal::TooSlow(why)) => {
                 self.pace.slow(rows.len());
                 self.failed(&why, None)
@@ -220,7 +220,7 @@ impl<R: Receive> Sender<R> {
         Ok(convicted)
     }
 
-    fn refused(&mut self, mut rows: Vec<Row>, why: String) -> Step {
+    fn refused(&mut self, mut rows: Vec<Row>, why: &str) -> Step {
         let (count, row) = (rows.len(), rows.pop());
         if count > 1 {
             self.pace.refused(count);

@@ -1,6 +1,8 @@
 //! What a receiver does, and what becomes of the alerts: none may be lost, but those that
 //! are counted.
 
+mod fake;
+
 use std::{
     fs,
     io::{Seek as _, SeekFrom, Write as _},
@@ -11,6 +13,7 @@ use std::{
     },
 };
 
+use self::fake::{Fake, Seen, fake};
 use super::*;
 use crate::{
     alert::{Alert, Level, sample::sample},
@@ -19,80 +22,6 @@ use crate::{
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const ROOM: u64 = 1 << 20;
-
-type Answer = Box<dyn Fn(&[u64]) -> Result<(), Refusal> + Send + Sync>;
-
-/// A receiver that answers by the numbers of the alerts.
-struct Fake {
-    answer: Answer,
-    /// Bytes of noise with each, so that spools get full.
-    noise: usize,
-    asked: mpsc::SyncSender<Instant>,
-    taken: mpsc::SyncSender<u64>,
-}
-
-impl Receive for Fake {
-    fn encode(&self, document: &Document) -> Option<String> {
-        let Document::Alert(alert) = document else {
-            return None;
-        };
-        let mut state = u32::try_from(alert.event.sequence).unwrap();
-        let next = std::iter::repeat_with(|| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            char::from(33 + u8::try_from(state >> 24).unwrap() % 94)
-        });
-        let noise: String = next.take(self.noise).collect();
-        Some(format!("{} {noise}", alert.event.sequence))
-    }
-
-    fn send(&self, texts: &[&str]) -> Result<Accepted, Refusal> {
-        self.asked.try_send(Instant::now()).unwrap();
-        let number = |text: &&str| text.split_once(' ').unwrap().0.parse().unwrap();
-        let numbers: Vec<u64> = texts.iter().map(number).collect();
-        (self.answer)(&numbers)?;
-        for number in numbers {
-            self.taken.send(number).unwrap();
-        }
-        Ok(Accepted::default())
-    }
-}
-
-/// What a receiver was asked and took.
-struct Seen {
-    asked: mpsc::Receiver<Instant>,
-    taken: mpsc::Receiver<u64>,
-}
-
-impl Seen {
-    #[track_caller]
-    fn take(&self, count: usize) -> Vec<u64> {
-        let next = || self.taken.recv_timeout(PATIENCE);
-        (0..count).map(|_| next().expect("an alert")).collect()
-    }
-
-    /// When it was asked, `count` times.
-    #[track_caller]
-    fn asked(&self, count: usize) -> Vec<Instant> {
-        let next = || self.asked.recv_timeout(PATIENCE);
-        (0..count).map(|_| next().expect("a request")).collect()
-    }
-}
-
-fn fake(answer: impl Fn(&[u64]) -> Result<(), Refusal> + Send + Sync + 'static) -> (Fake, Seen) {
-    let (asked, was_asked) = mpsc::sync_channel(10_000);
-    let (taken, was_taken) = mpsc::sync_channel(10_000);
-    let fake = Fake {
-        answer: Box::new(answer),
-        noise: 0,
-        asked,
-        taken,
-    };
-    let seen = Seen {
-        asked: was_asked,
-        taken: was_taken,
-    };
-    (fake, seen)
-}
 
 fn settings(dir: &Path, batch: usize) -> Settings {
     Settings {
@@ -150,19 +79,28 @@ fn until(open: &Arc<AtomicBool>, shut: fn() -> Result<(), Refusal>) -> (Fake, Se
 #[test]
 fn who_refuses_everything_is_asked_less_and_less_often_and_nothing_is_lost() {
     let dir = tempfile::tempdir().unwrap();
-    let open = Arc::default();
-    let (receiver, seen) = until(&open, never);
+    // Refuses until it was left alone for most of a second.
+    let (last, open) = (Mutex::new(Instant::now()), AtomicBool::default());
+    let (receiver, seen) = fake(move |_| {
+        let last = std::mem::replace(&mut *last.lock().unwrap(), Instant::now());
+        if last.elapsed() >= Duration::from_millis(900) {
+            open.store(true, Ordering::Relaxed);
+        }
+        if open.load(Ordering::Relaxed) {
+            Ok(())
+        } else {
+            never()
+        }
+    });
     let sinks = sinks(dir.path(), 8, receiver);
     send(&sinks, 0..60);
-    // At least four are tried on their own, then eight; the search for them comes before.
-    let asked = seen.asked(4 + 8);
-    assert!(asked[11] - asked[0] >= Duration::from_millis(500));
-    let stats = Arc::clone(&sinks.stats()[0]);
-    wait_for(|| stats.spooled() == 60);
-    open.store(true, Ordering::Relaxed);
     assert_eq!(seen.take(60), numbers(0..60));
+    let stats = Arc::clone(&sinks.stats()[0]);
     wait_for(|| stats.spooled() == 0);
     assert_eq!((stats.dropped_total(), stats.refused_total()), (0, 0));
+    // Four were tried on their own, then eight, after the search for them.
+    let asked = seen.asked(4 + 8 + 1);
+    assert!(asked[12] - asked[0] >= Duration::from_millis(500));
 }
 
 #[test]

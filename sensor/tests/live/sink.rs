@@ -158,6 +158,50 @@ fn a_reload_adds_a_sink_and_takes_one_away() {
 }
 
 #[test]
+fn a_sink_that_a_reload_changes_goes_on_with_what_waits() {
+    let name = "sink::a_sink_that_a_reload_changes_goes_on_with_what_waits";
+    let Some(scene) = Scene::begin(name, site::NEEDS) else {
+        return;
+    };
+    let spool = scene.path().join("spool.db");
+    let hook = |port: u16| {
+        let spool = spool.display();
+        format!(
+            "sinks: [{{name: hook, type: webhook, url: \"http://127.0.0.1:{port}/in\", spool: {spool}}}]"
+        )
+    };
+    // Nobody is there.
+    let lines = hook(scene::free_port());
+    let mut sensor = Sensor::configured(&lines, &scene.path().join("recording"));
+    let site = Site::start(&scene, Start::Foreground, Pool::Steady);
+    let attack = |sensor: &mut Sensor, word: &str| {
+        let line = format!("id; : {word}");
+        site.shell(&format!("{word}.php"), &line);
+        sensor.alert("shell_under_app_worker", |alert| {
+            alert.args() == ["sh", "-c", &line]
+        });
+    };
+    for word in ["one", "two", "three"] {
+        attack(&mut sensor, word);
+    }
+    let port = scene::free_port();
+    let taken = receive(port);
+    sensor.configure("", &hook(port));
+    wait::until("the reload", || {
+        (sensor.metric_where("config_reloads_total", "loaded") >= 1.0).then_some(())
+    });
+    attack(&mut sensor, "four");
+    sensor.mark();
+    let expected: Vec<_> = sensor.alerts.iter().map(|alert| id(&alert.json)).collect();
+    assert!(expected.len() >= 4, "{expected:?}");
+    let next = || taken.recv_timeout(PATIENCE).expect("an alert").0;
+    let arrived: Vec<_> = (0..expected.len()).map(|_| next()).collect();
+    assert_eq!(arrived, expected);
+    assert!(sensor.metric_where("sink_dropped_total", "sink=\"hook\"") < 1.0);
+    sensor.stop();
+}
+
+#[test]
 fn a_full_disk_loses_no_alert_of_a_durable_sink() {
     let name = "sink::a_full_disk_loses_no_alert_of_a_durable_sink";
     let Some(scene) = Scene::begin(name, site::NEEDS) else {

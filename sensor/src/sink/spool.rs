@@ -11,6 +11,7 @@ mod tests;
 
 use std::{
     error::Error,
+    fmt::Display,
     fs::File,
     io::{self, Read as _},
     path::{Path, PathBuf},
@@ -107,9 +108,29 @@ pub(super) struct Spool {
     // In this order they are given up.
     db: Connection,
     path: PathBuf,
-    /// Held as long as the spool is.
+    hold: Hold,
+}
+
+/// Nobody else uses the file, whatever is in it.
+#[derive(Debug)]
+struct Hold {
+    /// Against other processes, as long as it is open.
     _lock: File,
+    /// Against other sinks of this one.
     claim: Claim,
+}
+
+impl Hold {
+    fn take(path: &Path, patience: Duration) -> Result<Self, SpoolError> {
+        let mut lock = path.as_os_str().to_owned();
+        lock.push(".lock");
+        let (lock, place) = private::open(Path::new(&lock), Access::Whole)?;
+        let used = || SpoolError::Used(path.into());
+        let claim = Claim::take(&place, patience).ok_or_else(used)?;
+        let taken = rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive);
+        taken.map_err(|_busy| used())?;
+        Ok(Self { _lock: lock, claim })
+    }
 }
 
 impl Spool {
@@ -123,9 +144,11 @@ impl Spool {
         max_bytes: u64,
         patience: Duration,
     ) -> Result<(Self, Option<String>), SpoolError> {
-        match Self::try_open(path, max_bytes, patience) {
-            Err(error) if error.is_unusable() => Self::renew(path, max_bytes, &error),
-            opened => opened.map(|spool| (spool, None)),
+        let hold = Hold::take(path, patience)?;
+        match connect(path, max_bytes) {
+            Ok(db) => Ok((Self::new(db, path, hold), None)),
+            Err(error) if error.is_unusable() => Self::begin_anew(path, max_bytes, hold, &error),
+            Err(error) => Err(error),
         }
     }
 
@@ -136,51 +159,32 @@ impl Spool {
     pub(super) fn renew(
         path: &Path,
         max_bytes: u64,
-        why: &dyn std::fmt::Display,
+        why: &dyn Display,
     ) -> Result<(Self, Option<String>), SpoolError> {
-        let aside = private::set_aside(path)?;
-        let spool = Self::try_open(path, max_bytes, Duration::ZERO)?;
-        let said = format!("{why}; set aside as {}, began anew", aside.display());
-        Ok((spool, Some(said)))
+        let hold = Hold::take(path, Duration::ZERO)?;
+        Self::begin_anew(path, max_bytes, hold, why)
     }
 
-    fn try_open(path: &Path, max_bytes: u64, patience: Duration) -> Result<Self, SpoolError> {
-        let mut lock = path.as_os_str().to_owned();
-        lock.push(".lock");
-        let (lock, place) = private::open(Path::new(&lock), Access::Whole)?;
-        let used = || SpoolError::Used(path.into());
-        let claim = Claim::take(&place, patience).ok_or_else(used)?;
-        let taken = rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive);
-        taken.map_err(|_busy| used())?;
-        let (_, real) = private::open(path, Access::Whole)?;
-        let error = |source| SpoolError::Sqlite {
-            path: path.into(),
-            source,
-        };
-        let db = sqlite::connect(&real).map_err(error)?;
-        let layout = Layout {
-            version: VERSION,
-            tables: LAYOUT,
-            busy: BUSY,
-            max_bytes,
-            log_bytes: LOG_BYTES,
-        };
-        let found = sqlite::prepare(&db, &layout).map_err(error)?;
-        if found != VERSION {
-            let path = path.into();
-            return Err(SpoolError::Version { path, found });
-        }
-        Ok(Self {
-            db,
-            path: path.into(),
-            _lock: lock,
-            claim,
-        })
+    fn begin_anew(
+        path: &Path,
+        max_bytes: u64,
+        hold: Hold,
+        why: &dyn Display,
+    ) -> Result<(Self, Option<String>), SpoolError> {
+        let aside = private::set_aside(path)?;
+        let said = format!("{why}; set aside as {}, began anew", aside.display());
+        let db = connect(path, max_bytes)?;
+        Ok((Self::new(db, path, hold), Some(said)))
+    }
+
+    fn new(db: Connection, path: &Path, hold: Hold) -> Self {
+        let path = path.into();
+        Self { db, path, hold }
     }
 
     /// Another sink of this process waits for the file.
     pub(super) fn is_wanted(&self) -> bool {
-        self.claim.is_wanted()
+        self.hold.claim.is_wanted()
     }
 
     /// The largest number ever given; 0 for none.
@@ -284,6 +288,28 @@ impl Spool {
             source,
         }
     }
+}
+
+fn connect(path: &Path, max_bytes: u64) -> Result<Connection, SpoolError> {
+    let (_, real) = private::open(path, Access::Whole)?;
+    let error = |source| SpoolError::Sqlite {
+        path: path.into(),
+        source,
+    };
+    let db = sqlite::connect(&real).map_err(error)?;
+    let layout = Layout {
+        version: VERSION,
+        tables: LAYOUT,
+        busy: BUSY,
+        max_bytes,
+        log_bytes: LOG_BYTES,
+    };
+    let found = sqlite::prepare(&db, &layout).map_err(error)?;
+    if found != VERSION {
+        let path = path.into();
+        return Err(SpoolError::Version { path, found });
+    }
+    Ok(db)
 }
 
 /// A row of the file, whatever is in it.

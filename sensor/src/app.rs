@@ -94,6 +94,7 @@ async fn sense(
                 hash: started.hash.clone(),
                 seen,
                 missing: started.missing.iter().map(|(hook, _)| *hook).collect(),
+                maker: surroundings.maker(),
             };
             match Reloader::start(args.clone(), running) {
                 Ok(reloader) => {

@@ -15,7 +15,7 @@ mod write;
 
 use std::path::PathBuf;
 
-use crate::private::FileError;
+use crate::{private::FileError, sqlite};
 
 pub use self::{
     quiet::{QUIET_ROWS, Quiet, QuietFilter},
@@ -72,19 +72,15 @@ pub enum HistoryError {
 impl HistoryError {
     /// The file itself is of no use: to be set aside.
     fn is_unusable(&self) -> bool {
-        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         match self {
             Self::Version { .. } => true,
-            Self::Sqlite { source, .. } => source
-                .sqlite_error_code()
-                .is_some_and(|code| matches!(code, DatabaseCorrupt | NotADatabase)),
+            Self::Sqlite { source, .. } => sqlite::is_unusable(source),
             Self::Io(_) | Self::Closed(_) => false,
         }
     }
 
     /// There is no room: in the file, or on the disk.
     fn is_full(&self) -> bool {
-        matches!(self, Self::Sqlite { source, .. }
-            if source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
+        matches!(self, Self::Sqlite { source, .. } if sqlite::is_full(source))
     }
 }

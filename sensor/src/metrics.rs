@@ -46,7 +46,8 @@ const LATENCY_BUCKETS: &[f64] = &[
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
 ];
 
-const LATENCY: &str = "Time from the exec in the kernel to the alert written by a sink.";
+const LATENCY: &str =
+    "Time from the event in the kernel to the alert written by a sink or accepted by its receiver.";
 const EXCEPTED: &str = "Matches that an exception of the configuration kept from alerting.";
 const UNDECODED: &str = "Records of the kernel that could not be decoded.";
 const BUILD: &str = "Version of the sensor and release of the kernel; always 1.";
@@ -184,9 +185,10 @@ impl Metrics {
         self.excepted.inc();
     }
 
-    /// Measures an alert that a sink has just written.
-    pub fn observe_written(&self, alert: &Alert) {
-        let age = (self.clock)().saturating_sub(alert.time_ns);
+    /// Measures an alert that a sink has just written, or its receiver accepted; the kernel
+    /// saw at `time_ns` what it is about.
+    pub fn observe_written(&self, time_ns: u64) {
+        let age = (self.clock)().saturating_sub(time_ns);
         self.latency
             .observe(Duration::from_nanos(age).as_secs_f64());
     }

@@ -12,7 +12,9 @@ mod file;
 mod filter;
 mod otlp;
 mod pretty;
+mod queue;
 mod spool;
+mod stats;
 mod stream;
 mod syslog;
 #[cfg(test)]
@@ -21,32 +23,28 @@ mod webhook;
 
 use std::{
     io,
-    sync::{
-        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-    },
-    thread,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
     time::Duration,
 };
 
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 
+use self::queue::{Item, Queue};
 pub use self::{
     alertmanager::Alertmanager,
-    durable::{Durable, Receive, Refusal, Settings as SpoolSettings},
+    durable::{Accepted, Durable, Receive, Refusal, Settings as SpoolSettings},
     encode::Encoding as Form,
     file::{Rotating, Settings as FileSettings},
-    filter::Filter,
+    filter::{Filter, NO_SERVICE},
     otlp::Otlp,
+    queue::{Made, Maker},
+    stats::SinkStats,
     stream::{Colour, Encoding, Stream},
     syslog::{Syslog, Transport},
     webhook::{Settings as WebhookSettings, Webhook},
 };
 use crate::{
-    alert::{Alert, Document, Level},
+    alert::{Document, Level},
     tally::Count,
 };
 
@@ -58,8 +56,9 @@ pub trait Deliver: Send + 'static {
     /// What is delivered is accepted later, and the output counts it itself.
     const LATER: bool = false;
 
-    /// Takes the numbers of its sink, before its thread begins.
-    fn attach(&mut self, _stats: &Arc<SinkStats>) {}
+    /// Takes the numbers of its sink, and what is told of latency by an output that is
+    /// [`Deliver::LATER`]; before its thread begins.
+    fn attach(&mut self, _stats: &Arc<SinkStats>, _written: &Written) {}
 
     /// Called once, in the sink's thread, before anything comes.
     fn begin(&mut self) {}
@@ -80,13 +79,6 @@ pub trait Deliver: Send + 'static {
     }
 }
 
-/// What waits for a sink.
-#[derive(Clone, Debug)]
-enum Item {
-    Document(Document),
-    Counts(Arc<[Count]>),
-}
-
 /// Why an alert was not delivered.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliverError {
@@ -98,70 +90,8 @@ pub enum DeliverError {
     Io(#[from] io::Error),
 }
 
-/// Numbers of one sink, for metrics. They outlive the sink.
-#[derive(Debug, Default)]
-pub struct SinkStats {
-    name: String,
-    queued: AtomicUsize,
-    spooled: AtomicUsize,
-    written: AtomicU64,
-    dropped: AtomicU64,
-    closed: AtomicBool,
-}
-
-impl SinkStats {
-    /// Name of the sink, a metric label.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Alerts taken and not yet delivered.
-    #[must_use]
-    pub fn queue_length(&self) -> usize {
-        self.queued.load(Ordering::Relaxed)
-    }
-
-    /// Alerts delivered.
-    #[must_use]
-    pub fn written_total(&self) -> u64 {
-        self.written.load(Ordering::Relaxed)
-    }
-
-    /// Alerts lost: queue full, reader gone, write failed.
-    #[must_use]
-    pub fn dropped_total(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
-    }
-
-    /// Alerts kept in a file until the receiver accepts them.
-    #[must_use]
-    pub fn spooled(&self) -> usize {
-        self.spooled.load(Ordering::Relaxed)
-    }
-
-    fn set_spooled(&self, count: usize) {
-        self.spooled.store(count, Ordering::Relaxed);
-    }
-
-    fn spool(&self, count: usize) {
-        self.spooled.fetch_add(count, Ordering::Relaxed);
-    }
-
-    fn unspool(&self, count: usize) {
-        self.spooled.fetch_sub(count, Ordering::Relaxed);
-    }
-
-    fn wrote(&self, count: usize) {
-        self.written.fetch_add(count as u64, Ordering::Relaxed);
-    }
-
-    fn drop_one(&self) {
-        self.dropped.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-type Written = Arc<dyn Fn(&Alert) + Send + Sync>;
+/// Told when the kernel saw what an alert is about (ns of its clock) once it is delivered.
+pub type Written = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// All sinks.
 pub struct Sinks {
@@ -169,28 +99,21 @@ pub struct Sinks {
     written: Written,
 }
 
-struct Queue {
-    filter: Mutex<Filter>,
-    /// It keeps everything, counts too.
-    keeps: bool,
-    stats: Arc<SinkStats>,
-    /// Gone once draining has begun.
-    open: Mutex<Option<Open>>,
-}
-
-struct Open {
-    documents: mpsc::Sender<Item>,
-    /// Resolves when the thread has ended.
-    ended: oneshot::Receiver<()>,
-}
-
 impl Sinks {
     /// No sinks yet. `written` is called in a sink's thread right after it has delivered
-    /// an alert: the place to measure latency.
-    pub fn new(written: impl Fn(&Alert) + Send + Sync + 'static) -> Self {
+    /// an alert, or after its receiver has accepted it: the place to measure latency.
+    pub fn new(written: impl Fn(u64) + Send + Sync + 'static) -> Self {
         Self {
             queues: RwLock::default(),
             written: Arc::new(written),
+        }
+    }
+
+    /// Makes sinks for [`Sinks::exchange`].
+    #[must_use]
+    pub fn maker(&self) -> Maker {
+        Maker {
+            written: Arc::clone(&self.written),
         }
     }
 
@@ -200,16 +123,9 @@ impl Sinks {
     ///
     /// When the thread cannot be started.
     pub fn add(&self, name: &str, threshold: Level, output: impl Deliver) -> io::Result<()> {
-        self.start(name, Filter::from(threshold), output, true)
-    }
-
-    /// Starts a sink that gets what `filter` lets through.
-    ///
-    /// # Errors
-    ///
-    /// When the thread cannot be started.
-    pub fn add_filtered(&self, name: &str, filter: Filter, output: impl Deliver) -> io::Result<()> {
-        self.start(name, filter, output, true)
+        let made = self.maker().make(name, Filter::from(threshold), output)?;
+        self.exchange(&[], vec![made]);
+        Ok(())
     }
 
     /// Starts a sink that tells nobody, but keeps: it gets everything, and is no part of
@@ -219,45 +135,23 @@ impl Sinks {
     ///
     /// When the thread cannot be started.
     pub fn keep(&self, name: &str, output: impl Deliver) -> io::Result<()> {
-        self.start(name, Filter::from(Level::Informational), output, false)
+        let filter = Filter::from(Level::Informational);
+        self.exchange(&[], vec![queue::start(name, filter, output, None)?]);
+        Ok(())
     }
 
-    fn start(
-        &self,
-        name: &str,
-        filter: Filter,
-        mut output: impl Deliver,
-        measured: bool,
-    ) -> io::Result<()> {
-        let stats = Arc::new(SinkStats {
-            name: name.to_owned(),
-            ..SinkStats::default()
-        });
-        output.attach(&stats);
-        let (documents, queue) = mpsc::channel(QUEUE);
-        let (end, ended) = oneshot::channel();
-        let worker = Worker {
-            stats: Arc::clone(&stats),
-            written: Arc::clone(&self.written),
-            measured,
-            output,
-        };
-        thread::Builder::new()
-            .name(format!("sink-{name}"))
-            .spawn(move || {
-                worker.run(queue);
-                drop(end);
-            })?;
-        let open = Mutex::new(Some(Open { documents, ended }));
-        let queue = Queue {
-            filter: Mutex::new(filter),
-            keeps: !measured,
-            stats,
-            open,
-        };
+    /// Ends the sinks `gone` once they have written what they have, and puts the new ones in
+    /// place: every alert goes to those before or those after. Never waits; the numbers of
+    /// those that are gone go. The threads of new ones wait to be told, so none is gone.
+    pub fn exchange(&self, gone: &[String], new: Vec<Made>) {
         let mut queues = self.queues.write().unwrap_or_else(PoisonError::into_inner);
-        queues.push(queue);
-        Ok(())
+        // Nobody waits: their threads end when their queues are empty.
+        queues.retain(|queue| !gone.iter().any(|gone| gone == queue.stats.name()));
+        for made in new {
+            if made.go.send(()).is_ok() {
+                queues.push(made.queue);
+            }
+        }
     }
 
     /// Hands an alert or a notice to every sink it is grave enough for. Never waits.
@@ -273,7 +167,7 @@ impl Sinks {
     /// From now on the sink `name` gets the alerts of `threshold` and above.
     pub fn set_threshold(&self, name: &str, threshold: Level) {
         let queues = self.read();
-        if let Some(queue) = queues.iter().find(|queue| queue.stats.name == name) {
+        if let Some(queue) = queues.iter().find(|queue| queue.stats.name() == name) {
             let mut filter = queue.filter.lock().unwrap_or_else(PoisonError::into_inner);
             filter.level = threshold;
         }
@@ -284,13 +178,6 @@ impl Sinks {
         for queue in self.read().iter().filter(|queue| queue.keeps) {
             queue.send(Item::Counts(Arc::clone(counts)));
         }
-    }
-
-    /// Ends the sink `name` once it has written what it has. Its numbers go.
-    pub fn remove(&self, name: &str) {
-        let mut queues = self.queues.write().unwrap_or_else(PoisonError::into_inner);
-        // Nobody waits: its thread ends when its queue is empty.
-        queues.retain(|queue| queue.stats.name != name);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Vec<Queue>> {
@@ -340,85 +227,5 @@ impl Sinks {
             drop(timeout_at(deadline, ended).await);
         }
         self.queue_length()
-    }
-}
-
-impl Queue {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Open>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn wants(&self, document: &Document) -> bool {
-        let filter = self.filter.lock().unwrap_or_else(PoisonError::into_inner);
-        filter.wants(document)
-    }
-
-    fn send(&self, item: Item) {
-        if self.stats.closed.load(Ordering::Relaxed) {
-            return self.stats.drop_one();
-        }
-        // Counted first: the thread may take it before this one goes on.
-        self.stats.queued.fetch_add(1, Ordering::Relaxed);
-        let taken = self
-            .lock()
-            .as_ref()
-            .is_some_and(|open| open.documents.try_send(item).is_ok());
-        if !taken {
-            self.stats.queued.fetch_sub(1, Ordering::Relaxed);
-            self.stats.drop_one();
-        }
-    }
-}
-
-/// The thread of one sink.
-struct Worker<D> {
-    stats: Arc<SinkStats>,
-    written: Written,
-    measured: bool,
-    output: D,
-}
-
-impl<D: Deliver> Worker<D> {
-    fn run(mut self, mut queue: mpsc::Receiver<Item>) {
-        self.output.begin();
-        let mut failing = false;
-        while let Some(item) = queue.blocking_recv() {
-            if self.stats.closed.load(Ordering::Relaxed) {
-                self.stats.drop_one();
-            } else {
-                failing = self.deliver(&item, failing);
-            }
-            self.stats.queued.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Delivers one; `true` when that failed. Only the first failure in a row is logged.
-    fn deliver(&mut self, item: &Item, failing: bool) -> bool {
-        let sink = self.stats.name();
-        let result = match item {
-            Item::Document(document) => self.output.deliver(document),
-            Item::Counts(counts) => self.output.count(counts),
-        };
-        match &result {
-            Ok(()) if D::LATER => {}
-            Ok(()) => {
-                self.stats.wrote(1);
-                if let (Item::Document(Document::Alert(alert)), true) = (item, self.measured) {
-                    (self.written)(alert);
-                }
-            }
-            Err(DeliverError::Closed) => {
-                self.stats.closed.store(true, Ordering::Relaxed);
-                tracing::error!(sink, "sink switched off: the reader is gone");
-            }
-            Err(error) if !failing => {
-                tracing::error!(sink, %error, "alert lost; more losses only in the metrics");
-            }
-            Err(_) => {}
-        }
-        if result.is_err() {
-            self.stats.drop_one();
-        }
-        result.is_err()
     }
 }

@@ -19,14 +19,14 @@ use crate::{
     artifact::{self, Artifact},
     bench, chart, command,
     conformance::{self, HOST, Table},
-    dist, lab, setup, sigma,
+    dist, lab, python, setup, sigma,
     suite::{self, Outcome},
     tally::Tally,
     verifier, vm,
 };
 
 /// Real servers, a load generator, and the tools that check what deploy/ holds.
-pub(crate) const PACKAGES: [&str; 43] = [
+pub(crate) const PACKAGES: [&str; 44] = [
     "apache2",
     "busybox",
     "cron",
@@ -60,6 +60,7 @@ pub(crate) const PACKAGES: [&str; 43] = [
     "python3-venv",
     "redis-server",
     "rsync",
+    "rsyslog",
     "ruby",
     "runc",
     "socat",
@@ -71,6 +72,9 @@ pub(crate) const PACKAGES: [&str; 43] = [
     "vim",
     "wrk",
 ];
+
+/// A collector of OpenTelemetry, of this version.
+const ROTEL: &str = "rotel==0.0.1a15";
 
 /// Live tests of a full run alone: the second rung, what runs the container image, and what
 /// waits for cron's next minute.
@@ -127,6 +131,9 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
     setup::ensure()?;
     if let Err(error) = apt::ensure(&PACKAGES, "the live tests") {
         eprintln!("test: {error:#}\ntest: going on; tests that need them will be skipped");
+    }
+    if let Err(error) = python::environment("rotel", &[ROTEL]) {
+        eprintln!("test: {error:#}\ntest: going on; the test of the collector will be skipped");
     }
     let mut report = Report::new();
     let mut suites = report.timed("build of the tests", |_| build())?;

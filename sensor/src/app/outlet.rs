@@ -1,19 +1,19 @@
 //! The sinks of the configuration: made, checked, and put in the place of others.
 
-use std::{io, path::PathBuf, time::Duration};
-
-use tracing::warn;
+use std::{collections::BTreeMap, fmt::Display, io, path::PathBuf, time::Duration};
 
 use super::level;
 use crate::{
     config::{
-        Bounded,
+        Bounded, Config,
         sinks::{Compress, Encoding, Sink, Type},
     },
     exit::{Exit, Failure},
+    lineage::ServiceKind,
+    near,
     sink::{
-        Alertmanager, Durable, FileSettings, Filter, Form, Otlp, Rotating, Sinks, SpoolSettings,
-        Syslog, Transport, Webhook, WebhookSettings,
+        Alertmanager, Durable, FileSettings, Filter, Form, Made, Maker, NO_SERVICE, Otlp, Rotating,
+        Sinks, SpoolSettings, Syslog, Transport, Webhook, WebhookSettings,
     },
 };
 
@@ -27,12 +27,13 @@ const KEEP: u64 = 10;
 const BATCH: u64 = 100;
 const TIMEOUT_S: u64 = 10;
 
-/// Whether every sink could be made; nothing is.
+/// Whether every sink could be made and names what there is; nothing is made.
 ///
 /// # Errors
 /// The first that could not.
-pub(crate) fn check(sinks: &[Sink]) -> Result<(), Failure> {
-    for sink in sinks {
+pub(crate) fn check(config: &Config) -> Result<(), Failure> {
+    let mut spools = BTreeMap::new();
+    for sink in &config.sinks {
         let made = match sink.r#type {
             Type::File | Type::Journald => Ok(()),
             Type::Syslog => syslog(sink).map(drop),
@@ -41,61 +42,98 @@ pub(crate) fn check(sinks: &[Sink]) -> Result<(), Failure> {
             Type::Otlp => otlp(sink).map(drop),
         };
         made.map_err(|error| refused(sink, &error))?;
+        check_services(config, sink)?;
+        if batch(sink) > 1 && is_single(sink) {
+            let why = "falcosidekick reads one object a request: leave out `batch`, or set it to 1";
+            return Err(refused(sink, &why));
+        }
+        if is_durable(sink)
+            && let Some(other) = spools.insert(spool(sink).spool, &sink.name)
+        {
+            return Err(refused(
+                sink,
+                &format_args!("has the spool of sink {other}"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Every service that a sink names is a kind of service, or one that is declared.
+fn check_services(config: &Config, sink: &Sink) -> Result<(), Failure> {
+    let kinds = ServiceKind::ALL.iter().map(|kind| kind.name());
+    let declared = config.services.declare.iter().map(|it| it.name.as_str());
+    let known: Vec<&str> = kinds.chain(declared).chain([NO_SERVICE]).collect();
+    for name in &sink.services {
+        if known.contains(&name.as_str()) {
+            continue;
+        }
+        let remedy = match near::nearest(name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "docs/services.md names the kinds".to_owned(),
+        };
+        return Err(refused(
+            sink,
+            &format_args!("no service `{name}`; {remedy}"),
+        ));
     }
     Ok(())
 }
 
 /// Starts every sink.
 pub(super) fn start_all(to: &Sinks, sinks: &[Sink]) -> Result<(), Failure> {
-    for sink in sinks {
-        start(to, sink).map_err(|error| refused(sink, &error))?;
-    }
+    to.exchange(&[], change(&to.maker(), &[], sinks)?.new);
     Ok(())
 }
 
-/// Ends those that are gone or different, starts those that are new or different.
-pub(super) fn replace(to: &Sinks, before: &[Sink], after: &[Sink]) {
-    for sink in before.iter().filter(|sink| !after.contains(sink)) {
-        to.remove(&sink.name);
-    }
-    for sink in after.iter().filter(|sink| !before.contains(sink)) {
-        if let Err(error) = start(to, sink) {
-            // It was checked a moment ago.
-            warn!("sink {} is off: {error}", sink.name);
-        }
-    }
+/// What takes other sinks to those of another configuration.
+#[derive(Default)]
+pub(super) struct Change {
+    /// Names of those that end.
+    pub(super) gone: Vec<String>,
+    /// Those that begin, or begin anew.
+    pub(super) new: Vec<Made>,
 }
 
-fn refused(sink: &Sink, error: &io::Error) -> Failure {
-    Failure::new(Exit::Usage, format_args!("sink {}: {error}", sink.name))
+/// Makes those that are new or different; they begin when they are put in place.
+///
+/// # Errors
+/// The first that cannot be made: then none is.
+pub(super) fn change(maker: &Maker, before: &[Sink], after: &[Sink]) -> Result<Change, Failure> {
+    let gone = before.iter().filter(|sink| !after.contains(sink));
+    let new = after.iter().filter(|sink| !before.contains(sink));
+    let new = new.map(|sink| make(maker, sink).map_err(|error| refused(sink, &error)));
+    Ok(Change {
+        gone: gone.map(|sink| sink.name.clone()).collect(),
+        new: new.collect::<Result<_, _>>()?,
+    })
 }
 
-fn start(to: &Sinks, sink: &Sink) -> io::Result<()> {
+fn refused(sink: &Sink, why: &dyn Display) -> Failure {
+    Failure::new(Exit::Usage, format_args!("sink {}: {why}", sink.name))
+}
+
+fn make(maker: &Maker, sink: &Sink) -> io::Result<Made> {
     let filter = Filter {
         level: level(sink.level),
         rules: sink.rules.clone(),
         services: sink.services.clone(),
         notices: sink.encoding == Encoding::Ecs && sink.r#type != Type::Alertmanager,
     };
+    let name = &sink.name;
     match sink.r#type {
-        Type::File => to.add_filtered(&sink.name, filter, Rotating::new(file(sink))),
-        Type::Syslog => to.add_filtered(&sink.name, filter, syslog(sink)?),
+        Type::File => maker.make(name, filter, Rotating::new(file(sink))),
+        Type::Syslog => maker.make(name, filter, syslog(sink)?),
         Type::Journald => {
             let journal = Syslog::new(Transport::Journal, form(sink.encoding));
-            to.add_filtered(&sink.name, filter, journal)
+            maker.make(name, filter, journal)
         }
-        Type::Webhook => {
-            let durable = Durable::new(spool(sink), webhook(sink)?);
-            to.add_filtered(&sink.name, filter, durable)
-        }
+        Type::Webhook => maker.make(name, filter, Durable::new(spool(sink), webhook(sink)?)),
         Type::Alertmanager => {
             let durable = Durable::new(spool(sink), alertmanager(sink)?);
-            to.add_filtered(&sink.name, filter, durable)
+            maker.make(name, filter, durable)
         }
-        Type::Otlp => {
-            let durable = Durable::new(spool(sink), otlp(sink)?);
-            to.add_filtered(&sink.name, filter, durable)
-        }
+        Type::Otlp => maker.make(name, filter, Durable::new(spool(sink), otlp(sink)?)),
     }
 }
 
@@ -143,9 +181,18 @@ fn request(sink: &Sink) -> WebhookSettings {
 }
 
 /// falcosidekick reads one object a request.
+fn is_single(sink: &Sink) -> bool {
+    sink.encoding == Encoding::Falco && sink.r#type == Type::Webhook
+}
+
+/// It spools.
+fn is_durable(sink: &Sink) -> bool {
+    matches!(sink.r#type, Type::Webhook | Type::Alertmanager | Type::Otlp)
+}
+
+/// Most alerts of one request.
 fn batch(sink: &Sink) -> usize {
-    let single = sink.encoding == Encoding::Falco && sink.r#type == Type::Webhook;
-    let usual = if single { 1 } else { BATCH };
+    let usual = if is_single(sink) { 1 } else { BATCH };
     let batch = sink.batch.map_or(usual, Bounded::get);
     usize::try_from(batch).unwrap_or(1)
 }
@@ -166,3 +213,6 @@ const fn form(encoding: Encoding) -> Form {
         Encoding::Ocsf => Form::Ocsf,
     }
 }
+
+#[cfg(test)]
+mod tests;

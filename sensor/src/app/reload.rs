@@ -28,6 +28,7 @@ use crate::{
     exit::{Exit, Failure},
     profile,
     reload::Reload,
+    sink::Maker,
 };
 
 /// How often files are looked at.
@@ -43,6 +44,8 @@ pub(super) struct Next {
     pub(super) effective: Effective,
     /// For the core.
     pub(super) reload: Reload,
+    /// For the sinks.
+    pub(super) sinks: outlet::Change,
     /// [`Effective::hash`].
     pub(super) hash: String,
     /// Keys whose new value needs a restart.
@@ -70,6 +73,8 @@ pub(super) struct Running {
     pub(super) seen: Seen,
     /// Hooks that are not attached.
     pub(super) missing: Vec<&'static str>,
+    /// Makes its sinks.
+    pub(super) maker: Maker,
 }
 
 /// The thread, as the loop sees it.
@@ -174,7 +179,7 @@ impl Reading {
         let (effective, kept) = self.args.effective()?.after(&self.running.effective);
         self.look_at(&effective);
         effective.check_paths()?;
-        outlet::check(&effective.config.sinks)?;
+        outlet::check(&effective.config)?;
         let (rules, text) = effective_rules_with_text(&effective)?;
         let lock = effective_lock(&effective)?;
         let hash = effective.hash(rules.hash(), &profile::hash(&lock));
@@ -183,12 +188,15 @@ impl Reading {
         warnings.extend(shortage.map(|it| it.to_string()));
         let reload = Reload::new(&effective.config, (rules, text), &lock)
             .map_err(|error| Failure::new(Exit::Internal, error))?;
+        let (before, after) = (&self.running.effective.config, &effective.config);
+        let sinks = outlet::change(&self.running.maker, &before.sinks, &after.sinks)?;
         let same = hash == self.running.hash && kept.is_empty();
         self.running.effective = effective.clone();
         self.running.hash.clone_from(&hash);
         Ok((!same).then_some(Next {
             effective,
             reload,
+            sinks,
             hash,
             kept,
             warnings,

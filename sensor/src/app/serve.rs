@@ -11,7 +11,10 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
-use super::{outlet, start::Started};
+use super::{
+    outlet::{self, Change},
+    start::Started,
+};
 use crate::{
     alert::{Document, Level},
     clock,
@@ -29,7 +32,7 @@ use crate::{
     probe::Counters,
     profile::Judge,
     ring::Read,
-    sink::{Colour, Encoding, Sinks, Stream},
+    sink::{Colour, Encoding, Maker, Sinks, Stream},
     tally, tree,
 };
 
@@ -136,11 +139,16 @@ impl Surroundings {
         self.metrics.count_refused_config();
     }
 
+    /// Makes sinks that can be put in place.
+    pub(super) fn maker(&self) -> Maker {
+        self.sinks.maker()
+    }
+
     /// Takes levels and sinks of another configuration.
-    pub(super) fn adjust(&self, before: &Config, config: &Config) {
+    pub(super) fn adjust(&self, config: &Config, sinks: Change) {
         self.sinks
             .set_threshold("stdout", level(config.output.level));
-        outlet::replace(&self.sinks, &before.sinks, &config.sinks);
+        self.sinks.exchange(&sinks.gone, sinks.new);
         self.metrics.watch_sinks(self.sinks.stats());
     }
 
@@ -271,11 +279,12 @@ async fn listen(config: &Config) -> Result<http::Server, Failure> {
 
 fn sinks(config: &Config, metrics: &Arc<Metrics>) -> Result<Sinks, Failure> {
     let written = Arc::clone(metrics);
-    let sinks = Sinks::new(move |alert| written.observe_written(alert));
+    let sinks = Sinks::new(move |time_ns| written.observe_written(time_ns));
     let stdout = stdout(config)?;
     sinks
         .add("stdout", level(config.output.level), stdout)
         .map_err(|error| failed(&error))?;
+    outlet::check(config)?;
     outlet::start_all(&sinks, &config.sinks)?;
     if config.history.enabled {
         let history = History::new(history(&config.history));

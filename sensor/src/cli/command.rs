@@ -34,7 +34,7 @@ pub fn config_command(command: &ConfigCommand) -> Result<String, Failure> {
             }
             .load()?;
             effective.check_paths()?;
-            outlet::check(&effective.config.sinks)?;
+            outlet::check(&effective.config)?;
             effective_rules(&effective)?;
             effective_lock(&effective)?;
             Ok(match effective.file {

@@ -157,7 +157,13 @@ pub fn effective_rules_with_text(effective: &Effective) -> Result<(RuleSet, Vec<
         .exceptions
         .iter()
         .map(|it| ("rules.exceptions", &it.rule));
-    for (key, name) in adjusted.chain(excepted) {
+    let wanted = effective.config.sinks.iter().flat_map(|sink| &sink.rules);
+    let wanted = wanted.map(|name| ("sinks.rules", name));
+    for (key, name) in adjusted.chain(excepted).chain(wanted) {
+        let begins = |begin| rules.list().iter().any(|it| it.name.starts_with(begin));
+        if key == "sinks.rules" && name.strip_suffix('*').is_some_and(begins) {
+            continue;
+        }
         let Some(near) = rules.unknown(name) else {
             continue;
         };

@@ -25,7 +25,7 @@ pub enum Type {
     /// A file that rotates.
     #[default]
     File,
-    /// Datagrams or a stream of RFC 5424.
+    /// Datagrams or a stream: RFC 3164 on this machine, RFC 5424 to others.
     Syslog,
     /// The journal of systemd.
     Journald,
@@ -74,7 +74,7 @@ pub struct Sink {
     pub level: Level,
     /// Only these rules; empty for all.
     pub rules: Vec<String>,
-    /// Only services of these kinds; empty for all.
+    /// Only services of these kinds or declared names; empty for all.
     pub services: Vec<String>,
     /// The file.
     pub path: PathBuf,

@@ -25,7 +25,7 @@ use super::{
     tuning::Adjustment,
     view::View,
 };
-use crate::lineage::Role;
+use crate::{lineage::Role, near};
 
 /// A rule that is valid but not for this sensor, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -339,13 +339,7 @@ impl RuleSet {
         if names().any(|known| known == name) {
             return None;
         }
-        let scored =
-            names().map(|known| (strsim::normalized_damerau_levenshtein(name, known), known));
-        let best = scored.max_by(|a, b| a.0.total_cmp(&b.0));
-        Some(
-            best.filter(|(score, _)| *score >= 0.5)
-                .map_or("", |(_, known)| known),
-        )
+        Some(near::nearest(name, names()).unwrap_or_default())
     }
 
     /// Every rule in force, most severe first, then by name.

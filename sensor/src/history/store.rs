@@ -2,11 +2,12 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, params};
 
 use super::{HistoryError, LOG_BYTES, ROWS, Settings, VERSION, quiet};
 use crate::{
     private::{self, Access},
+    sqlite::{self, Layout},
     tally::Count,
 };
 
@@ -86,19 +87,24 @@ impl Store {
     fn try_open(settings: &Settings) -> Result<Self, HistoryError> {
         // `SQLite` gives its log the mode of the file.
         let (_, path) = private::open(&settings.path, Access::Whole)?;
-        let sqlite = |source| HistoryError::Sqlite {
+        let error = |source| HistoryError::Sqlite {
             path: settings.path.clone(),
             source,
         };
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX
-            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-        let db = Connection::open_with_flags(path, flags).map_err(sqlite)?;
-        let found = prepare(&db, settings.max_bytes).map_err(sqlite)?;
+        let db = sqlite::connect(&path).map_err(error)?;
+        let layout = Layout {
+            version: VERSION,
+            tables: LAYOUT,
+            busy: BUSY,
+            max_bytes: settings.max_bytes,
+            log_bytes: LOG_BYTES,
+        };
+        let found = sqlite::prepare(&db, &layout).map_err(error)?;
         if found != VERSION {
             let path = settings.path.clone();
             return Err(HistoryError::Version { path, found });
         }
+        db.execute_batch(quiet::LAYOUT).map_err(error)?;
         Ok(Self {
             db,
             settings: settings.clone(),
@@ -238,41 +244,6 @@ impl Store {
             source,
         }
     }
-}
-
-/// Sets the connection up, makes the layout where there is none, and gives its version.
-fn prepare(db: &Connection, max_bytes: u64) -> rusqlite::Result<i64> {
-    db.busy_timeout(BUSY)?;
-    let version = db.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))?;
-    let tables = "SELECT count(*) FROM sqlite_schema";
-    let empty = db.query_one(tables, [], |row| row.get::<_, i64>(0))? == 0;
-    if !empty {
-        let sound = db.query_one("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))?;
-        if sound != "ok" {
-            let corrupt = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-            return Err(rusqlite::Error::SqliteFailure(corrupt, Some(sound)));
-        }
-        if version != VERSION {
-            return Ok(version);
-        }
-    }
-    db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
-    db.pragma_update(None, "synchronous", "normal")?;
-    db.pragma_update(None, "temp_store", "memory")?;
-    db.pragma_update(None, "cache_size", -256)?;
-    let log = i64::try_from(LOG_BYTES).unwrap_or(i64::MAX);
-    db.pragma_update_and_check(None, "journal_size_limit", log, |_| Ok(()))?;
-    db.pragma_update_and_check(None, "wal_autocheckpoint", 256, |_| Ok(()))?;
-    let page = db.pragma_query_value(None, "page_size", |row| row.get::<_, i64>(0))?;
-    let pages = i64::try_from(max_bytes).unwrap_or(i64::MAX) / page.max(1);
-    db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
-    if empty {
-        db.execute_batch(&format!(
-            "BEGIN; {LAYOUT} PRAGMA user_version = {VERSION}; COMMIT;"
-        ))?;
-    }
-    db.execute_batch(quiet::LAYOUT)?;
-    Ok(VERSION)
 }
 
 /// Now, ns since the epoch.

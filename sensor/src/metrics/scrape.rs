@@ -330,15 +330,21 @@ impl Page {
         );
         self.gauges(
             "sink_spooled",
-            "Alerts kept in the spool of a sink until its receiver accepts them.",
+            "Alerts that wait in the spool of a sink, or before it in memory, until its receiver accepts them.",
             ["sink"],
             rows(|sink| sink.spooled() as u64),
         );
         self.counters(
             "sink_dropped_total",
-            "Alerts a sink lost: queue or spool full, reader gone, write failed, never accepted.",
+            "Alerts a sink lost: queue or spool full, reader gone, write failed, refused.",
             ["sink"],
             rows(SinkStats::dropped_total),
+        );
+        self.counters(
+            "sink_refused_total",
+            "Alerts among those a sink lost that its receiver will never accept.",
+            ["sink"],
+            rows(SinkStats::refused_total),
         );
         self.counters(
             "sink_written_total",

@@ -67,7 +67,7 @@ async fn the_whole_page() {
     metrics.set_config("0123456789ab", false);
     metrics.expect_alerts("never", Level::Low, "nginx");
     metrics.count_alert(&alert);
-    metrics.observe_written(&alert);
+    metrics.observe_written(alert.time_ns);
     metrics.count_decode_error("short");
     core.count(&Event::Lost(Lost {
         ring: crate::event::RingKind::Lifecycle,

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{
     WebhookSettings,
-    durable::{Receive, Refusal},
+    durable::{Accepted, Receive, Refusal},
     webhook::Post,
 };
 use crate::alert::Document;
@@ -64,7 +64,8 @@ impl Receive for Alertmanager {
         Some(alert.to_string())
     }
 
-    fn send(&self, texts: &[&str]) -> Result<(), Refusal> {
-        self.post.send(&format!("[{}]", texts.join(",")))
+    fn send(&self, texts: &[&str]) -> Result<Accepted, Refusal> {
+        let sent = self.post.send(&format!("[{}]", texts.join(",")));
+        sent.map(|_answer| Accepted::default())
     }
 }

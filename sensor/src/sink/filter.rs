@@ -2,6 +2,9 @@
 
 use crate::alert::{Document, Level};
 
+/// Kind of what is in no service.
+pub const NO_SERVICE: &str = "none";
+
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filter {
@@ -9,7 +12,7 @@ pub struct Filter {
     pub level: Level,
     /// Ids of rules, with `*` at the end for any; empty for all. A notice is of no rule.
     pub rules: Vec<String>,
-    /// Kinds of services; empty for all.
+    /// Kinds of services, or names by which they are declared; empty for all.
     pub services: Vec<String>,
     /// Notices about incidents too; not where the form has no words for them.
     pub notices: bool,
@@ -34,11 +37,13 @@ impl Filter {
             Document::Alert(alert) => (Some(&alert.rule.id), &alert.service),
             Document::Notice(notice) => (None, &notice.service),
         };
-        let service = service.as_ref().map_or("none", |service| service.kind);
+        let kind = service.as_ref().map_or(NO_SERVICE, |service| service.kind);
+        let name = service.as_ref().and_then(|service| service.name.as_deref());
+        let of_service = |it: &String| it == kind || name == Some(it);
         let of_rule = |rule: &String| self.rules.iter().any(|pattern| fits(pattern, rule));
         document.weight() >= self.level
             && (self.notices || rule.is_some())
-            && (self.services.is_empty() || self.services.iter().any(|it| it == service))
+            && (self.services.is_empty() || self.services.iter().any(of_service))
             && (self.rules.is_empty() || rule.is_some_and(of_rule))
     }
 }
@@ -73,6 +78,12 @@ mod tests {
         assert!(!filter(&["other"], &[]).wants(&alert));
         assert!(!filter(&[&rule[..3]], &[]).wants(&alert));
         assert!(!filter(&[], &["nobody"]).wants(&alert));
+        let mut declared = sample().alert();
+        declared.service.as_mut().unwrap().name = Some("shop".to_owned());
+        let declared = Document::Alert(Arc::new(declared));
+        assert!(filter(&[], &["shop"]).wants(&declared));
+        assert!(filter(&[], &[kind]).wants(&declared));
+        assert!(!filter(&[], &["shop"]).wants(&alert));
         let notice = Document::Notice(closed());
         let alerts = Filter {
             notices: false,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     WebhookSettings,
-    durable::{Receive, Refusal},
+    durable::{Accepted, Receive, Refusal},
     encode::Encoding,
     webhook::Post,
 };
@@ -18,6 +18,8 @@ use crate::alert::{Document, Level};
 
 /// Behind the address of a collector.
 const PATH: &str = "/v1/logs";
+/// Most characters of what a collector says.
+const SAID_MAX: usize = 200;
 
 /// See the module.
 #[derive(Debug)]
@@ -88,6 +90,7 @@ impl Receive for Otlp {
             .collect();
         let record = json!({
             "timeUnixNano": time.as_nanosecond().to_string(),
+            "observedTimeUnixNano": jiff::Timestamp::now().as_nanosecond().to_string(),
             "severityNumber": severity(document.weight()),
             "severityText": document.weight().name(),
             "body": { "stringValue": body },
@@ -96,10 +99,27 @@ impl Receive for Otlp {
         Some(record.to_string())
     }
 
-    fn send(&self, texts: &[&str]) -> Result<(), Refusal> {
+    fn send(&self, texts: &[&str]) -> Result<Accepted, Refusal> {
         let (resource, records) = (&self.resource, texts.join(","));
-        self.post.send(&format!(
+        let answer = self.post.send(&format!(
             r#"{{"resourceLogs":[{{"resource":{resource},"scopeLogs":[{{"scope":{{"name":"lineage-sensor"}},"logRecords":[{records}]}}]}}]}}"#
-        ))
+        ))?;
+        Ok(accepted(&answer))
+    }
+}
+
+/// What an answer of 2xx says of records that were rejected, which are not to be sent again.
+/// Most collectors say nothing.
+fn accepted(answer: &[u8]) -> Accepted {
+    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
+    let partial = &answer["partialSuccess"];
+    let rejected = &partial["rejectedLogRecords"];
+    // 64-bit numbers are texts in the JSON of protobuf; some write them as numbers.
+    let text = rejected.as_str().and_then(|text| text.parse().ok());
+    let refused = rejected.as_u64().or(text).unwrap_or_default();
+    let why = partial["errorMessage"].as_str().unwrap_or_default();
+    Accepted {
+        refused: usize::try_from(refused).unwrap_or(usize::MAX),
+        why: why.chars().take(SAID_MAX).collect(),
     }
 }

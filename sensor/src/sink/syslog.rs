@@ -1,21 +1,22 @@
-//! Syslog by RFC 5424, over a local socket, UDP or TCP (octet counting, RFC 6587), and the
+//! Syslog: the form of RFC 3164 for the socket of this machine, which is what listens there
+//! understands; RFC 5424 for others, over UDP or TCP (octet counting, RFC 6587); and the
 //! journal of systemd in its own protocol.
 //!
-//! Not durable: what the other side does not take is lost and counted. A local syslog may
-//! cut long messages; rsyslog does at 8 KiB unless told otherwise.
+//! Not durable: what the other side does not take is lost and counted. What a broken
+//! connection may have lost last is sent again over the next. A local syslog may cut long
+//! messages; rsyslog does at 8 KiB unless told otherwise.
 
+mod line;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    io::{self, Write as _},
-    net::{TcpStream, ToSocketAddrs as _, UdpSocket},
-    os::unix::net::UnixDatagram,
-    path::PathBuf,
-    time::Duration,
-};
+use std::{io, path::PathBuf, sync::Arc, time::Instant};
 
-use super::{Deliver, DeliverError, encode::Encoding};
+use jiff::{Timestamp, tz::TimeZone};
+use tracing::{info, warn};
+
+use self::line::{Line, Past, TIMEOUT};
+use super::{Deliver, DeliverError, SinkStats, Written, encode::Encoding};
 use crate::alert::{Document, Level};
 
 /// Where the journal listens.
@@ -24,8 +25,6 @@ const JOURNAL: &str = "/run/systemd/journal/socket";
 const FACILITY: u8 = 10;
 /// Longest MSGID, bytes.
 const MSGID_MAX: usize = 32;
-/// For connecting, and for one message.
-const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where messages go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,14 +64,14 @@ pub struct Syslog {
     transport: Transport,
     encoding: Encoding,
     host: String,
+    stats: Arc<SinkStats>,
     line: Option<Line>,
-}
-
-#[derive(Debug)]
-enum Line {
-    Local(UnixDatagram),
-    Udp(UdpSocket),
-    Tcp(TcpStream),
+    /// What was sent last, and when.
+    last: Option<(Vec<u8>, Instant)>,
+    /// That may be lost.
+    unsure: bool,
+    /// It was said that something is lost.
+    said: bool,
 }
 
 impl Syslog {
@@ -85,40 +84,73 @@ impl Syslog {
             transport,
             encoding,
             host: word(&host, 255),
+            stats: Arc::default(),
             line: None,
+            last: None,
+            unsure: false,
+            said: false,
         }
     }
 
     fn message(&self, document: &Document, text: &str) -> Vec<u8> {
-        if self.transport == Transport::Journal {
-            return journal(document, text);
-        }
         let (time, id) = about(document);
-        let message = format!(
-            "<{}>1 {} {} lineage-sensor {} {} - {text}",
-            FACILITY * 8 + severity(document.weight()),
-            micros(time),
-            self.host,
-            std::process::id(),
-            word(id, MSGID_MAX),
-        );
+        let priority = FACILITY * 8 + severity(document.weight());
+        let pid = std::process::id();
+        match &self.transport {
+            Transport::Journal => return journal(document, text),
+            Transport::Local(_) => {
+                let time = seconds(time, TimeZone::system());
+                return format!("<{priority}>{time} lineage-sensor[{pid}]: {text}").into_bytes();
+            }
+            Transport::Udp(_) | Transport::Tcp(_) => {}
+        }
+        let (time, host, id) = (micros(time), &self.host, word(id, MSGID_MAX));
+        let message = format!("<{priority}>1 {time} {host} lineage-sensor {pid} {id} - {text}");
         match self.transport {
             Transport::Tcp(_) => format!("{} {message}", message.len()).into_bytes(),
             _ => message.into_bytes(),
         }
     }
 
+    /// Looks what has become of what was sent before.
+    fn look_back(&mut self) {
+        let Some(line) = &mut self.line else { return };
+        let past = line.past();
+        let recent = |(_, when): &(Vec<u8>, Instant)| when.elapsed() < TIMEOUT;
+        match past {
+            Past::Sound => return,
+            Past::Returned(_) => self.stats.drop_some(1),
+            Past::Closed => {
+                self.line = None;
+                // It may have been on its way when the other side had read its last.
+                self.unsure |= self.last.as_ref().is_some_and(recent);
+            }
+            Past::Broken(_) => (self.line, self.unsure) = (None, true),
+        }
+        if !std::mem::replace(&mut self.said, true) {
+            warn!(sink = self.stats.name(), "{past}");
+        }
+    }
+
     fn send(&mut self, message: &[u8]) -> io::Result<()> {
         if self.line.is_none() {
-            self.line = Some(connect(&self.transport)?);
+            self.line = Some(Line::new(&self.transport)?);
+            let owed = self.unsure.then(|| self.last.clone()).flatten();
+            if let Some((last, _)) = owed {
+                self.put(&last)?;
+            }
+            self.unsure = false;
         }
-        let sent = match &mut self.line {
-            Some(Line::Local(socket)) => socket.send(message).map(drop),
-            Some(Line::Udp(socket)) => socket.send(message).map(drop),
-            Some(Line::Tcp(stream)) => stream.write_all(message),
-            None => Err(io::ErrorKind::NotConnected.into()),
+        self.put(message)
+    }
+
+    fn put(&mut self, message: &[u8]) -> io::Result<()> {
+        let Some(line) = &mut self.line else {
+            return Err(io::ErrorKind::NotConnected.into());
         };
+        let sent = line.send(message);
         if sent.is_err() {
+            self.unsure |= matches!(line, Line::Tcp(_));
             self.line = None;
         }
         sent
@@ -126,50 +158,36 @@ impl Syslog {
 }
 
 impl Deliver for Syslog {
+    fn attach(&mut self, stats: &Arc<SinkStats>, _written: &Written) {
+        self.stats = Arc::clone(stats);
+    }
+
     fn deliver(&mut self, document: &Document) -> Result<(), DeliverError> {
         let Some(text) = self.encoding.encode(document) else {
             return Ok(());
         };
         let message = self.message(document, &text);
+        self.look_back();
         let connected = self.line.is_some();
-        match self.send(&message) {
+        let sent = match self.send(&message) {
             // The other side may have begun anew since the last.
-            Err(_) if connected => self.send(&message).map_err(DeliverError::Io),
-            sent => sent.map_err(DeliverError::Io),
+            Err(error) if connected => {
+                if matches!(self.transport, Transport::Udp(_)) {
+                    // What a datagram is refused with is said of the one before.
+                    self.stats.drop_some(1);
+                    warn!(sink = self.stats.name(), "{}", Past::Returned(error));
+                }
+                self.send(&message)
+            }
+            sent => sent,
+        };
+        sent.map_err(DeliverError::Io)?;
+        if self.line.is_some() && std::mem::replace(&mut self.said, false) {
+            info!(sink = self.stats.name(), "sent again");
         }
+        self.last = Some((message, Instant::now()));
+        Ok(())
     }
-}
-
-fn connect(transport: &Transport) -> io::Result<Line> {
-    let local = |path: &std::path::Path| -> io::Result<Line> {
-        let socket = UnixDatagram::unbound()?;
-        socket.set_write_timeout(Some(TIMEOUT))?;
-        socket.connect(path)?;
-        Ok(Line::Local(socket))
-    };
-    match transport {
-        Transport::Local(path) => local(path),
-        Transport::Journal => local(JOURNAL.as_ref()),
-        Transport::Udp(to) => {
-            let to = address(to)?;
-            let any = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-            let socket = UdpSocket::bind(any)?;
-            socket.set_write_timeout(Some(TIMEOUT))?;
-            socket.connect(to)?;
-            Ok(Line::Udp(socket))
-        }
-        Transport::Tcp(to) => {
-            let stream = TcpStream::connect_timeout(&address(to)?, TIMEOUT)?;
-            stream.set_write_timeout(Some(TIMEOUT))?;
-            Ok(Line::Tcp(stream))
-        }
-    }
-}
-
-fn address(to: &str) -> io::Result<std::net::SocketAddr> {
-    let mut all = to.to_socket_addrs()?;
-    all.next()
-        .ok_or_else(|| io::Error::other(format!("{to} has no address")))
 }
 
 /// One entry of the journal: fields by name, the document as one of them.
@@ -207,9 +225,16 @@ fn about(document: &Document) -> (&str, &str) {
     }
 }
 
+/// RFC 3164 has the time of day where it is sent, and no year.
+fn seconds(timestamp: &str, zone: TimeZone) -> String {
+    let time = timestamp.parse::<Timestamp>().unwrap_or_default();
+    let time = time.to_zoned(zone);
+    time.strftime("%b %e %H:%M:%S").to_string()
+}
+
 /// RFC 5424 has at most six digits behind the point.
 fn micros(timestamp: &str) -> String {
-    let time = timestamp.parse::<jiff::Timestamp>().unwrap_or_default();
+    let time = timestamp.parse::<Timestamp>().unwrap_or_default();
     time.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }
 

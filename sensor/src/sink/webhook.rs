@@ -9,7 +9,7 @@ use std::io;
 pub(super) use self::post::Post;
 pub use self::post::Settings;
 use super::{
-    durable::{Receive, Refusal},
+    durable::{Accepted, Receive, Refusal},
     encode::Encoding,
 };
 use crate::alert::Document;
@@ -43,12 +43,13 @@ impl Receive for Webhook {
         self.encoding.encode(document)
     }
 
-    fn send(&self, texts: &[&str]) -> Result<(), Refusal> {
+    fn send(&self, texts: &[&str]) -> Result<Accepted, Refusal> {
         let body = texts.join(",");
-        self.post.send(&if self.array {
+        let body = if self.array {
             format!("[{body}]")
         } else {
             body
-        })
+        };
+        self.post.send(&body).map(|_answer| Accepted::default())
     }
 }

@@ -1,11 +1,12 @@
 //! Incidents and the history, against the running sensor: what is told is kept, explained
 //! and found; what is not told says why; a disk without room delays nothing.
 
-use std::{fs, net::TcpListener, path::Path, process::Command, str, thread};
+use std::{fs, net::TcpListener, process::Command, str, thread};
 
 use serde_json::Value;
 
 use crate::fixture::{
+    disk::Small,
     http,
     php_fpm::{Pool, Start},
     process::succeed,
@@ -269,28 +270,6 @@ proc_close(proc_open(['/bin/sh', '-c', 'read line; :'], [$far, $far, $far], $pip
     );
 }
 
-/// A tmpfs of a few pages, unmounted with the value.
-struct Small<'a>(&'a Path);
-
-impl<'a> Small<'a> {
-    fn mount(path: &'a Path) -> Self {
-        fs::create_dir_all(path).expect("make a directory");
-        let mut mount = Command::new(tool("mount"));
-        succeed(
-            mount
-                .args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"])
-                .arg(path),
-        );
-        Self(path)
-    }
-}
-
-impl Drop for Small<'_> {
-    fn drop(&mut self) {
-        drop(Command::new(tool("umount")).arg("-l").arg(self.0).status());
-    }
-}
-
 #[test]
 fn a_full_disk_costs_history_and_nothing_else() {
     let name = "history::a_full_disk_costs_history_and_nothing_else";
@@ -298,10 +277,8 @@ fn a_full_disk_costs_history_and_nothing_else() {
         return;
     };
     let directory = scene.path().join("small");
-    let disk = Small::mount(&directory);
-    let filler = directory.join("filler");
-    // Until it is full: the error is what is wanted.
-    assert!(fs::write(&filler, vec![0; 1 << 20]).is_err());
+    let disk = Small::mount(&directory, 256);
+    let filler = disk.fill();
     let path = directory.join("history.db");
     let path = path.to_str().expect("UTF-8");
     let variables = [("LINEAGE_SENSOR__HISTORY__PATH", path)];

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufReader, Write as _},
     net::TcpListener,
     sync::mpsc,
     thread,
@@ -13,7 +13,9 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::fixture::{
+    disk::Small,
     php_fpm::{Pool, Start},
+    request,
     scene::{self, Scene},
     sensor::Sensor,
     site::{self, Site},
@@ -30,7 +32,7 @@ fn receive(port: u16) -> mpsc::Receiver<(String, String)> {
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut line = BufReader::new(stream.expect("a connection"));
-            while let Some(body) = body(&mut line) {
+            while let Some(body) = request::body(&mut line) {
                 let Ok(Value::Array(documents)) = serde_json::from_str(&body) else {
                     panic!("no array: {body}");
                 };
@@ -45,27 +47,6 @@ fn receive(port: u16) -> mpsc::Receiver<(String, String)> {
         }
     });
     taken
-}
-
-/// The body of the next request.
-fn body(line: &mut BufReader<std::net::TcpStream>) -> Option<String> {
-    let mut length = 0;
-    loop {
-        let mut header = String::new();
-        line.read_line(&mut header)
-            .ok()
-            .filter(|&count| count > 0)?;
-        let header = header.trim().to_lowercase();
-        if header.is_empty() {
-            break;
-        }
-        if let Some(value) = header.strip_prefix("content-length: ") {
-            length = value.parse().expect("a length");
-        }
-    }
-    let mut body = vec![0; length];
-    line.read_exact(&mut body).ok()?;
-    String::from_utf8(body).ok()
 }
 
 fn id(alert: &Value) -> String {
@@ -174,4 +155,104 @@ fn a_reload_adds_a_sink_and_takes_one_away() {
     assert!(sensor.metric_where("sink_dropped_total", "sink=\"two\"") < 1.0);
     sensor.mark();
     sensor.stop();
+}
+
+#[test]
+fn a_sink_that_a_reload_changes_goes_on_with_what_waits() {
+    let name = "sink::a_sink_that_a_reload_changes_goes_on_with_what_waits";
+    let Some(scene) = Scene::begin(name, site::NEEDS) else {
+        return;
+    };
+    let spool = scene.path().join("spool.db");
+    let hook = |port: u16| {
+        let spool = spool.display();
+        format!(
+            "sinks: [{{name: hook, type: webhook, url: \"http://127.0.0.1:{port}/in\", spool: {spool}}}]"
+        )
+    };
+    // Nobody is there.
+    let lines = hook(scene::free_port());
+    let mut sensor = Sensor::configured(&lines, &scene.path().join("recording"));
+    let site = Site::start(&scene, Start::Foreground, Pool::Steady);
+    let attack = |sensor: &mut Sensor, word: &str| {
+        let line = format!("id; : {word}");
+        site.shell(&format!("{word}.php"), &line);
+        sensor.alert("shell_under_app_worker", |alert| {
+            alert.args() == ["sh", "-c", &line]
+        });
+    };
+    for word in ["one", "two", "three"] {
+        attack(&mut sensor, word);
+    }
+    let port = scene::free_port();
+    let taken = receive(port);
+    sensor.configure("", &hook(port));
+    wait::until("the reload", || {
+        (sensor.metric_where("config_reloads_total", "loaded") >= 1.0).then_some(())
+    });
+    attack(&mut sensor, "four");
+    sensor.mark();
+    let expected: Vec<_> = sensor.alerts.iter().map(|alert| id(&alert.json)).collect();
+    assert!(expected.len() >= 4, "{expected:?}");
+    let next = || taken.recv_timeout(PATIENCE).expect("an alert").0;
+    let arrived: Vec<_> = (0..expected.len()).map(|_| next()).collect();
+    assert_eq!(arrived, expected);
+    assert!(sensor.metric_where("sink_dropped_total", "sink=\"hook\"") < 1.0);
+    sensor.stop();
+}
+
+#[test]
+fn a_full_disk_loses_no_alert_of_a_durable_sink() {
+    let name = "sink::a_full_disk_loses_no_alert_of_a_durable_sink";
+    let Some(scene) = Scene::begin(name, site::NEEDS) else {
+        return;
+    };
+    let directory = scene.path().join("small");
+    let disk = Small::mount(&directory, 512);
+    let port = scene::free_port();
+    let hook = format!(
+        "{{name: hook, type: webhook, url: \"http://127.0.0.1:{port}/in\", spool: {}}}",
+        directory.join("spool.db").display()
+    );
+    let lines = format!("sinks: [{hook}]");
+    let mut sensor = Sensor::configured(&lines, &scene.path().join("recording"));
+    let site = Site::start(&scene, Start::Foreground, Pool::Steady);
+    let filler = disk.fill();
+    for visit in 0..VISITS {
+        site.shell(&format!("id-{visit}.php"), &format!("id; : {visit}"));
+    }
+    let last = format!("id; : {}", VISITS - 1);
+    sensor.alert("shell_under_app_worker", |alert| {
+        alert.args() == ["sh", "-c", &last]
+    });
+    let label = "sink=\"hook\"";
+    wait::until("everything waits", || {
+        let waiting = sensor.metric_where("sink_queue_length", label);
+        let kept = sensor.metric_where("sink_spooled", label);
+        sensor.mark();
+        (waiting < 1.0 && kept >= f64::from(VISITS)).then_some(())
+    });
+    let log = sensor.log();
+    assert!(log.contains("no room in it, or on its disk"), "{log}");
+
+    // The disk is still full: what waits in memory is sent after what is in the file.
+    let expected: Vec<_> = sensor.alerts.iter().map(|alert| id(&alert.json)).collect();
+    let taken = receive(port);
+    let mut arrived = Vec::new();
+    while arrived.last() != expected.last() {
+        arrived.push(taken.recv_timeout(PATIENCE * 4).expect("an alert").0);
+    }
+    // What the file could not give up may come twice, never in another order.
+    arrived.dedup();
+    assert_eq!(arrived, expected);
+    fs::remove_file(filler).expect("make room");
+    wait::until("a spool that works again", || {
+        let kept = sensor.metric_where("sink_spooled", label);
+        let log = sensor.log();
+        (kept < 1.0 && log.contains("the spool works again")).then_some(())
+    });
+    assert!(sensor.metric_where("sink_dropped_total", label) < 1.0);
+    sensor.mark();
+    sensor.stop();
+    drop(disk);
 }

@@ -8,6 +8,7 @@ use super::*;
 use crate::{
     cli::{Cli, Command},
     config::Level,
+    sink::Sinks,
 };
 
 struct Bench {
@@ -44,6 +45,7 @@ impl Bench {
                 hash,
                 seen,
                 missing: vec!["open"],
+                maker: Sinks::new(|_| ()).maker(),
             },
         )
         .unwrap();

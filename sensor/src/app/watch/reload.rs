@@ -36,13 +36,14 @@ impl Watch<'_> {
         let Next {
             effective,
             reload,
+            sinks,
             hash,
             kept,
             warnings,
         } = next;
         self.step(Input::Reload(Box::new(reload)));
         let is_recognised = self.recognise(&effective.config);
-        self.surroundings.adjust(&self.config, &effective.config);
+        self.surroundings.adjust(&effective.config, sinks);
         self.directories
             .clone_from(&effective.config.watch.directories);
         self.watch_directories();

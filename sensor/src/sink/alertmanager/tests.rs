@@ -4,9 +4,8 @@ use std::{
     io::Write as _,
     net::TcpListener,
     process::{Child, Command, Stdio},
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
+    sync::{Arc, mpsc},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -17,7 +16,7 @@ use crate::{
         Level,
         sample::{closed, sample},
     },
-    sink::{Durable, Sinks, SpoolSettings},
+    sink::{Durable, Sinks, SpoolSettings, tests::wait_for},
 };
 
 #[test]
@@ -72,23 +71,6 @@ impl Drop for Real {
     }
 }
 
-/// What is at this path; `None` as long as nobody answers with 200.
-fn get(url: &str) -> Option<String> {
-    let mut answer = ureq::get(url).call().ok()?;
-    answer.body_mut().read_to_string().ok()
-}
-
-fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
-    let limit = Instant::now() + Duration::from_secs(30);
-    loop {
-        if let Some(found) = probe() {
-            return found;
-        }
-        assert!(Instant::now() < limit, "{what} within 30 s");
-        thread::sleep(Duration::from_millis(50));
-    }
-}
-
 /// Debian's `prometheus-alertmanager`, begun after the alerts: they wait for it.
 #[test]
 fn a_real_alertmanager_has_the_alert_once() {
@@ -115,7 +97,8 @@ fn a_real_alertmanager_has_the_alert_once() {
         max_bytes: 1 << 20,
         batch: 10,
     };
-    let sinks = Sinks::new(|_| ());
+    let (tell, told) = mpsc::sync_channel(2);
+    let sinks = Sinks::new(move |_| tell.send(()).unwrap());
     let receiver = Alertmanager::new(&settings).unwrap();
     sinks
         .add("pager", Level::Low, Durable::new(spool, receiver))
@@ -126,9 +109,7 @@ fn a_real_alertmanager_has_the_alert_once() {
     let alert = Arc::new(alert);
     sinks.send(Arc::clone(&alert));
     sinks.send(Arc::clone(&alert));
-    until("the spool", || {
-        (sinks.stats()[0].spooled() == 2).then_some(())
-    });
+    wait_for(|| sinks.stats()[0].spooled() == 2 && sinks.queue_length() == 0);
     let started = Command::new("prometheus-alertmanager")
         .arg(format!("--config.file={}", config.display()))
         .arg(format!("--storage.path={}", dir.path().display()))
@@ -142,16 +123,12 @@ fn a_real_alertmanager_has_the_alert_once() {
         return writeln!(io::stdout(), "SKIP a_real_alertmanager: not installed").unwrap();
     };
     let _real = Real(child);
-    until("acceptance", || {
-        (sinks.stats()[0].written_total() == 2).then_some(())
-    });
-    let found: Value = until("the alert", || {
-        let found: Value = serde_json::from_str(&get(&format!("{url}/api/v2/alerts"))?).ok()?;
-        found
-            .as_array()
-            .is_some_and(|all| !all.is_empty())
-            .then_some(found)
-    });
+    for _ in 0..2 {
+        told.recv_timeout(Duration::from_secs(30)).unwrap();
+    }
+    let mut answer = ureq::get(format!("{url}/api/v2/alerts")).call().unwrap();
+    let found = answer.body_mut().read_to_string().unwrap();
+    let found: Value = serde_json::from_str(&found).unwrap();
     let all = found.as_array().unwrap();
     assert_eq!(all.len(), 1, "{found}");
     assert_eq!(all[0]["labels"]["alertname"], alert.rule.id.as_str());

@@ -5,7 +5,20 @@ use super::*;
 const ROOM: u64 = 1 << 20;
 
 fn open(dir: &Path) -> Spool {
-    Spool::open(&dir.join("spool.db"), ROOM).unwrap().0
+    let opened = Spool::open(&dir.join("spool.db"), ROOM, Duration::ZERO);
+    opened.unwrap().0
+}
+
+/// Behind all others.
+fn push(spool: &Spool, text: &str) -> Result<(), SpoolError> {
+    let seq = spool.last().unwrap() + 1;
+    spool.push(seq, "id", &pack(text).unwrap())
+}
+
+fn first(spool: &Spool, count: usize, bytes: usize) -> Vec<Row> {
+    let (rows, unreadable) = spool.first(0, count, bytes).unwrap();
+    assert_eq!(unreadable, []);
+    rows
 }
 
 /// Text that does not get smaller.
@@ -19,7 +32,7 @@ fn noise(length: usize) -> String {
 }
 
 fn texts(spool: &Spool) -> Vec<String> {
-    let rows = spool.first(10_000, usize::MAX).unwrap();
+    let rows = first(spool, 10_000, usize::MAX);
     rows.into_iter().map(|row| row.text).collect()
 }
 
@@ -28,19 +41,19 @@ fn what_was_pushed_is_there_after_a_restart_in_order() {
     let dir = tempfile::tempdir().unwrap();
     let spool = open(dir.path());
     for number in 0..50 {
-        spool.push("id", &number.to_string()).unwrap();
+        push(&spool, &number.to_string()).unwrap();
     }
-    let first = spool.first(10, usize::MAX).unwrap();
-    assert_eq!((first.len(), first[9].text.as_str()), (10, "9"));
-    spool.remove(first[9].seq).unwrap();
+    let begin = first(&spool, 10, usize::MAX);
+    assert_eq!((begin.len(), begin[9].text.as_str()), (10, "9"));
+    assert_eq!(spool.remove(begin[9].seq).unwrap(), 10);
     drop(spool);
     let spool = open(dir.path());
     let left: Vec<_> = (10..50).map(|number| number.to_string()).collect();
     assert_eq!(texts(&spool), left);
     spool.remove(i64::MAX).unwrap();
-    spool.push("id", "new").unwrap();
+    drop(spool);
     // Numbers are never given twice, so what is removed late removes nothing newer.
-    assert!(spool.first(1, 1).unwrap()[0].seq > 50);
+    assert_eq!(open(dir.path()).last().unwrap(), 50);
 }
 
 #[test]
@@ -48,10 +61,12 @@ fn a_batch_is_bounded_by_bytes_too() {
     let dir = tempfile::tempdir().unwrap();
     let spool = open(dir.path());
     for _ in 0..4 {
-        spool.push("id", &"x".repeat(100)).unwrap();
+        push(&spool, &"x".repeat(100)).unwrap();
     }
-    assert_eq!(spool.first(10, 250).unwrap().len(), 2);
-    assert_eq!(spool.first(10, 1).unwrap().len(), 1);
+    assert_eq!(first(&spool, 10, 250).len(), 2);
+    assert_eq!(first(&spool, 10, 1).len(), 1);
+    let (behind, _) = spool.first(2, 10, usize::MAX).unwrap();
+    assert_eq!(behind.iter().map(|row| row.seq).collect::<Vec<_>>(), [3, 4]);
 }
 
 #[test]
@@ -61,7 +76,7 @@ fn the_bound_holds_and_room_comes_back() {
     let text = noise(10_000);
     let mut taken = 0;
     let full = loop {
-        match spool.push("id", &text) {
+        match push(&spool, &text) {
             Ok(()) => taken += 1,
             Err(error) => break error,
         }
@@ -70,10 +85,8 @@ fn the_bound_holds_and_room_comes_back() {
     assert!((60..=130).contains(&taken), "{taken}");
     assert!(spool.path.metadata().unwrap().len() <= ROOM);
     assert_eq!(spool.count().unwrap(), taken);
-    spool
-        .remove(spool.first(10, usize::MAX).unwrap()[9].seq)
-        .unwrap();
-    spool.push("id", &text).unwrap();
+    spool.remove(first(&spool, 10, usize::MAX)[9].seq).unwrap();
+    push(&spool, &text).unwrap();
 }
 
 #[test]
@@ -81,14 +94,53 @@ fn two_cannot_use_it_and_a_damaged_one_is_set_aside() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("spool.db");
     let spool = open(dir.path());
-    assert!(matches!(Spool::open(&path, ROOM), Err(SpoolError::Used(_))));
+    let opened = || Spool::open(&path, ROOM, Duration::ZERO);
+    assert!(matches!(opened(), Err(SpoolError::Used(_))));
+    assert!(spool.is_wanted());
     drop(spool);
     std::fs::write(
         &path,
         "no database at all, but long enough to be read as one",
     )
     .unwrap();
-    let (spool, said) = Spool::open(&path, ROOM).unwrap();
+    let (spool, said) = opened().unwrap();
     assert!(said.unwrap().contains(".corrupt"));
-    spool.push("id", "x").unwrap();
+    push(&spool, "x").unwrap();
+}
+
+#[test]
+fn who_waits_has_it_the_moment_it_is_free() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("spool.db");
+    let spool = open(dir.path());
+    let waiting = {
+        let path = path.clone();
+        std::thread::spawn(move || Spool::open(&path, ROOM, Duration::from_mins(1)))
+    };
+    while !spool.is_wanted() {
+        std::thread::yield_now();
+    }
+    drop(spool);
+    let (spool, said) = waiting.join().unwrap().unwrap();
+    assert_eq!(said, None);
+    push(&spool, "x").unwrap();
+}
+
+#[test]
+fn what_cannot_be_read_is_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = open(dir.path());
+    for text in ["a", "b", "c", "d"] {
+        push(&spool, text).unwrap();
+    }
+    let damage = "UPDATE rows SET packed = x'00' WHERE seq = 2; \
+                  UPDATE rows SET packed = 7, id = x'ff' WHERE seq = 4";
+    spool.db.execute_batch(damage).unwrap();
+    let (rows, unreadable) = spool.first(0, 10, usize::MAX).unwrap();
+    let texts: Vec<_> = rows.iter().map(|row| row.text.as_str()).collect();
+    assert_eq!(texts, ["a", "c"]);
+    let seqs: Vec<_> = unreadable.iter().map(|it| it.seq).collect();
+    assert_eq!(seqs, [2, 4], "{unreadable:?}");
+    spool.remove_one(2).unwrap();
+    assert_eq!(spool.count().unwrap(), 3);
 }

@@ -89,9 +89,11 @@ impl Post {
         })
     }
 
+    /// Sends a body; the begin of what was answered.
+    ///
     /// # Errors
     /// When the body is not accepted.
-    pub(in crate::sink) fn send(&self, body: &str) -> Result<(), Refusal> {
+    pub(in crate::sink) fn send(&self, body: &str) -> Result<Vec<u8>, Refusal> {
         let later = |error: &dyn std::fmt::Display| Refusal::NotNow(error.to_string(), None);
         let mut request = self.agent.post(&self.url).content_type("application/json");
         for (name, value) in &self.headers {
@@ -101,7 +103,10 @@ impl Post {
             let token = token(path).map_err(|error| later(&error))?;
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let mut answer = request.send(body).map_err(|error| later(&error))?;
+        let mut answer = request.send(body).map_err(|error| match error {
+            ureq::Error::Timeout(_) => Refusal::TooSlow(error.to_string()),
+            _ => later(&error),
+        })?;
         let refusal = judge(answer.status(), answer.headers());
         // Read to its end, so that the connection serves again.
         let rest = answer
@@ -109,10 +114,12 @@ impl Post {
             .with_config()
             .limit(ANSWER_MAX)
             .read_to_vec();
+        let rest = rest.unwrap_or_default();
         match refusal {
-            None => Ok(()),
-            Some(Refusal::Never(why)) => Err(Refusal::Never(said(why, rest.ok()))),
-            Some(Refusal::NotNow(why, after)) => Err(Refusal::NotNow(said(why, rest.ok()), after)),
+            None => Ok(rest),
+            Some(Refusal::Never(why)) => Err(Refusal::Never(said(why, &rest))),
+            Some(Refusal::TooSlow(why)) => Err(Refusal::TooSlow(said(why, &rest))),
+            Some(Refusal::NotNow(why, after)) => Err(Refusal::NotNow(said(why, &rest), after)),
         }
     }
 }
@@ -124,6 +131,8 @@ fn judge(status: StatusCode, headers: &HeaderMap) -> Option<Refusal> {
         200..=299 => None,
         // What is in it is at fault. Other refusals are of who sends, and to where.
         400 | 413 | 422 => Some(Refusal::Never(why)),
+        // It, or one behind it, has waited too long.
+        408 | 504 => Some(Refusal::TooSlow(why)),
         _ => {
             let after = headers
                 .get("retry-after")
@@ -134,9 +143,8 @@ fn judge(status: StatusCode, headers: &HeaderMap) -> Option<Refusal> {
 }
 
 /// The reason with the begin of what was answered.
-fn said(why: String, answer: Option<Vec<u8>>) -> String {
-    let answer = answer.unwrap_or_default();
-    let text = String::from_utf8_lossy(&answer);
+fn said(why: String, answer: &[u8]) -> String {
+    let text = String::from_utf8_lossy(answer);
     let text: String = text.trim().chars().take(200).collect();
     if text.is_empty() {
         why

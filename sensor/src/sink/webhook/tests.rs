@@ -1,152 +1,24 @@
 //! A webhook against a real socket: one that stalls, resets, answers 500 and 413, with TLS.
 //! What must hold: every alert at least once, in order, with the same id.
 
+mod server;
+
 use std::{
-    collections::VecDeque,
-    io::{BufRead as _, BufReader, Read, Write},
+    collections::BTreeSet,
+    io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::Path,
-    sync::{Arc, Mutex, mpsc},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
-
+use self::server::{Act, Server};
 use super::*;
 use crate::{
     alert::{Alert, Level, sample::sample},
-    sink::{Durable, Sinks, SpoolSettings},
+    sink::{Durable, Sinks, SpoolSettings, tests::wait_for},
 };
-
-/// What the server does with a request.
-#[derive(Clone, Copy, Debug)]
-enum Act {
-    /// Answers with this status; with 2xx it has taken the alerts.
-    Status(u16),
-    /// Answers nothing until the client gives up.
-    Stall,
-    /// Takes the alerts and resets without an answer.
-    TakeAndReset,
-    /// 413 to whatever has the alert with this number, for ever.
-    Without(u64),
-}
-
-/// A server that acts as told, and accepts when nothing is left to do.
-struct Server {
-    url: String,
-    acts: Arc<Mutex<VecDeque<Act>>>,
-    /// `event.sequence` and `event.id` of each alert taken.
-    taken: mpsc::Receiver<(u64, String)>,
-}
-
-trait Line: Read + Write {}
-impl<T: Read + Write> Line for T {}
-
-impl Server {
-    fn start(acts: &[Act], tls: Option<Arc<rustls::ServerConfig>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        let port = listener.local_addr().unwrap().port();
-        let acts = Arc::new(Mutex::new(acts.iter().copied().collect::<VecDeque<_>>()));
-        let (take, taken) = mpsc::sync_channel(1_024);
-        let own = Arc::clone(&acts);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let (stream, acts, take) = (stream.unwrap(), Arc::clone(&own), take.clone());
-                let tls = tls.clone();
-                thread::spawn(move || match tls {
-                    None => serve(stream, &acts, &take),
-                    Some(tls) => {
-                        let session = rustls::ServerConnection::new(tls).unwrap();
-                        serve(rustls::StreamOwned::new(session, stream), &acts, &take);
-                    }
-                });
-            }
-        });
-        Self {
-            url: format!("{scheme}://localhost:{port}/in"),
-            acts,
-            taken,
-        }
-    }
-
-    /// The next `count` alerts taken.
-    fn take(&self, count: usize) -> Vec<(u64, String)> {
-        let next = || self.taken.recv_timeout(Duration::from_secs(20));
-        (0..count)
-            .map(|_| next().expect("an alert within 20 s"))
-            .collect()
-    }
-
-    /// Every act was done.
-    fn is_done(&self) -> bool {
-        self.acts.lock().unwrap().is_empty()
-    }
-}
-
-/// Answers requests on one connection until something ends it.
-fn serve(line: impl Line, acts: &Mutex<VecDeque<Act>>, take: &mpsc::SyncSender<(u64, String)>) {
-    let mut line = BufReader::new(line);
-    while let Some(body) = request(&mut line) {
-        let alerts = match serde_json::from_str(&body).unwrap() {
-            Value::Array(alerts) => alerts,
-            alert => vec![alert],
-        };
-        let act = acts.lock().unwrap().pop_front().unwrap_or(Act::Status(200));
-        let status = match act {
-            Act::Status(status) => status,
-            Act::TakeAndReset => 0,
-            Act::Stall => {
-                // The client closes.
-                drop(line.read(&mut [0]));
-                return;
-            }
-            Act::Without(number) => {
-                acts.lock().unwrap().push_front(act);
-                let it = alerts
-                    .iter()
-                    .any(|alert| alert["event"]["sequence"] == number);
-                if it { 413 } else { 200 }
-            }
-        };
-        if status < 300 {
-            for alert in &alerts {
-                let sequence = alert["event"]["sequence"].as_u64().unwrap();
-                let id = alert["event"]["id"].as_str().unwrap().to_owned();
-                drop(take.send((sequence, id)));
-            }
-        }
-        if status == 0 {
-            return;
-        }
-        let answer = format!("HTTP/1.1 {status} x\r\ncontent-length: 2\r\n\r\nno");
-        if line.get_mut().write_all(answer.as_bytes()).is_err() {
-            return;
-        }
-    }
-}
-
-/// The body of the next request.
-fn request(line: &mut BufReader<impl Line>) -> Option<String> {
-    let mut length = 0;
-    loop {
-        let mut header = String::new();
-        line.read_line(&mut header)
-            .ok()
-            .filter(|&count| count > 0)?;
-        let header = header.trim().to_lowercase();
-        if header.is_empty() {
-            break;
-        }
-        if let Some(value) = header.strip_prefix("content-length: ") {
-            length = value.parse().unwrap();
-        }
-    }
-    let mut body = vec![0; length];
-    line.read_exact(&mut body).ok()?;
-    String::from_utf8(body).ok()
-}
 
 fn settings(server: &Server) -> Settings {
     Settings {
@@ -186,14 +58,6 @@ fn alert(number: u64) -> Arc<Alert> {
 
 fn send(sinks: &Sinks, numbers: std::ops::Range<u64>) {
     numbers.for_each(|number| sinks.send(alert(number)));
-}
-
-fn wait_for(condition: impl Fn() -> bool) {
-    let limit = Instant::now() + Duration::from_secs(20);
-    while !condition() {
-        assert!(Instant::now() < limit, "waited 20 s");
-        thread::yield_now();
-    }
 }
 
 fn expected(numbers: std::ops::Range<u64>) -> Vec<(u64, String)> {
@@ -239,6 +103,33 @@ fn what_is_never_wanted_is_found_dropped_and_counted() {
     assert_eq!(server.take(19), all);
     wait_for(|| sinks.stats()[0].written_total() == 19);
     assert_eq!(sinks.dropped_total(), 1);
+}
+
+#[test]
+fn who_does_not_answer_in_time_to_many_gets_fewer() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&[Act::AtMost(2)], None);
+    let sinks = sink(dir.path(), &settings(&server), 4);
+    send(&sinks, 0..12);
+    assert_eq!(server.take(12), expected(0..12));
+    assert_eq!(sinks.dropped_total(), 0);
+}
+
+#[test]
+fn who_refuses_everything_for_a_while_gets_everything_afterwards() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&[Act::Status(400); 20], None);
+    let sinks = sink(dir.path(), &settings(&server), 8);
+    send(&sinks, 0..30);
+    // One that was refused just before the end of it may come late, or another twice.
+    let all: BTreeSet<_> = expected(0..30).into_iter().collect();
+    let mut taken = BTreeSet::new();
+    while taken != all {
+        taken.extend(server.take(1));
+    }
+    assert!(server.is_done());
+    wait_for(|| sinks.stats()[0].spooled() == 0);
+    assert_eq!(sinks.dropped_total(), 0);
 }
 
 #[tokio::test]

@@ -29,15 +29,18 @@ use self::{
 };
 use crate::{
     cli::{RecordArgs, RunArgs},
-    config::Effective,
+    config::{self, Effective},
     control::Query,
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, OrExit as _},
     logging,
+    privilege::{self, Wish},
     probe::Probe,
 };
 
 /// Queries that may wait for the engine.
 const QUERIES: usize = 16;
+/// Ports below are for the privileged.
+const LOW_PORTS: u16 = 1_024;
 /// How long what was alerted may take to be written once the sensor is told to stop:
 /// with the rest of the way down, exit comes within 2 s.
 const DRAIN: Duration = Duration::from_millis(1_500);
@@ -61,6 +64,8 @@ pub fn record(args: &RecordArgs) -> Result<(), Failure> {
 fn sensor(args: &RunArgs, record: Option<&RecordArgs>) -> Result<(), Failure> {
     let effective = args.effective()?;
     logging::init(effective.config.log, effective.config.output.color.on(true))?;
+    // With one thread: capabilities are a matter of each.
+    shed(&effective.config.http)?;
     let runtime = runtime::Builder::new_multi_thread()
         // The engine has the main thread; HTTP and the control socket share one.
         .worker_threads(1)
@@ -71,6 +76,14 @@ fn sensor(args: &RunArgs, record: Option<&RecordArgs>) -> Result<(), Failure> {
     // A thread that hangs in a write to a full pipe must not keep the process.
     runtime.shutdown_background();
     result
+}
+
+/// Gives up capabilities that are not needed.
+fn shed(http: &config::Http) -> Result<(), Failure> {
+    let wish = Wish {
+        low_port: http.enabled && http.listen.port() < LOW_PORTS,
+    };
+    privilege::shed(wish).or_exit(Exit::Internal, "give up capabilities")
 }
 
 async fn sense(

@@ -35,6 +35,7 @@ pub mod metrics;
 mod near;
 pub mod printable;
 pub mod private;
+pub mod privilege;
 pub mod probe;
 pub mod profile;
 pub mod record;

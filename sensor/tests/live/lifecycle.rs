@@ -298,3 +298,36 @@ fn bad_usage_is_refused() {
         );
     }
 }
+
+/// Started as root: it keeps what it needs, in every thread, and nothing it executes gets
+/// more.
+#[test]
+fn no_thread_has_more_capabilities_than_it_needs() {
+    // CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_PERFMON, CAP_BPF.
+    const NEEDED: u64 = 1 << 1 | 1 << 2 | 1 << 19 | 1 << 38 | 1 << 39;
+    let name = "no_thread_has_more_capabilities_than_it_needs";
+    let Some(_scene) = Scene::begin(name, &[]) else {
+        return;
+    };
+    let mut sensor = Sensor::start(Rung::TpBtf);
+    let tasks = fs::read_dir(format!("/proc/{}/task", sensor.pid())).expect("its threads");
+    let mut threads = 0;
+    for task in tasks {
+        let status = task.expect("a thread").path().join("status");
+        let text = fs::read_to_string(status).expect("a live thread");
+        let field = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            line.expect("a field").trim().to_owned()
+        };
+        for set in ["CapEff:", "CapPrm:", "CapBnd:"] {
+            let bits = u64::from_str_radix(&field(set), 16).expect("hex digits");
+            assert_eq!(bits & !NEEDED, 0, "{set} {bits:x}\n{text}");
+        }
+        assert_eq!(field("CapInh:"), "0000000000000000");
+        assert_eq!(field("CapAmb:"), "0000000000000000");
+        assert_eq!(field("NoNewPrivs:"), "1");
+        threads += 1;
+    }
+    assert!(threads > 2, "{threads} threads");
+    sensor.stop();
+}

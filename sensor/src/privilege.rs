@@ -1,0 +1,108 @@
+//! Capabilities beyond those that the sensor needs, given up before it has a second thread.
+//!
+//! Started as root it would keep all of them: whoever takes it over could load modules and
+//! mount file systems. What a service manager has not granted is not there anyway.
+
+use rustix::{
+    io::Errno,
+    thread::{
+        CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set,
+        clear_ambient_capability_set, remove_capability_from_bounding_set, set_capabilities,
+        set_no_new_privs,
+    },
+};
+
+/// To load and attach programs, to read the processes of others, to look into their roots.
+const NEEDED: CapabilitySet = CapabilitySet::BPF
+    .union(CapabilitySet::PERFMON)
+    .union(CapabilitySet::SYS_PTRACE)
+    .union(CapabilitySet::DAC_READ_SEARCH);
+
+/// What a start asks for besides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// A port below 1024 is to be listened on.
+    pub low_port: bool,
+}
+
+/// Gives up what is not needed, for this thread and all that it starts, and the gain of
+/// more by what is executed.
+///
+/// # Errors
+/// When the kernel refuses, which it does not do to those that give up.
+pub fn shed(wish: Wish) -> Result<(), Errno> {
+    let held = capabilities(None)?.permitted;
+    let kept = kept(held, wish);
+    // Before the right to do so goes; without it (`CAP_SETPCAP`) the set stays as it is,
+    // which is of no use to who may not gain anything by executing.
+    for capability in CapabilitySet::all().iter() {
+        let bounds = !kept.contains(capability)
+            && held.contains(CapabilitySet::SETPCAP)
+            // Unknown to this kernel: EINVAL.
+            && capability_is_in_bounding_set(capability).unwrap_or(false);
+        if bounds {
+            remove_capability_from_bounding_set(capability)?;
+        }
+    }
+    clear_ambient_capability_set()?;
+    set_capabilities(
+        None,
+        CapabilitySets {
+            effective: kept,
+            permitted: kept,
+            inheritable: CapabilitySet::empty(),
+        },
+    )?;
+    set_no_new_privs(true)
+}
+
+fn kept(held: CapabilitySet, wish: Wish) -> CapabilitySet {
+    // Its files may stand in directories of others: `record` into somebody's home. The
+    // systemd unit does not grant it.
+    let mut wanted = NEEDED | CapabilitySet::DAC_OVERRIDE;
+    if wish.low_port {
+        wanted |= CapabilitySet::NET_BIND_SERVICE;
+    }
+    let finer = CapabilitySet::BPF | CapabilitySet::PERFMON;
+    if !held.contains(finer) {
+        // Stands for both.
+        wanted |= CapabilitySet::SYS_ADMIN;
+    }
+    held & wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_keeps_little() {
+        let kept = |held, low_port| kept(held, Wish { low_port });
+        let all = CapabilitySet::all();
+        assert_eq!(kept(all, false), NEEDED | CapabilitySet::DAC_OVERRIDE);
+        assert!(kept(all, true).contains(CapabilitySet::NET_BIND_SERVICE));
+        assert_eq!(kept(NEEDED, true), NEEDED, "nothing is gained");
+        let admin = CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE;
+        assert_eq!(kept(admin | CapabilitySet::CHOWN, false), admin);
+        assert_eq!(kept(CapabilitySet::empty(), true), CapabilitySet::empty());
+    }
+
+    #[test]
+    fn a_thread_that_sheds_cannot_go_back() {
+        let done = std::thread::spawn(|| {
+            shed(Wish::default()).unwrap();
+            let sets = capabilities(None).unwrap();
+            assert!(!sets.permitted.contains(CapabilitySet::SYS_ADMIN));
+            assert_eq!(sets.effective, sets.permitted);
+            assert!(sets.inheritable.is_empty());
+            let more = CapabilitySets {
+                permitted: sets.permitted | CapabilitySet::SYS_ADMIN,
+                ..sets
+            };
+            assert_eq!(set_capabilities(None, more), Err(Errno::PERM));
+            assert!(rustix::thread::no_new_privs().unwrap());
+            shed(Wish::default()).unwrap();
+        });
+        done.join().unwrap();
+    }
+}

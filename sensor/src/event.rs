@@ -58,6 +58,30 @@ pub enum Event {
     Lost(Lost),
 }
 
+impl Event {
+    /// Position in the stream of its ring; `None` for a gap in one.
+    #[must_use]
+    pub fn stamp(&self) -> Option<Stamp> {
+        match self {
+            Self::Fork(fork) => Some(fork.stamp),
+            Self::Exec(exec) => Some(exec.stamp),
+            Self::Exit(exit) => Some(exit.stamp),
+            Self::File(file) => Some(file.stamp),
+            Self::Socket(socket) => Some(socket.stamp),
+            Self::Lost(_) => None,
+        }
+    }
+
+    /// When it happened, ns: of a gap the time of the first record after it.
+    #[must_use]
+    pub fn time_ns(&self) -> u64 {
+        match self {
+            Self::Lost(lost) => lost.time_ns,
+            _ => self.stamp().unwrap_or_default().time_ns,
+        }
+    }
+}
+
 /// A process was created. Threads are not processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fork {

@@ -5,6 +5,7 @@
 //! `CLOCK_BOOTTIME` nanoseconds. Nothing here reads a clock, a file or `/proc`.
 
 mod act;
+mod kin;
 mod program;
 
 use std::{fmt, sync::Arc};
@@ -16,8 +17,10 @@ pub use sensor_common::{
 };
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::kin::{FOLD, Kinds, pair};
 pub use self::{
     act::{Actor, File, Inode, Socket, Written},
+    kin::Kin,
     program::{Args, Cgroup, Credentials, Fd, FileId, Image, Namespaces, Program, Source},
 };
 

@@ -18,6 +18,9 @@ const SECOND: u64 = 1_000_000_000;
 /// Seconds of the recording.
 pub(super) const SECONDS: u64 = 300;
 
+/// When they begin, ns since boot: servers and daemons have been there before.
+pub(super) const BEGIN_NS: u64 = 2 * SECOND;
+
 /// Who is on the host before the first second.
 struct Cast {
     cron: Actor,
@@ -55,7 +58,7 @@ pub(super) fn events() -> Vec<Event> {
     };
     let cast = host.begin();
     for second in 0..SECONDS {
-        host.now_ns = (2 + second) * SECOND;
+        host.now_ns = BEGIN_NS + second * SECOND;
         host.serve(&cast, second);
         if second % 60 == 7 {
             host.cron(&cast, second);

@@ -20,6 +20,7 @@ mod verdict;
 use std::{
     io::Write as _,
     path::{Path, PathBuf},
+    process::ExitCode,
     sync::Arc,
 };
 
@@ -65,13 +66,14 @@ enum Made {
     Miss,
 }
 
-fn main() {
+fn main() -> ExitCode {
     let args = Args::parse();
     if args.once {
-        return match args.made {
+        match args.made {
             Some(made) => once_made(made),
             None => once(&args.files),
-        };
+        }
+        return ExitCode::SUCCESS;
     }
     let gates = args.files.is_empty();
     let files = match args.made {
@@ -100,8 +102,9 @@ fn main() {
     if gates {
         reached.extend(gate::verdicts());
     }
-    for line in reached {
-        say(&line);
+    match gate::close(&reached, say) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
 }
 

@@ -107,7 +107,7 @@ impl Stream {
         let mut steps: Vec<Step> = facts.collect();
         let mut tick_ns = 0;
         for event in busy::events() {
-            let Some(stamp) = stamp(&event) else { continue };
+            let Some(stamp) = event.stamp() else { continue };
             while tick_ns + TICK_NS <= stamp.time_ns {
                 tick_ns += TICK_NS;
                 steps.push(Step::Other(Other::Tick(tick_ns)));
@@ -122,7 +122,7 @@ impl Stream {
 
     fn new(header: Header, steps: Vec<Step>) -> Self {
         let stamps = steps.iter().filter_map(|step| match step {
-            Step::Event(event) => stamp(event),
+            Step::Event(event) => event.stamp(),
             Step::Other(_) => None,
         });
         let stamps: Vec<Stamp> = stamps.collect();
@@ -165,6 +165,7 @@ impl Stream {
         let later = Later {
             ns: repetition * self.period_ns,
             seq: repetition * self.sequence,
+            since_ns: 0,
         };
         let items = self.steps.iter().map(|step| match step {
             Step::Event(event) => Item::Record(encode(&later.event(event)).expect("encoded once")),
@@ -184,25 +185,19 @@ fn is_foreign(event: &Event) -> bool {
     }
 }
 
-fn stamp(event: &Event) -> Option<Stamp> {
-    match event {
-        Event::Fork(fork) => Some(fork.stamp),
-        Event::Exec(exec) => Some(exec.stamp),
-        Event::Exit(exit) => Some(exit.stamp),
-        Event::File(file) => Some(file.stamp),
-        Event::Socket(socket) => Some(socket.stamp),
-        Event::Lost(_) => None,
-    }
-}
-
 /// Moves identities and times.
-struct Later {
-    ns: u64,
-    seq: u64,
+pub(super) struct Later {
+    /// By how much.
+    pub(super) ns: u64,
+    /// And sequence numbers.
+    pub(super) seq: u64,
+    /// Processes that began before stay who they are.
+    pub(super) since_ns: u64,
 }
 
 impl Later {
-    fn event(&self, event: &Event) -> Event {
+    /// The same with a program of its own.
+    pub(super) fn event(&self, event: &Event) -> Event {
         let mut event = event.clone();
         match &mut event {
             Event::Fork(fork) => {
@@ -266,7 +261,9 @@ impl Later {
     }
 
     fn process(&self, process: &mut ProcessId) {
-        process.start_ns += self.ns;
+        if process.start_ns >= self.since_ns {
+            process.start_ns += self.ns;
+        }
     }
 
     fn written(&self, written: &mut Option<Written>) {

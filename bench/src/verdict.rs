@@ -7,12 +7,13 @@ use std::{fmt::Write as _, fs, hint::black_box, path::Path, sync::Arc};
 
 use sensor::{
     detect::{Detector, RuleSet},
+    event::{Event, Program},
     lineage::{Act, Subject},
     service::Catalogue,
     tree::{Limits, Scope, Tree},
 };
 
-use super::busy;
+use super::{busy, stream::Later};
 
 /// Rules in force.
 const RULES: usize = 200;
@@ -20,7 +21,7 @@ const RULES: usize = 200;
 /// See the module.
 pub(super) struct Verdicts {
     detector: Detector,
-    subjects: Vec<Arc<Subject>>,
+    days: Days,
     /// Execs that no two of are the same; made so far.
     made: u64,
 }
@@ -31,32 +32,24 @@ impl Verdicts {
         assert_eq!(rules.list().len(), RULES);
         Self {
             detector: Detector::new(rules, [(33, "www-data".to_owned())].into()),
-            subjects: subjects(),
+            days: Days::new(),
             made: 0,
         }
     }
 
-    /// The execs as they are, so many times: each kind comes again and again, each time with
-    /// a program that was decoded anew.
-    pub(super) fn repeated(&self, times: usize) -> Vec<Arc<Subject>> {
-        let subjects = self.subjects.iter().cycle().take(times);
-        subjects.map(|subject| Arc::new(afresh(subject))).collect()
+    /// So many execs as the tree hands them on: each kind comes again and again, each time
+    /// in another process and with a program that was made anew.
+    pub(super) fn repeated(&mut self, times: usize) -> Vec<Arc<Subject>> {
+        self.days.execs(times, |_| {})
     }
 
     /// As many of which each has an argument that was never seen.
     pub(super) fn different(&mut self, times: usize) -> Vec<Arc<Subject>> {
-        let subjects = self.subjects.iter().cycle().take(times);
-        let different = subjects.map(|subject| {
-            let mut subject = Subject::clone(subject);
-            let program = Arc::make_mut(&mut subject.program);
-            self.made += 1;
-            program
-                .args
-                .head
-                .push(format!("--job={}", self.made).into());
-            Arc::new(subject)
-        });
-        different.collect()
+        let made = &mut self.made;
+        self.days.execs(times, |program| {
+            *made += 1;
+            program.args.head.push(format!("--job={made}").into());
+        })
     }
 
     /// What is measured: from the tree's hands to a verdict. Not that subjects end: the
@@ -75,32 +68,73 @@ impl Verdicts {
     }
 }
 
-/// The same exec with a program of its own: no address tells that it is the same.
-fn afresh(subject: &Subject) -> Subject {
-    let mut afresh = subject.clone();
-    let program = Arc::new(subject.program.as_ref().clone());
-    for ancestor in &mut afresh.lineage.ancestors {
-        for each in ancestor.chain.iter_mut().chain(&mut ancestor.program) {
-            if Arc::ptr_eq(each, &subject.program) {
-                each.clone_from(&program);
-            }
-        }
-    }
-    afresh.program = program;
-    afresh
+/// The busy host's services, day after day: the servers stay, what they run comes and ends.
+struct Days {
+    tree: Tree,
+    /// Of one day, but for what was there before.
+    events: Vec<Event>,
+    /// The next of them, and its day.
+    next: usize,
+    day: u64,
 }
 
-/// Execs of members, without those that start servers.
-fn subjects() -> Vec<Arc<Subject>> {
-    let mut tree = Tree::new(Limits::default(), Scope::Services, Catalogue::new(&[]));
-    let mut subjects = Vec::new();
-    for event in busy::events() {
-        subjects.extend(tree.apply(&event).subjects);
+impl Days {
+    /// How long one is, ns.
+    const NS: u64 = 2 * busy::SECONDS * 1_000_000_000;
+
+    /// After so many events the tree may forget what has ended.
+    const TICK: usize = 1_000;
+
+    fn new() -> Self {
+        let mut tree = Tree::new(Limits::default(), Scope::Services, Catalogue::new(&[]));
+        let is_first = |event: &Event| event.time_ns() < busy::BEGIN_NS;
+        let (first, events): (Vec<Event>, _) = busy::events().into_iter().partition(is_first);
+        for event in first {
+            drop(tree.apply(&event));
+        }
+        Self {
+            tree,
+            events,
+            next: 0,
+            day: 0,
+        }
     }
-    let execs = subjects
-        .into_iter()
-        .filter(|it| it.act == Act::Exec && it.service.is_some() && !it.own_image);
-    execs.map(Arc::new).collect()
+
+    /// The next execs of members, without those that start servers.
+    fn execs(&mut self, times: usize, mut change: impl FnMut(&mut Program)) -> Vec<Arc<Subject>> {
+        let mut execs = Vec::with_capacity(times);
+        while execs.len() < times {
+            let event = self.event(&mut change);
+            let effects = self.tree.apply(&event);
+            let subjects = effects
+                .subjects
+                .into_iter()
+                .filter(|it| it.act == Act::Exec && it.service.is_some() && !it.own_image);
+            execs.extend(subjects.map(Arc::new));
+        }
+        execs.truncate(times);
+        execs
+    }
+
+    fn event(&mut self, change: &mut impl FnMut(&mut Program)) -> Event {
+        let later = Later {
+            ns: self.day * Self::NS,
+            seq: 0,
+            since_ns: busy::BEGIN_NS,
+        };
+        let mut event = later.event(&self.events[self.next]);
+        if let Event::Exec(exec) = &mut event {
+            change(Arc::make_mut(&mut exec.program));
+        }
+        self.next += 1;
+        if self.next.is_multiple_of(Self::TICK) {
+            drop(self.tree.expire(event.time_ns()));
+        }
+        if self.next == self.events.len() {
+            (self.next, self.day) = (0, self.day + 1);
+        }
+        event
+    }
 }
 
 fn rules() -> RuleSet {

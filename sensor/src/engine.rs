@@ -193,7 +193,7 @@ impl Engine {
     pub fn step(&mut self, input: Input, out: &mut Vec<Output>) {
         match input {
             Input::Event(event) => {
-                self.now_ns = self.now_ns.max(time(&event));
+                self.now_ns = self.now_ns.max(event.time_ns());
                 let effects = self.tree.apply(&event);
                 self.judge(effects, out);
             }
@@ -545,17 +545,5 @@ const fn level(level: crate::detect::Level) -> Level {
         Sigma::Medium => Level::Medium,
         Sigma::High => Level::High,
         Sigma::Critical => Level::Critical,
-    }
-}
-
-/// When it happened, ns.
-pub(crate) fn time(event: &Event) -> u64 {
-    match event {
-        Event::Fork(fork) => fork.stamp.time_ns,
-        Event::Exec(exec) => exec.stamp.time_ns,
-        Event::Exit(exit) => exit.stamp.time_ns,
-        Event::File(file) => file.stamp.time_ns,
-        Event::Socket(socket) => socket.stamp.time_ns,
-        Event::Lost(lost) => lost.time_ns,
     }
 }

@@ -5,6 +5,7 @@
 //! `CLOCK_BOOTTIME` nanoseconds. Nothing here reads a clock, a file or `/proc`.
 
 mod act;
+mod kin;
 mod program;
 
 use std::{fmt, sync::Arc};
@@ -16,8 +17,10 @@ pub use sensor_common::{
 };
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::kin::{FOLD, Kinds, pair};
 pub use self::{
     act::{Actor, File, Inode, Socket, Written},
+    kin::Kin,
     program::{Args, Cgroup, Credentials, Fd, FileId, Image, Namespaces, Program, Source},
 };
 
@@ -56,6 +59,30 @@ pub enum Event {
     Socket(Arc<Socket>),
     /// Records are missing here.
     Lost(Lost),
+}
+
+impl Event {
+    /// Position in the stream of its ring; `None` for a gap in one.
+    #[must_use]
+    pub fn stamp(&self) -> Option<Stamp> {
+        match self {
+            Self::Fork(fork) => Some(fork.stamp),
+            Self::Exec(exec) => Some(exec.stamp),
+            Self::Exit(exit) => Some(exit.stamp),
+            Self::File(file) => Some(file.stamp),
+            Self::Socket(socket) => Some(socket.stamp),
+            Self::Lost(_) => None,
+        }
+    }
+
+    /// When it happened, ns: of a gap the time of the first record after it.
+    #[must_use]
+    pub fn time_ns(&self) -> u64 {
+        match self {
+            Self::Lost(lost) => lost.time_ns,
+            _ => self.stamp().unwrap_or_default().time_ns,
+        }
+    }
 }
 
 /// A process was created. Threads are not processes.

@@ -142,17 +142,6 @@ fn time_of(record: &[u8]) -> u64 {
     bytes.map_or(0, |bytes| u64::from_ne_bytes(*bytes))
 }
 
-fn stamp(event: &Event) -> Option<Stamp> {
-    match event {
-        Event::Fork(fork) => Some(fork.stamp),
-        Event::Exec(exec) => Some(exec.stamp),
-        Event::Exit(exit) => Some(exit.stamp),
-        Event::File(file) => Some(file.stamp),
-        Event::Socket(socket) => Some(socket.stamp),
-        Event::Lost(_) => None,
-    }
-}
-
 /// Last sequence number seen on each CPU.
 #[derive(Debug, Default)]
 struct Sequence {
@@ -175,7 +164,7 @@ impl Sequence {
     fn read(&mut self, record: &[u8]) -> Read {
         match decode(record) {
             Ok(event) => {
-                let lost = stamp(&event).and_then(|stamp| self.follow(stamp));
+                let lost = event.stamp().and_then(|stamp| self.follow(stamp));
                 Read::Event(event, lost)
             }
             Err(error) => Read::Malformed(error),

@@ -23,7 +23,7 @@ pub use crate::event::TICK_NS;
 use crate::{
     decode,
     event::{
-        Args, Cgroup, Credentials, Faults, Fd, FileId, Image, Namespaces, ProcessId, Program,
+        Args, Cgroup, Credentials, Faults, Fd, FileId, Image, Kin, Namespaces, ProcessId, Program,
         Source,
     },
 };
@@ -59,6 +59,7 @@ pub fn program(id: ProcessId, time_ns: u64) -> Option<Arc<Program>> {
         env: environment(&dir),
         written: None,
         faults: Faults(if cut { fault::ARGS_CUT } else { 0 }),
+        kin: Kin::default(),
     };
     // Checked last: everything above was the same process if it still is.
     is(&process, id).then(|| Arc::new(program))

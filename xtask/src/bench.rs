@@ -64,8 +64,7 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
         return programs::task();
     }
     if !(args.callgrind || args.update) {
-        command::run(Command::new(timed_build()?).args(&args.bench))?;
-        return Ok(ExitCode::SUCCESS);
+        return timed(Command::new(timed_build()?).args(&args.bench));
     }
     apt::ensure(&["valgrind"], "counting instructions")?;
     let counted = count(&vm::program(PIPELINE)?)?;
@@ -101,6 +100,12 @@ pub(crate) fn suite() -> Result<Outcome> {
         failure,
         slowest: Vec::new(),
     })
+}
+
+/// Runs the bench; it fails when a gate is not reached, which its last lines say.
+fn timed(bench: &mut Command) -> Result<ExitCode> {
+    command::run(bench).context("a gate was not reached, or the bench broke")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// What is timed.
@@ -226,6 +231,17 @@ mod tests {
         assert_eq!(collected("==1== Collected : 398 \n"), Some(398));
         assert_eq!(collected("==1== Collected : 0\n"), None);
         assert_eq!(collected("==1== Events : Ir\n"), None);
+    }
+
+    #[test]
+    fn a_bench_that_fails_is_a_failure() {
+        let shell = |command| timed(Command::new("sh").args(["-c", command]));
+        assert!(shell("exit 0").is_ok());
+        let error = shell("echo gate: x: FAIL >&2; exit 1").unwrap_err();
+        assert!(
+            format!("{error:#}").contains("a gate was not reached"),
+            "{error:#}"
+        );
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::{
     cli::{ReplayArgs, Speed, command::effective_lock, rules::effective_rules},
     config::{Config, ConfigError},
     detect::RuleSet,
-    engine::{self, Engine, Input, Output},
+    engine::{Engine, Input, Output},
     exit::{Exit, Failure, OrExit as _},
     printable::escape,
     profile::{self, Lock},
@@ -271,7 +271,7 @@ impl Seen {
         self.inputs += 1;
         self.events += u64::from(matches!(input, Input::Event(_)));
         let time_ns = match input {
-            Input::Event(event) => engine::time(event),
+            Input::Event(event) => event.time_ns(),
             Input::Tick(time_ns) => *time_ns,
             _ => return,
         };

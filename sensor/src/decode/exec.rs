@@ -11,8 +11,8 @@ use super::{
     get_inode, membership, path, stamp, written,
 };
 use crate::event::{
-    Cgroup, Credentials, Exec, Faults, Fd, FileId, Image, Inode, Namespaces, ProcessId, Program,
-    Source,
+    Cgroup, Credentials, Exec, Faults, Fd, FileId, Image, Inode, Kin, Namespaces, ProcessId,
+    Program, Source,
 };
 
 pub(super) fn exec(bytes: &[u8]) -> Result<Exec, DecodeError> {
@@ -57,6 +57,7 @@ pub(super) fn exec(bytes: &[u8]) -> Result<Exec, DecodeError> {
             get!(bytes, u64, record::Exec, written.age_ns),
         ),
         faults: Faults(faults),
+        kin: Kin::default(),
     };
     Ok(Exec {
         stamp,

@@ -83,6 +83,23 @@ impl Stream {
         Self::Lose,
     ];
 
+    /// Its place in [`Stream::ALL`].
+    pub(super) const fn place(self) -> usize {
+        match self {
+            Self::Exec => 0,
+            Self::File(FileAction::Write) => 1,
+            Self::File(FileAction::Read) => 2,
+            Self::File(FileAction::Rename) => 3,
+            Self::File(FileAction::Exchange) => 4,
+            Self::File(FileAction::Link) => 5,
+            Self::File(FileAction::Symlink) => 6,
+            Self::File(FileAction::Chmod) => 7,
+            Self::Connect => 8,
+            Self::Outlive => 9,
+            Self::Lose => 10,
+        }
+    }
+
     /// The stream an act comes in.
     pub(super) fn of(act: &Act) -> Self {
         match act {
@@ -129,5 +146,21 @@ pub(crate) const fn name(action: FileAction) -> &'static str {
         FileAction::Link => "link",
         FileAction::Symlink => "symlink",
         FileAction::Chmod => "chmod",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lineage::Role;
+
+    #[test]
+    fn places_are_those_in_the_lists() {
+        for (place, stream) in Stream::ALL.iter().enumerate() {
+            assert_eq!(stream.place(), place);
+        }
+        for (place, role) in Role::ALL.into_iter().enumerate() {
+            assert_eq!(role as usize, place);
+        }
     }
 }

@@ -3,8 +3,10 @@
 //! where it stands.
 
 use super::{
-    filetype, interpreter, place, program,
-    setting::{Setting, is_one_of},
+    filetype, interpreter,
+    memory::Memory,
+    place, program,
+    setting::{self, Links, Setting, is_one_of},
     view::View,
 };
 use crate::{
@@ -62,11 +64,6 @@ impl<'s> View<'s> {
             Act::Socket(socket) => Some(socket),
             _ => None,
         }
-    }
-
-    /// Real uid at the act.
-    pub(super) const fn uid(&self) -> u32 {
-        self.setting.uid()
     }
 
     /// The name the act is about. Of two that were exchanged, the one that says more.
@@ -132,20 +129,6 @@ impl<'s> View<'s> {
         self.file()?.written
     }
 
-    /// Who wrote what an exec runs: the executable, or its script.
-    pub(super) fn program_written(&self) -> Option<Written> {
-        let both = [self.program().written, self.subject.script_written];
-        let mine = both.iter().flatten().find(|it| self.is_same(**it));
-        mine.or_else(|| both.iter().flatten().next()).copied()
-    }
-
-    /// Written by the service it happened under.
-    pub(super) fn is_same(&self, written: Written) -> bool {
-        let ancestors = &self.subject.lineage.ancestors;
-        self.service().is_some_and(|it| it.id == written.root)
-            || ancestors.iter().any(|it| it.id == written.root)
-    }
-
     /// The user as whom the process that answers requests runs owns the file acted on.
     pub(super) fn is_owned_by_service(&self) -> Option<bool> {
         let inode = self.file()?.inode.as_ref()?;
@@ -160,15 +143,6 @@ impl<'s> View<'s> {
     pub(super) fn service_age_ns(&self) -> Option<u64> {
         let began = self.service()?.id.start_ns;
         Some(self.subject.stamp.time_ns.saturating_sub(began))
-    }
-
-    /// How long ago a service touched the table of cron by which this job runs, ns.
-    pub(super) fn service_cron_ns(&self) -> Option<u64> {
-        if self.service().is_some() || !self.setting.has_ancestor(SCHEDULERS) {
-            return None;
-        }
-        let time_ns = self.subject.stamp.time_ns;
-        self.memory.spool_age(self.uid(), time_ns)
     }
 }
 
@@ -188,6 +162,36 @@ impl Setting<'_> {
     }
 }
 
+/// Who wrote what an exec runs: the executable, or its script.
+#[inline]
+pub(super) fn program_written(subject: &Subject) -> Option<Written> {
+    let both = match (subject.program.written, subject.script_written) {
+        (None, None) => return None,
+        (executable, script) => [executable, script],
+    };
+    let mut both = both.into_iter().flatten();
+    let first = both.clone().next();
+    both.find(|it| is_same(subject, *it)).or(first)
+}
+
+/// Written by the service it happened under.
+pub(super) fn is_same(subject: &Subject, written: Written) -> bool {
+    let ancestors = &subject.lineage.ancestors;
+    let service = subject.service.as_ref();
+    service.is_some_and(|it| it.id == written.root)
+        || ancestors.iter().any(|it| it.id == written.root)
+}
+
+/// How long ago a service touched the table of cron by which this job runs, ns.
+#[inline]
+pub(super) fn service_cron_ns(subject: &Subject, memory: &Memory) -> Option<u64> {
+    let links = Links::of(&subject.lineage.ancestors);
+    if subject.service.is_some() || !links.have_above(SCHEDULERS) {
+        return None;
+    }
+    memory.spool_age(setting::uid(subject), subject.stamp.time_ns)
+}
+
 /// Only root can have written the file. Images of containers let the group of root write.
 pub(super) const fn is_protected(inode: &Inode) -> bool {
     let by_group = inode.mode & 0o020 != 0 && inode.group != 0;
@@ -195,6 +199,7 @@ pub(super) const fn is_protected(inode: &Inode) -> bool {
 }
 
 /// Its creator had ended, and another process was its parent, when it exec'ed.
+#[inline]
 pub(super) fn is_reparented(subject: &Subject) -> bool {
     let Some(creator) = &subject.creator else {
         return false;
@@ -204,6 +209,7 @@ pub(super) fn is_reparented(subject: &Subject) -> bool {
 
 /// Orphaned on purpose: its creator was forked only to fork it and end, or it is in a
 /// session of its own by `setsid`.
+#[inline]
 pub(super) fn is_daemonised(subject: &Subject) -> bool {
     let Some(creator) = subject.creator.as_ref().filter(|_| is_reparented(subject)) else {
         return false;
@@ -218,6 +224,7 @@ pub(super) fn is_daemonised(subject: &Subject) -> bool {
 ///
 /// Masters fork their workers, which exec nothing; a helper that a master forks execs at
 /// once, as the user the master is.
+#[inline]
 pub(super) fn is_in_place(subject: &Subject) -> bool {
     let Some(service) = &subject.service else {
         return false;

@@ -3,16 +3,18 @@
 //! Owns the rule set, the table of installed shells and the waiting subjects. Reads no
 //! clock and no file: time comes with each call, facts come back by [`Detector::fact`].
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{cell::OnceCell, collections::VecDeque, sync::Arc};
 
 pub(super) use super::fact::{Fact, Request};
 use super::{
     category::Stream,
     masquerade::{self, KnownShell, Likeness},
+    memo::Verdict,
     memory::Memory,
-    reading::Reading,
+    past::Past,
     rule::Rule,
-    ruleset::{Fields, RuleSet, Stage},
+    ruleset::{Place, RuleSet, Stage},
+    setting::Grounds,
     tuning::{Exception, Tuning},
     view::{Evidence, Users, View},
 };
@@ -73,8 +75,13 @@ impl Verdicts {
     }
 }
 
-/// A rule that matches, and the fields that made it.
-type Found = (Arc<Rule>, Fields);
+/// An act that is judged.
+struct Judged<'s> {
+    subject: &'s Arc<Subject>,
+    evidence: Evidence,
+    /// Facts that did not arrive in time.
+    incomplete: &'static [&'static str],
+}
 
 struct Waiting {
     subject: Arc<Subject>,
@@ -153,34 +160,34 @@ impl Detector {
 
     /// Evaluates one act.
     pub fn evaluate(&mut self, mut subject: Arc<Subject>, now_ns: u64) -> Verdicts {
-        let program = Arc::clone(&subject.program);
-        let reading = Reading::new(&program, subject.own_image);
-        let noted = self.memory.note(&subject, &reading);
+        let noted = self.memory.note(&subject);
         let stream = Stream::of(&subject.act);
         let role = subject.service.as_ref().map(|service| service.role);
-        if !self.rules.has(stream, role) {
+        let Some(place) = self.rules.place(stream, role) else {
             return Verdicts::default();
-        }
+        };
         let mut evidence = Evidence {
             noted,
             ..Evidence::default()
         };
-        if stream == Stream::Exec && role.is_some() {
-            self.remember(&mut subject, &reading, &mut evidence);
+        if place.is_exec && role.is_some() {
+            self.remember(&mut subject, &mut evidence);
         }
         let likeness = self.likeness(&subject);
         evidence.shell = likeness.and_then(known);
-        let (waits, hash_all) = self.rules.waits(stream, role);
+        let (waits, hash_all) = place.waits();
         let wanted = waits && (hash_all || likeness == Some(Likeness::Size));
-
-        let view = View::read(&subject, (&self.users, &self.memory), evidence, reading);
         let stages: &[_] = if waits && !wanted {
             &[Stage::Ready, Stage::Waiting]
         } else {
             &[Stage::Ready]
         };
-        let found = self.rules.matches(&view, stages);
-        let own = self.weigh(&view, &subject, found, &[]);
+        let act = Judged {
+            subject: &subject,
+            evidence,
+            incomplete: &[],
+        };
+        let own = self.judge(&act, place, stages);
         if !wanted {
             return own;
         }
@@ -233,36 +240,65 @@ impl Detector {
         verdicts
     }
 
-    /// Separates what alerts from what is excused.
-    fn weigh(
+    /// What rules of some stages say of an act, what alerts apart from what is excused.
+    fn judge(&self, act: &Judged<'_>, place: Place<'_>, stages: &[Stage]) -> Verdicts {
+        let Judged {
+            subject, evidence, ..
+        } = act;
+        // To make a view costs more than to recall a verdict, and few need one then.
+        let view = OnceCell::new();
+        let surroundings = (&self.users, &*self.memory);
+        let view = || view.get_or_init(|| View::new(subject, surroundings, *evidence));
+        let tell = |verdict: &Verdict| self.weigh(verdict, act, &view);
+        let known = place.is_exec.then(|| {
+            let past = Past::of(subject, evidence, &self.memory);
+            let grounds = Grounds::of(subject, &self.users);
+            self.rules.recall((place, stages), (&grounds, &past), tell)
+        });
+        match known.flatten() {
+            Some(verdicts) => verdicts,
+            None => tell(&self.rules.judge(place, stages, view())),
+        }
+    }
+
+    /// Separates what alerts from what is excused, for which a view is needed.
+    #[inline]
+    fn weigh<'v, 's: 'v>(
         &self,
-        view: &View<'_>,
-        subject: &Arc<Subject>,
-        found: Vec<Found>,
-        incomplete: &[&'static str],
+        verdict: &Verdict,
+        act: &Judged<'_>,
+        view: &impl Fn() -> &'v View<'s>,
     ) -> Verdicts {
         let mut verdicts = Verdicts::default();
-        for (rule, fields) in found {
-            let subject = subject.clone();
-            match self.tuning.excepts(&rule, view) {
-                Some(exception) => verdicts.excepted.push(Excepted {
+        verdicts.matches.reserve_exact(verdict.len());
+        for (rule, fields) in self.rules.named(verdict) {
+            let (rule, subject) = (Arc::clone(rule), Arc::clone(act.subject));
+            let may_except = self.tuning.may_except(&rule);
+            match may_except.then(|| self.tuning.excepts(&rule, view())) {
+                Some(Some(exception)) => verdicts.excepted.push(Excepted {
                     rule,
                     subject,
                     exception: exception.clone(),
                 }),
-                None => verdicts.matches.push(Match {
+                _ => verdicts.matches.push(Match {
                     rule,
                     subject,
-                    fields,
-                    incomplete: incomplete.to_vec(),
-                    updates: view.evidence.noted.updates,
+                    fields: Arc::clone(fields),
+                    incomplete: act.incomplete.to_vec(),
+                    updates: act.evidence.noted.updates,
                 }),
             }
+        }
+        if self.rules.is_reordered() {
+            let by_rank = |a: &Arc<Rule>, b: &Arc<Rule>| a.rank().cmp(&b.rank());
+            verdicts.matches.sort_by(|a, b| by_rank(&a.rule, &b.rule));
+            verdicts.excepted.sort_by(|a, b| by_rank(&a.rule, &b.rule));
         }
         verdicts
     }
 
     /// `None` while nothing is known of the installed shells, or outside services.
+    #[inline]
     fn likeness(&self, subject: &Subject) -> Option<Likeness> {
         if self.shells.is_empty() || subject.service.is_none() || subject.act != Act::Exec {
             return None;
@@ -274,12 +310,12 @@ impl Detector {
     }
 
     /// Puts to an exec what is remembered of files and connects.
-    fn remember(&self, subject: &mut Arc<Subject>, reading: &Reading<'_>, evidence: &mut Evidence) {
+    fn remember(&self, subject: &mut Arc<Subject>, evidence: &mut Evidence) {
         let now = subject.stamp.time_ns;
         evidence.jndi_age_ns = self.memory.jndi_age(subject);
         evidence.preload = self.memory.preload(&subject.program, now);
         if subject.script_written.is_none()
-            && let Some(written) = self.memory.script(reading, now)
+            && let Some(written) = self.memory.script(&subject.program, now)
         {
             Arc::make_mut(subject).script_written = Some(written);
         }
@@ -311,10 +347,17 @@ impl Detector {
             sha256,
             ..waiting.evidence
         };
-        let view = View::new(&waiting.subject, (&self.users, &self.memory), evidence);
-        let found = self.rules.matches(&view, &[Stage::Waiting]);
-        let incomplete: &[_] = if sha256.is_none() { &["hash"] } else { &[] };
-        self.weigh(&view, &waiting.subject, found, incomplete)
+        let subject = &waiting.subject;
+        let role = subject.service.as_ref().map(|service| service.role);
+        let Some(place) = self.rules.place(Stream::of(&subject.act), role) else {
+            return Verdicts::default();
+        };
+        let act = Judged {
+            subject,
+            evidence,
+            incomplete: if sha256.is_none() { &["hash"] } else { &[] },
+        };
+        self.judge(&act, place, &[Stage::Waiting])
     }
 }
 

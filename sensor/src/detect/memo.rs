@@ -23,14 +23,14 @@ use lru::LruCache;
 use rsigma_eval::{Event, EventValue};
 use serde_json::Value;
 
-pub(super) use self::key::{Basis, is_same_program};
+pub(super) use self::key::Basis;
 use self::near::Near;
-use super::{field, ruleset::Fields, view::View};
+use super::{field, past::Past, ruleset::Fields, setting::Grounds, view::View};
 
 /// Entries kept. A busy host has some hundred kinds of execs.
 pub(super) const ENTRIES: usize = 8_192;
 
-/// Bytes kept: half of keys, verdicts and what holds them, half of what `near` keeps alive.
+/// Bytes kept: half of keys, verdicts and what holds them, half of what `near` keeps.
 pub(super) const BYTES: usize = 8 << 20;
 
 /// Longest key, bytes: what is longer is told anew each time. Arguments alone may have
@@ -103,26 +103,28 @@ impl Memo {
         }
     }
 
-    /// The verdict on an act: remembered, or what `evaluate` comes to. `of` tells apart the
-    /// engines of one rule set, and `basis` is theirs.
-    pub(super) fn verdict(
+    /// What `tell` makes of the verdict on an act that comes again and again. `of` tells
+    /// apart the engines of one rule set, and `basis` is theirs.
+    #[inline]
+    pub(super) fn recall<T>(
         &mut self,
         of: u16,
         basis: &Basis,
-        view: &View<'_>,
-        evaluate: impl FnOnce(&Watched<'_, '_>) -> Verdict,
-    ) -> Verdict {
-        if self.bound > 0
-            && let Some(verdict) = self.near.get(of, basis, view)
-        {
-            self.stats.hits += 1;
-            self.stats.near += 1;
-            return verdict;
+        act: (&Grounds<'_>, &Past),
+        tell: impl FnOnce(&Verdict) -> T,
+    ) -> Option<T> {
+        if self.bound == 0 || !basis.is_compared() {
+            return None;
         }
-        self.by_key(of, basis, view, evaluate)
+        let told = self.near.get(of, act, tell)?;
+        self.stats.hits += 1;
+        self.stats.near += 1;
+        Some(told)
     }
 
-    fn by_key(
+    /// The verdict on an act that [`Memo::recall`] does not know: remembered by its key, or
+    /// what `evaluate` comes to.
+    pub(super) fn verdict(
         &mut self,
         of: u16,
         basis: &Basis,
@@ -134,7 +136,10 @@ impl Memo {
         let is_short = self.bound > 0 && basis.write(view, &mut self.key);
         if is_short && let Some(verdict) = self.verdicts.get(self.key.as_slice()) {
             self.stats.hits += 1;
-            self.near.keep(of, view, verdict);
+            if basis.is_compared() {
+                let grounds = view.setting.grounds();
+                self.near.keep(of, grounds, view.past(), verdict);
+            }
             return Arc::clone(verdict);
         }
         let watched = Watched {
@@ -229,6 +234,13 @@ pub(super) fn program_key(program: &crate::event::Program) -> Vec<u8> {
     let mut key = Vec::new();
     key::program(program, &mut key);
     key
+}
+
+/// The numbers near entries hold of what an act is set in.
+#[cfg(test)]
+pub(super) fn near_numbers(grounds: &Grounds<'_>) -> Option<Vec<u64>> {
+    let mut numbers = Vec::new();
+    grounds.write(&mut numbers).map(|()| numbers)
 }
 
 /// The fields that depend on a program alone.

@@ -17,7 +17,7 @@ use std::hash::{DefaultHasher, Hash, Hasher as _};
 #[cfg(test)]
 pub(super) use self::recon::TOOLS;
 use self::{aged::Aged, dropped::Dropped, held::Held, recon::Recon, update::Updates};
-use super::{interpreter, place, preload, program, reading::Reading, root::Roots};
+use super::{interpreter, place, preload, reading::Reading, root::Roots};
 use crate::{
     event::{File, FileAction, ProcessId, Program, Socket, Written},
     lineage::{Act, Part, ServiceKind, Subject},
@@ -90,13 +90,13 @@ impl Default for Memory {
 
 impl Memory {
     /// Remembers an act, and tells what it is in the light of those before.
-    pub(super) fn note(&mut self, subject: &Subject, reading: &Reading<'_>) -> Noted {
+    pub(super) fn note(&mut self, subject: &Subject) -> Noted {
         let mut noted = Noted::default();
         let Some(service) = &subject.service else {
             return noted;
         };
         match &subject.act {
-            Act::Exec => noted.recon = self.recon.note(subject, program::name(reading.program())),
+            Act::Exec => noted.recon = self.recon.note(subject),
             Act::File(file) if file.action == FileAction::Read => {
                 self.roots.note(subject, file);
                 self.dropped.note_read(subject, file);
@@ -160,17 +160,19 @@ impl Memory {
     }
 
     /// Who wrote the script a program runs, by the path it was named by.
-    pub(super) fn script(&self, reading: &Reading<'_>, now: u64) -> Option<Written> {
+    #[inline]
+    pub(super) fn script(&self, program: &Program, now: u64) -> Option<Written> {
         if self.written.is_empty() {
             return None;
         }
-        let program = reading.program();
+        let reading = Reading::new(program, false);
         let path = interpreter::script(program, reading.name().as_bytes())?;
         self.at(program.ns.mount, &path, now)
     }
 
     /// A library named in a variable of `program` that makes it load one was written by a
     /// service.
+    #[inline]
     pub(super) fn preload(&self, program: &Program, now: u64) -> Option<Written> {
         if self.written.is_empty() {
             return None;
@@ -184,12 +186,14 @@ impl Memory {
     }
 
     /// How long ago a Java service connected to a directory server, ns.
+    #[inline]
     pub(super) fn jndi_age(&self, subject: &Subject) -> Option<u64> {
         let service = subject.service.as_ref()?.id;
         self.connected.age(&service, subject.stamp.time_ns)
     }
 
     /// How long ago a process of this lineage read a script that a service had dropped, ns.
+    #[inline]
     pub(super) fn drop_use_age(&self, subject: &Subject) -> Option<u64> {
         self.dropped.used_age(subject)
     }

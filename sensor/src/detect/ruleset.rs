@@ -6,21 +6,30 @@
 //! so that no other waits.
 
 mod engines;
+mod place;
 
 use std::{cell::RefCell, collections::HashMap, fmt, path::PathBuf, sync::Arc};
 
 use rsigma_eval::CompiledRule;
 use rsigma_parser::{LogSource, SigmaCollection, SigmaRule, Status};
 
-pub(super) use self::engines::Fields;
-use self::engines::{Engines, engines};
+pub(super) use self::{
+    engines::Fields,
+    place::{Place, Stage},
+};
+use self::{
+    engines::{Engines, engines},
+    place::slot,
+};
 use super::{
     analysis,
     category::{Category, Stream},
     check, dialect,
     hook::Shortage,
-    memo::{Memo, MemoStats},
+    memo::{Memo, MemoStats, Verdict},
+    past::Past,
     rule::Rule,
+    setting::Grounds,
     source::{self, Problem, Source},
     tuning::Adjustment,
     view::View,
@@ -206,15 +215,6 @@ fn bare(sigma: &SigmaRule) -> SigmaRule {
     bare
 }
 
-/// Which of a role's engines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// Rules that need no fact.
-    Ready,
-    /// Rules that do.
-    Waiting,
-}
-
 /// The rules in force.
 pub struct RuleSet {
     /// As the engines number them; `None` when switched off.
@@ -227,6 +227,8 @@ pub struct RuleSet {
     memo: RefCell<Memo>,
     skipped: Vec<Skipped>,
     unserved: Vec<Problem>,
+    /// Levels were changed: the order of the engines is not that of `listed`.
+    reordered: bool,
     hash: String,
 }
 
@@ -297,6 +299,7 @@ impl RuleSet {
             rules: all.into_iter().map(Some).collect(),
             skipped: gathered.skipped,
             unserved,
+            reordered: false,
             hash: String::new(),
         }
     }
@@ -327,6 +330,7 @@ impl RuleSet {
             }
         }
         self.listed = self.rules.iter().flatten().cloned().collect();
+        self.reordered = true;
         self.listed.sort_by(|a, b| a.rank().cmp(&b.rank()));
         self
     }
@@ -394,64 +398,61 @@ impl RuleSet {
         self.memo.borrow().stats()
     }
 
-    /// `true` when some rule may match an act of this stream under this role.
-    pub(super) fn has(&self, stream: Stream, role: Option<Role>) -> bool {
-        self.engines
-            .get(slot(stream, role))
-            .is_some_and(|e| e.ready.rule_count() + e.waiting.rule_count() > 0)
-    }
-
-    /// `true` when rules wait for a fact under this role; whether for every executable.
-    pub(super) fn waits(&self, stream: Stream, role: Option<Role>) -> (bool, bool) {
-        self.engines
-            .get(slot(stream, role))
-            .map_or((false, false), |e| (e.waiting.rule_count() > 0, e.hash_all))
-    }
-
-    /// Rules of some stages that match, with what matched, in order of [`RuleSet::list`].
-    pub(super) fn matches(&self, view: &View<'_>, stages: &[Stage]) -> Vec<(Arc<Rule>, Fields)> {
-        let role = view.service().map(|service| service.role);
-        let stream = Stream::of(&view.subject.act);
+    /// Where the rules stand that may match an act of this stream under this role; `None`
+    /// when there are none.
+    #[inline]
+    pub(super) fn place(&self, stream: Stream, role: Option<Role>) -> Option<Place<'_>> {
         let slot = slot(stream, role);
-        let Some(engines) = self.engines.get(slot) else {
-            return Vec::new();
-        };
-        let found = if stream == Stream::Exec {
-            let of = u16::try_from(slot * 4 + mask(stages)).unwrap_or(u16::MAX);
-            let mut memo = self.memo.borrow_mut();
-            memo.verdict(of, &engines.basis, view, |event| {
-                engines.evaluate(event, stages)
-            })
-        } else {
-            engines.evaluate(view, stages)
-        };
-        let known = |(index, fields): &(usize, Fields)| {
-            let found = self.rules.get(*index)?.as_ref()?;
-            Some((Arc::clone(found), Arc::clone(fields)))
-        };
-        let mut found: Vec<_> = found.iter().filter_map(known).collect();
-        // Stable, and done already where no level was changed.
-        found.sort_by(|(a, _), (b, _)| a.rank().cmp(&b.rank()));
-        found
+        let engines = self.engines.get(slot)?;
+        let is_exec = stream == Stream::Exec;
+        engines.any.then_some(Place {
+            engines,
+            slot,
+            is_exec,
+        })
     }
-}
 
-/// Where the engines of a stream and a role stand.
-fn slot(stream: Stream, role: Option<Role>) -> usize {
-    let streams = Stream::ALL;
-    let role = role.and_then(|role| Role::ALL.iter().position(|&each| each == role));
-    let role = role.unwrap_or(Role::ALL.len());
-    let stream = streams.iter().position(|&each| each == stream);
-    role * streams.len() + stream.unwrap_or_default()
-}
+    /// What `tell` makes of what rules of some stages said of an act when it came before;
+    /// `None` when that is not known, or not so quickly. `tell` may ask for no verdict.
+    #[inline]
+    pub(super) fn recall<T>(
+        &self,
+        (place, stages): (Place<'_>, &[Stage]),
+        act: (&Grounds<'_>, &Past),
+        tell: impl FnOnce(&Verdict) -> T,
+    ) -> Option<T> {
+        let basis = &place.engines.basis;
+        let mut memo = self.memo.borrow_mut();
+        memo.recall(place.number(stages), basis, act, tell)
+    }
 
-/// Stages as bits.
-fn mask(stages: &[Stage]) -> usize {
-    let bit = |stage: &Stage| match stage {
-        Stage::Ready => 1,
-        Stage::Waiting => 2,
-    };
-    stages.iter().map(bit).fold(0, |mask, bit| mask | bit)
+    /// What rules of some stages say of an act that [`RuleSet::recall`] does not know.
+    pub(super) fn judge(&self, place: Place<'_>, stages: &[Stage], view: &View<'_>) -> Verdict {
+        let engines = place.engines;
+        if !place.is_exec {
+            return engines.evaluate(view, stages);
+        }
+        let mut memo = self.memo.borrow_mut();
+        memo.verdict(place.number(stages), &engines.basis, view, |event| {
+            engines.evaluate(event, stages)
+        })
+    }
+
+    /// The rules of a verdict that are in force, in order of the engines.
+    pub(super) fn named<'v>(
+        &'v self,
+        verdict: &'v Verdict,
+    ) -> impl Iterator<Item = (&'v Arc<Rule>, &'v Fields)> {
+        verdict.iter().filter_map(|(index, fields)| {
+            let found = self.rules.get(*index)?.as_ref()?;
+            Some((found, fields))
+        })
+    }
+
+    /// The order of the engines is not that of [`RuleSet::list`]: levels were changed.
+    pub(super) const fn is_reordered(&self) -> bool {
+        self.reordered
+    }
 }
 
 impl fmt::Display for RuleSet {

@@ -3,31 +3,26 @@
 //!
 //! Fields that are made of a setting depend on [`Grounds`] and on nothing else, and
 //! verdicts are remembered on that: a setting must never be given more to look at than
-//! [`Grounds::is_like`] compares.
+//! [`Grounds`] compares.
 
-use std::{
-    borrow::Cow,
-    cell::{Cell, OnceCell},
-    sync::Arc,
-};
+use std::{borrow::Cow, cell::OnceCell, num::NonZeroU64, sync::Arc};
 
 use bstr::BStr;
 use rsigma_eval::EventValue;
 
 use super::{
-    interactive,
-    memo::is_same_program,
-    preload,
+    interactive, preload,
     reading::{Reading, line},
     view::{Users, text},
 };
 use crate::{
-    event::Program,
+    event::{Program, pair},
     lineage::{Act, Ancestor, Part, Service, Standing, Subject},
 };
 
-/// All that a [`Setting`] is made of. Everything in it is compared by
-/// [`Grounds::is_like`].
+/// All that a [`Setting`] is made of. Settings on two of these are the same to every field
+/// when [`Grounds::write`] gives the same and [`Grounds::is_like`] says so: whatever is in
+/// here must be in one of them.
 #[derive(Clone, Copy)]
 pub(super) struct Grounds<'s> {
     pub(super) users: &'s Arc<Users>,
@@ -61,9 +56,11 @@ impl<'s> Links<'s> {
         Self(ancestors)
     }
 
-    /// For who keeps them.
-    pub(super) const fn ancestors(self) -> &'s [Ancestor] {
-        self.0
+    /// A process above the last runs, or ran, a program of one of these names.
+    pub(super) fn have_above(self, names: &[&str]) -> bool {
+        let above = self.iter().rev().skip(1);
+        let mut programs = above.flat_map(Link::programs);
+        programs.any(|program| is_one_of(program.image.name(), names))
     }
 
     fn iter(self) -> impl DoubleEndedIterator<Item = Link<'s>> + ExactSizeIterator {
@@ -82,17 +79,13 @@ impl<'s> Link<'s> {
 }
 
 impl<'s> Grounds<'s> {
+    #[inline]
     pub(super) fn of(subject: &'s Subject, users: &'s Arc<Users>) -> Self {
-        let uid = match &subject.act {
-            Act::Exec | Act::Outlive | Act::Lose(_) => subject.program.cred.uid,
-            Act::File(file) => file.uid,
-            Act::Socket(socket) => socket.uid,
-        };
         Self {
             users,
             program: &subject.program,
             own_image: subject.own_image,
-            uid,
+            uid: uid(subject),
             service: subject.service.as_ref(),
             origin: subject.origin,
             depth: subject.depth,
@@ -103,93 +96,114 @@ impl<'s> Grounds<'s> {
         }
     }
 
-    /// Settings on these and on those are the same to every field.
+    /// Appends all of these but users, service and profile as numbers: two have the same
+    /// when programs, parts and the like are, and no list of them begins as another does.
+    /// `None` when a program has no number.
     ///
-    /// Programs are the same when they are one, or when they are alike byte by byte, as
-    /// [`is_same_program`] says. Names are taken apart so that none can be forgotten.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
+    /// Programs have the number of their kind ([`Program::kin`]). Names are taken apart so
+    /// that none can be forgotten.
+    #[inline]
+    pub(super) fn write(&self, numbers: &mut Vec<u64>) -> Option<()> {
         let Self {
-            users,
+            users: _,
             program,
             own_image,
             uid,
-            service,
+            service: _,
             origin,
             depth,
             links: Links(links),
             creator,
             previous,
-            profile,
+            profile: _,
         } = *self;
-        if (own_image, uid, origin, depth, links.len())
-            != (
-                other.own_image,
-                other.uid,
-                other.origin,
-                other.depth,
-                other.links.0.len(),
-            )
-            || !Arc::ptr_eq(users, other.users)
-            || !alike(service, other.service, Service::eq)
-            || !alike(profile, other.profile, Standing::eq)
-        {
-            return false;
+        let flags = u64::from(own_image) << 8 | origin as u64;
+        numbers.extend_from_slice(&[
+            pair(uid, depth),
+            (links.len() as u64) << 16 | flags,
+            number(program)?,
+            perhaps(creator)?,
+            perhaps(previous)?,
+        ]);
+        for link in self.links.iter() {
+            let Link {
+                program,
+                chain,
+                part,
+            } = link;
+            let own = perhaps(program)?;
+            // What a process runs is mostly all that it has exec'ed: one number, then.
+            let is_all = match (program, chain) {
+                (Some(program), [only]) => Arc::ptr_eq(program, only) || number(only)? == own,
+                _ => false,
+            };
+            let parts = u64::from(is_all) << 8 | part as u64;
+            numbers.push(own << 16 | parts);
+            if !is_all {
+                numbers.push(chain.len() as u64);
+                for each in chain {
+                    numbers.push(number(each)?);
+                }
+            }
         }
-        let pairs = Pairs::default();
-        let same = |one: &Arc<Program>, two: &Arc<Program>| pairs.same(one, two);
-        let both = |one: Option<&Arc<Program>>, two: Option<&Arc<Program>>| match (one, two) {
-            (Some(one), Some(two)) => same(one, two),
-            (one, two) => one.is_none() && two.is_none(),
-        };
-        // The first and the last programs are asked about more than once, so those in the
-        // middle of a lineage do not come between them.
-        both(creator, other.creator)
-            && both(previous, other.previous)
-            && same(program, other.program)
-            && self.links.iter().zip(other.links.iter()).all(|(one, two)| {
-                let Link {
-                    program,
-                    chain,
-                    part,
-                } = one;
-                part == two.part
-                    && both(program, two.program)
-                    && chain.len() == two.chain.len()
-                    && chain.iter().zip(two.chain).all(|(one, two)| same(one, two))
-            })
+        Some(())
+    }
+
+    /// The rest of them are the same to every field.
+    #[inline]
+    pub(super) fn is_like(&self, other: &Rest) -> bool {
+        Arc::ptr_eq(self.users, &other.users)
+            && alike(self.service, other.service.as_ref())
+            && alike(self.profile, other.profile.as_ref())
+    }
+
+    pub(super) fn rest(&self) -> Rest {
+        Rest {
+            users: Arc::clone(self.users),
+            service: self.service.cloned(),
+            profile: self.profile.cloned(),
+        }
     }
 }
 
-fn alike<T>(one: Option<&Arc<T>>, two: Option<&Arc<T>>, eq: impl Fn(&T, &T) -> bool) -> bool {
+/// What of [`Grounds`] is no number, kept.
+pub(super) struct Rest {
+    users: Arc<Users>,
+    pub(super) service: Option<Arc<Service>>,
+    pub(super) profile: Option<Arc<Standing>>,
+}
+
+/// That of a program's kind, less than 2^48.
+#[inline]
+fn number(program: &Program) -> Option<u64> {
+    let kin = program.kin().map(NonZeroU64::get);
+    kin.filter(|kin| kin >> 48 == 0)
+}
+
+/// 0 for none, which no kind has.
+#[inline]
+fn perhaps(program: Option<&Arc<Program>>) -> Option<u64> {
+    match program {
+        Some(program) => number(program),
+        None => Some(0),
+    }
+}
+
+#[inline]
+fn alike<T: PartialEq>(one: Option<&Arc<T>>, two: Option<&Arc<T>>) -> bool {
     match (one, two) {
-        (Some(one), Some(two)) => Arc::ptr_eq(one, two) || eq(one, two),
+        (Some(one), Some(two)) => Arc::ptr_eq(one, two) || **one == **two,
         (one, two) => one.is_none() && two.is_none(),
     }
 }
 
-/// Programs that turned out to be the same within one comparison, by their addresses: both
-/// are borrowed until it ends. A program stands in more than one place of a setting.
-#[derive(Default)]
-struct Pairs {
-    known: [Cell<(usize, usize)>; 3],
-    next: Cell<usize>,
-}
-
-impl Pairs {
-    fn same(&self, one: &Arc<Program>, two: &Arc<Program>) -> bool {
-        if Arc::ptr_eq(one, two) {
-            return true;
-        }
-        let pair = (Arc::as_ptr(one).addr(), Arc::as_ptr(two).addr());
-        if self.known.iter().any(|known| known.get() == pair) {
-            return true;
-        }
-        let same = is_same_program(one, two);
-        if same && let Some(place) = self.known.get(self.next.get()) {
-            place.set(pair);
-            self.next.set((self.next.get() + 1) % self.known.len());
-        }
-        same
+/// Real uid at an act.
+#[inline]
+pub(super) fn uid(subject: &Subject) -> u32 {
+    match &subject.act {
+        Act::Exec | Act::Outlive | Act::Lose(_) => subject.program.cred.uid,
+        Act::File(file) => file.uid,
+        Act::Socket(socket) => socket.uid,
     }
 }
 
@@ -320,9 +334,7 @@ impl<'s> Setting<'s> {
 
     /// A process above this one runs, or ran, a program of one of these names.
     pub(super) fn has_ancestor(&self, names: &[&str]) -> bool {
-        let links = self.grounds.links.iter().rev().skip(1);
-        let mut programs = links.flat_map(Link::programs);
-        programs.any(|program| is_one_of(program.image.name(), names))
+        self.grounds.links.have_above(names)
     }
 
     /// Variables that load something, new in this exec.

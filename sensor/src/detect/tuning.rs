@@ -215,6 +215,11 @@ impl Tuning {
         tuning
     }
 
+    /// Some exception is for `rule`.
+    pub(super) fn may_except(&self, rule: &Rule) -> bool {
+        !self.exceptions.is_empty() && self.exceptions.contains_key(&rule.name)
+    }
+
     /// The exception that keeps `rule` from alerting on this act, if any does.
     pub(super) fn excepts(&self, rule: &Rule, view: &View<'_>) -> Option<&Arc<Exception>> {
         let now = self.realtime(view.subject.stamp.time_ns);

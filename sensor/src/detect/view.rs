@@ -56,20 +56,10 @@ pub(super) struct View<'s> {
 impl<'s> View<'s> {
     pub(super) fn new(
         subject: &'s Subject,
-        surroundings: (&'s Arc<Users>, &'s Memory),
+        (users, memory): (&'s Arc<Users>, &'s Memory),
         evidence: Evidence,
     ) -> Self {
         let reading = Reading::new(&subject.program, subject.own_image);
-        Self::read(subject, surroundings, evidence, reading)
-    }
-
-    /// The same where the subject's program has been read already.
-    pub(super) fn read(
-        subject: &'s Subject,
-        (users, memory): (&'s Arc<Users>, &'s Memory),
-        evidence: Evidence,
-        reading: Reading<'s>,
-    ) -> Self {
         Self {
             subject,
             evidence,
@@ -95,7 +85,8 @@ impl<'s> View<'s> {
 
     /// What rules see of time, processes and earlier acts.
     pub(super) fn past(&self) -> &Past {
-        self.past.get_or_init(|| Past::of(self))
+        let past = || Past::of(self.subject, &self.evidence, self.memory);
+        self.past.get_or_init(past)
     }
 
     pub(super) fn program_name(&self) -> &str {

@@ -3,7 +3,7 @@
 use bstr::{BStr, BString};
 use serde::{Deserialize, Serialize};
 
-use super::{Faults, Written, name_of};
+use super::{Faults, Kin, Written, name_of};
 
 /// What a process runs: executable, argv, surroundings, as they were at exec (or when
 /// the start-up scan read `/proc`).
@@ -37,6 +37,9 @@ pub struct Program {
     pub written: Option<Written>,
     /// What is missing or cut.
     pub faults: Faults,
+    /// What tells those that are alike.
+    #[serde(skip)]
+    pub kin: Kin,
 }
 
 impl Program {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::image::bytes_of;
 use super::living::Living;
 use super::node::{Branch, End, Node, inherited};
-use crate::event::{ExitStatus, ProcessId, Program};
+use crate::event::{ExitStatus, Kinds, ProcessId, Program};
 use crate::lineage::{Part, Service};
 
 /// A service and what the tree knows about it.
@@ -51,6 +51,8 @@ pub(super) struct Table {
     live: usize,
     /// Bytes of the programs in all chains.
     program_bytes: usize,
+    /// Which of them are alike.
+    kinds: Kinds,
     /// Root services whose last member is gone, not yet told to the kernel side.
     ended: Vec<ProcessId>,
     /// Root services that may have lost their last live member since they were asked for.
@@ -402,6 +404,7 @@ impl Table {
         let Some(node) = self.nodes.get_mut(&id) else {
             return;
         };
+        self.kinds.enter(&program);
         self.program_bytes += bytes_of(&program);
         node.program = Some(Arc::clone(&program));
         if let Some(dropped) = node.chain.push(program) {

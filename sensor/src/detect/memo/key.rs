@@ -12,15 +12,15 @@ use super::{
     },
     KEY,
 };
-use crate::event::{Args, Credentials, Image, Program};
+use crate::event::{Args, Program, pair};
 
 /// The fields that rules of one engine name, as far as a key can hold them.
 #[derive(Debug, Default)]
 pub(in crate::detect) struct Basis {
     /// Those that the key holds by their value.
     values: Vec<&'static Field>,
-    /// Those of them that depend on more than what an act is set in and its past.
-    fleeting: Vec<&'static Field>,
+    /// Some of them depend on more than what an act is set in and its past.
+    fleeting: bool,
     /// The key holds the program, and with it all fields that depend on it alone.
     program: bool,
     /// By place in [`field::all`]: the key holds it.
@@ -49,8 +49,7 @@ impl Basis {
                 .held
                 .push(by_value || program && field.is_of_program());
             basis.values.extend(by_value.then_some(field));
-            let fleeting = by_value && !field.is_compared();
-            basis.fleeting.extend(fleeting.then_some(field));
+            basis.fleeting |= by_value && !field.is_compared();
         }
         basis
     }
@@ -58,6 +57,11 @@ impl Basis {
     /// The key holds the field at this place of [`field::all`].
     pub(super) fn holds(&self, place: usize) -> bool {
         self.held.get(place).copied().unwrap_or_default()
+    }
+
+    /// Verdicts hang on nothing but what acts are set in and their past.
+    pub(super) const fn is_compared(&self) -> bool {
+        !self.fleeting
     }
 
     /// The key holds the program.
@@ -78,15 +82,6 @@ impl Basis {
             self::field(field.get(view).as_ref(), key);
         }
         key.len() <= KEY
-    }
-}
-
-impl Basis {
-    /// Appends those values that neither a setting nor a past tells.
-    pub(super) fn write_fleeting(&self, view: &View<'_>, key: &mut Vec<u8>) {
-        for field in &self.fleeting {
-            self::field(field.get(view).as_ref(), key);
-        }
     }
 }
 
@@ -139,8 +134,8 @@ fn value(found: &EventValue<'_>, key: &mut Vec<u8>) {
 }
 
 /// All of a program that a field may be made of. What is left out (`_`) no field reads: it
-/// differs from one start of the same command to the next. A test changes it, and the
-/// fields stay as they are.
+/// differs from one start of the same command to the next ([`Program::is_like`] says so
+/// too). A test changes it, and the fields stay as they are.
 pub(super) fn program(program: &Program, key: &mut Vec<u8>) {
     let Program {
         time_ns: _,
@@ -157,9 +152,10 @@ pub(super) fn program(program: &Program, key: &mut Vec<u8>) {
         env,
         written: _,
         faults,
+        kin: _,
     } = program;
-    numbers(key, self::image(image));
-    numbers(key, credentials(cred));
+    numbers(key, image.numbers());
+    numbers(key, cred.numbers());
     let [stdin, stdout, stderr] = stdio.map(|fd| fd as u8);
     key.extend_from_slice(&[stdin, stdout, stderr]);
     key.extend_from_slice(&faults.0.to_le_bytes());
@@ -174,106 +170,9 @@ pub(super) fn program(program: &Program, key: &mut Vec<u8>) {
     }
 }
 
-/// The keys of both hold the same: what [`program`] leaves out may differ.
-pub(in crate::detect) fn is_same_program(one: &Program, two: &Program) -> bool {
-    let Program {
-        time_ns: _,
-        source: _,
-        image,
-        filename,
-        interp,
-        args,
-        cwd,
-        cred,
-        ns: _,
-        cgroup: _,
-        stdio,
-        env,
-        written: _,
-        faults,
-    } = one;
-    self::image(image) == self::image(&two.image)
-        && credentials(cred) == credentials(&two.cred)
-        && (*stdio, *faults) == (two.stdio, two.faults)
-        && *args == two.args
-        && image.path == two.image.path
-        && *filename == two.filename
-        && *interp == two.interp
-        && *cwd == two.cwd
-        && *env == two.env
-}
-
-/// What a program takes, bytes, about.
-pub(super) fn weight(program: &Program) -> usize {
-    /// What a vector takes beside its bytes, with what the allocator adds.
-    const VECTOR: usize = size_of::<Vec<u8>>() + 16;
-    let Program {
-        image,
-        filename,
-        interp,
-        args,
-        cwd,
-        cgroup,
-        env,
-        ..
-    } = program;
-    let texts = [&image.path, filename, interp, cwd, &cgroup.path];
-    let variables = env.iter().flat_map(|(name, value)| [name, value]);
-    let vectors = args.head.iter().chain(&args.tail).chain(variables);
-    let vectors = vectors.map(|it| VECTOR + it.len());
-    let texts = texts.map(|it| it.len() + 16);
-    size_of::<Program>() + texts.into_iter().sum::<usize>() + vectors.sum::<usize>()
-}
-
 fn numbers<const N: usize>(key: &mut Vec<u8>, numbers: [u64; N]) {
     let bytes = numbers.map(u64::to_le_bytes);
     key.extend_from_slice(bytes.as_flattened());
-}
-
-/// Two numbers as one.
-fn pair(high: u32, low: u32) -> u64 {
-    u64::from(high) << 32 | u64::from(low)
-}
-
-fn image(image: &Image) -> [u64; 6] {
-    let Image {
-        path: _,
-        file,
-        size,
-        nlink,
-        mode,
-        owner,
-        group,
-        ctime_ns: _,
-        upper,
-        unlinked,
-    } = image;
-    let upper = upper.map_or(2, u32::from);
-    [
-        file.ino,
-        pair(file.dev, *nlink),
-        *size,
-        pair(*mode, *owner),
-        pair(*group, upper),
-        u64::from(*unlinked),
-    ]
-}
-
-fn credentials(cred: &Credentials) -> [u64; 4] {
-    let Credentials {
-        uid,
-        gid,
-        euid,
-        egid,
-        login_uid,
-        session_id: _,
-    } = cred;
-    [
-        pair(*uid, *gid),
-        pair(*euid, *egid),
-        u64::from(login_uid.is_some()),
-        login_uid.map_or(0, u64::from),
-    ]
 }
 
 fn arguments(args: &Args, key: &mut Vec<u8>) {

@@ -1,13 +1,14 @@
 //! What comes again and again, found without a key being written.
 //!
-//! Stands before the verdicts by key and never knows more than they do. An entry holds
-//! what its act was set in ([`Grounds`]): programs above it and its service are mostly the
-//! very ones that the tree holds, which one look at their addresses tells, and as the
-//! entry keeps them they cannot have become others. What is not the same object is
-//! compared byte by byte. The fields that depend on more than that (time, processes,
-//! earlier acts) are few, and an entry holds their values. The hash only finds the entry.
+//! Stands before the verdicts by key and never knows more than they do. All that an act is
+//! set in ([`Grounds`]) and all that rules see of its past ([`Past`]) is a short list of
+//! numbers, in which a program is the number of its kind: the tree has compared it, byte by
+//! byte, with one like it. Lists are compared in full; what is no number (the service, the
+//! profile's word, the names of users) is compared with what the entry keeps, and mostly
+//! is the same object. The hash only finds the entry. An act with a program that has no
+//! number is not found here.
 //!
-//! Bounded in entries and bytes, all programs that an entry keeps alive counted.
+//! Bounded in entries and bytes; no program is kept alive.
 
 use std::{
     hash::{BuildHasher as _, BuildHasherDefault, Hasher},
@@ -17,22 +18,22 @@ use std::{
 
 use lru::LruCache;
 
-use super::{Basis, Verdict, key};
+use super::Verdict;
 use crate::{
     detect::{
         past::Past,
-        setting::{Grounds, Links},
-        view::{Users, View},
+        setting::{Grounds, Rest},
     },
-    event::Program,
-    lineage::{Ancestor, Part, Service, Standing},
+    event::FOLD,
+    lineage::{Service, Standing},
 };
 
 /// Entries kept.
 pub(super) const ENTRIES: usize = 2_048;
 
-/// Programs that an entry may keep alive; with more, its act is no common one.
-const PROGRAMS: usize = 64;
+/// An entry that was put first among those that stay so few questions ago stays where it is:
+/// what is common need not be moved each time.
+const LATELY: u64 = 256;
 
 /// See the module.
 pub(super) struct Near {
@@ -41,9 +42,10 @@ pub(super) struct Near {
     bytes: usize,
     /// Most bytes; none at all when 0.
     bound: usize,
-    /// What was asked for: its hash, and the values of its fleeting fields.
-    hash: u64,
-    fleeting: Vec<u8>,
+    /// Those of an act, kept for their room.
+    numbers: Vec<u64>,
+    /// How often was asked.
+    asked: u64,
 }
 
 /// The place of a hash is the hash.
@@ -65,74 +67,12 @@ impl Hasher for Hashed {
 }
 
 struct Entry {
-    of: u16,
-    past: Past,
-    fleeting: Box<[u8]>,
-    kept: Kept,
+    numbers: Box<[u64]>,
+    rest: Rest,
     verdict: Verdict,
     cost: usize,
-}
-
-/// [`Grounds`], kept alive.
-struct Kept {
-    users: Arc<Users>,
-    program: Arc<Program>,
-    own_image: bool,
-    uid: u32,
-    service: Option<Arc<Service>>,
-    origin: Part,
-    depth: u32,
-    links: Box<[Ancestor]>,
-    creator: Option<Arc<Program>>,
-    previous: Option<Arc<Program>>,
-    profile: Option<Arc<Standing>>,
-}
-
-impl Kept {
-    fn of(grounds: &Grounds<'_>) -> Self {
-        let Grounds {
-            users,
-            program,
-            own_image,
-            uid,
-            service,
-            origin,
-            depth,
-            links,
-            creator,
-            previous,
-            profile,
-        } = *grounds;
-        Self {
-            users: Arc::clone(users),
-            program: Arc::clone(program),
-            own_image,
-            uid,
-            service: service.cloned(),
-            origin,
-            depth,
-            links: links.ancestors().into(),
-            creator: creator.cloned(),
-            previous: previous.cloned(),
-            profile: profile.cloned(),
-        }
-    }
-
-    fn grounds(&self) -> Grounds<'_> {
-        Grounds {
-            users: &self.users,
-            program: &self.program,
-            own_image: self.own_image,
-            uid: self.uid,
-            service: self.service.as_ref(),
-            origin: self.origin,
-            depth: self.depth,
-            links: Links::of(&self.links),
-            creator: self.creator.as_ref(),
-            previous: self.previous.as_ref(),
-            profile: self.profile.as_ref(),
-        }
-    }
+    /// When it was put first among those that stay, by [`Near::asked`].
+    asked: u64,
 }
 
 impl Near {
@@ -142,8 +82,8 @@ impl Near {
             hasher: foldhash::fast::RandomState::default(),
             bytes: 0,
             bound,
-            hash: 0,
-            fleeting: Vec::new(),
+            numbers: Vec::new(),
+            asked: 0,
         }
     }
 
@@ -151,65 +91,46 @@ impl Near {
         self.bytes
     }
 
-    /// The verdict on an act that is known; what was asked for is remembered for
-    /// [`Near::keep`].
-    pub(super) fn get(&mut self, of: u16, basis: &Basis, view: &View<'_>) -> Option<Verdict> {
-        self.fleeting.clear();
-        basis.write_fleeting(view, &mut self.fleeting);
-        let grounds = view.setting.grounds();
-        let past = view.past();
-        self.hash = self.hash(of, past, grounds);
-        let entry = self.entries.get(&self.hash)?;
-        let same = entry.of == of
-            && entry.past == *past
-            && *entry.fleeting == *self.fleeting
-            && entry.kept.grounds().is_like(grounds);
-        same.then(|| Verdict::clone(&entry.verdict))
+    /// What `tell` makes of the verdict of the engines `of` on an act that is known.
+    pub(super) fn get<T>(
+        &mut self,
+        of: u16,
+        (grounds, past): (&Grounds<'_>, &Past),
+        tell: impl FnOnce(&Verdict) -> T,
+    ) -> Option<T> {
+        let hash = self.write(of, grounds, past)?;
+        self.asked += 1;
+        let entry = self.entries.peek_mut(&hash)?;
+        if *entry.numbers != *self.numbers || !grounds.is_like(&entry.rest) {
+            return None;
+        }
+        let told = tell(&entry.verdict);
+        if self.asked - entry.asked > LATELY {
+            entry.asked = self.asked;
+            self.entries.promote(&hash);
+        }
+        Some(told)
     }
 
-    /// What differs most between acts; anything may be left out.
-    fn hash(&self, of: u16, past: &Past, grounds: &Grounds<'_>) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        let (program, creator) = (grounds.program, grounds.creator);
-        let above = creator.map_or(0, |it| it.image.file.ino);
-        let service = grounds.service.map_or(0, |it| it.id.start_ns);
-        hasher.write_u64(program.image.file.ino ^ above.rotate_left(32));
-        hasher.write_u64(service ^ u64::from(of) << 48 ^ u64::from(grounds.depth) << 32);
-        hasher.write_u64(program.args.total << 32 | u64::from(program.cred.uid));
-        for argument in &program.args.head {
-            hasher.write(argument);
-        }
-        hasher.write(&program.cwd);
-        for (_, value) in &program.env {
-            hasher.write(value);
-        }
-        let recon = past.recon.map_or(0, |tools| tools << 2 | 1);
-        hasher.write_u32(recon | u32::from(past.is_reparented) << 1);
-        if !self.fleeting.is_empty() {
-            hasher.write(&self.fleeting);
-        }
-        hasher.finish()
-    }
-
-    /// Enters the verdict on the act that was just asked for.
-    pub(super) fn keep(&mut self, of: u16, view: &View<'_>, verdict: &Verdict) {
-        let grounds = view.setting.grounds();
-        let Some(cost) = cost(grounds, verdict).map(|it| it + self.fleeting.len()) else {
+    /// Enters the verdict on an act.
+    pub(super) fn keep(&mut self, of: u16, grounds: &Grounds<'_>, past: &Past, verdict: &Verdict) {
+        let Some(hash) = self.write(of, grounds, past) else {
             return;
         };
+        let rest = grounds.rest();
+        let cost = cost(&self.numbers, &rest, verdict);
         if cost > self.bound {
             return;
         }
         let entry = Entry {
-            of,
-            past: *view.past(),
-            fleeting: self.fleeting.as_slice().into(),
-            kept: Kept::of(grounds),
+            numbers: self.numbers.as_slice().into(),
+            rest,
             verdict: Arc::clone(verdict),
             cost,
+            asked: self.asked,
         };
         self.bytes += cost;
-        if let Some(old) = self.entries.put(self.hash, entry) {
+        if let Some(old) = self.entries.put(hash, entry) {
             self.bytes = self.bytes.saturating_sub(old.cost);
         }
         while self.bytes > self.bound || self.entries.len() > ENTRIES {
@@ -219,41 +140,34 @@ impl Near {
             self.bytes = self.bytes.saturating_sub(old.cost);
         }
     }
+
+    /// Puts down the numbers of an act and gives their hash; `None` when a program has none.
+    fn write(&mut self, of: u16, grounds: &Grounds<'_>, past: &Past) -> Option<u64> {
+        self.numbers.clear();
+        self.numbers.push(of.into());
+        past.write(&mut self.numbers);
+        grounds.write(&mut self.numbers)?;
+        // Seeded, and folded once more at the end: nobody chooses the numbers of kinds.
+        let service = grounds.service.map_or(0, |it| it.id.start_ns);
+        let folded = self.numbers.iter().fold(service, |folded, &number| {
+            (folded.rotate_left(23) ^ number).wrapping_mul(FOLD)
+        });
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write_u64(folded);
+        Some(hasher.finish())
+    }
 }
 
-/// What an entry keeps alive, bytes, about: programs in full, whoever else holds them;
-/// `None` when they are too many.
-fn cost(grounds: &Grounds<'_>, verdict: &Verdict) -> Option<usize> {
-    let mut programs: Vec<&Arc<Program>> = Vec::new();
-    let links = grounds.links.ancestors();
-    let above = links
-        .iter()
-        .flat_map(|it| it.chain.iter().chain(&it.program));
-    let own = [grounds.creator, grounds.previous].into_iter().flatten();
-    for program in own.chain([grounds.program]).chain(above) {
-        if programs.iter().any(|known| Arc::ptr_eq(known, program)) {
-            continue;
-        }
-        if programs.len() >= PROGRAMS {
-            return None;
-        }
-        programs.push(program);
-    }
-    let chains = links.iter().map(|it| size_of_val(it.chain.as_slice()));
-    let service = grounds
-        .service
-        .map_or(0, |it| size_of::<Service>() + it.unit.len());
-    let profile = grounds
-        .profile
-        .map_or(0, |it| size_of::<Standing>() + it.judgement.reason().len());
-    Some(
-        super::OVERHEAD
-            + size_of::<Entry>()
-            + super::texts(verdict)
-            + service
-            + profile
-            + size_of_val(links)
-            + chains.sum::<usize>()
-            + programs.iter().map(|it| key::weight(it)).sum::<usize>(),
-    )
+/// What an entry keeps, bytes, about.
+fn cost(numbers: &[u64], rest: &Rest, verdict: &Verdict) -> usize {
+    let service = rest.service.as_ref();
+    let service = service.map_or(0, |it| size_of::<Service>() + it.unit.len());
+    let profile = rest.profile.as_ref();
+    let profile = profile.map_or(0, |it| size_of::<Standing>() + it.judgement.reason().len());
+    super::OVERHEAD
+        + size_of::<Entry>()
+        + size_of_val(numbers)
+        + super::texts(verdict)
+        + service
+        + profile
 }

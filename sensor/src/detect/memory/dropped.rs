@@ -88,6 +88,7 @@ impl Dropped {
     }
 
     /// How long ago the process, or one above it, has read such a script, ns.
+    #[inline]
     pub(super) fn used_age(&self, subject: &Subject) -> Option<u64> {
         if self.used.is_empty() {
             return None;

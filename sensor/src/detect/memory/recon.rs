@@ -6,12 +6,16 @@ use foldhash::fast::RandomState;
 
 use super::aged::Aged;
 use crate::{
-    event::ProcessId,
+    detect::program,
+    event::{ProcessId, Program},
     lineage::{Part, Subject},
 };
 
 /// Tools kept, of all services.
 const BOUND: usize = 4_096;
+
+/// Kinds of programs of which is known whether they are tools.
+const KINDS: usize = 1_024;
 
 /// How long a tool counts, ns.
 const WINDOW_NS: u64 = 60_000_000_000;
@@ -86,26 +90,54 @@ static NUMBERS: LazyLock<HashMap<&[u8], usize, RandomState>> = LazyLock::new(|| 
 #[derive(Debug)]
 pub(super) struct Recon {
     tools: Aged<(ProcessId, usize)>,
+    known: Known,
 }
 
 impl Default for Recon {
     fn default() -> Self {
         Self {
             tools: Aged::new(BOUND),
+            known: Known::default(),
         }
+    }
+}
+
+/// Which tools the programs of some kinds are, by the number of the kind: most execs are
+/// none, and what a program is called costs more to find out.
+#[derive(Debug)]
+struct Known(Box<[(u64, Option<usize>)]>);
+
+impl Default for Known {
+    fn default() -> Self {
+        Self(vec![(0, None); KINDS].into())
+    }
+}
+
+impl Known {
+    fn tool(&mut self, program: &Program) -> Option<usize> {
+        let find = || NUMBERS.get(&**program::name(program)).copied();
+        let Some(kind) = program.kin() else {
+            return find();
+        };
+        let place = usize::try_from(kind.get() % KINDS as u64).unwrap_or_default();
+        let known = self.0.get_mut(place)?;
+        if known.0 != kind.get() {
+            *known = (kind.get(), find());
+        }
+        known.1
     }
 }
 
 impl Recon {
     /// Notes an exec; how many different tools there were of late, this one included, when
-    /// it is one that was not among them. `name` is that of the program.
-    pub(super) fn note(&mut self, subject: &Subject, name: &[u8]) -> Option<u32> {
+    /// it is one that was not among them.
+    pub(super) fn note(&mut self, subject: &Subject) -> Option<u32> {
         let service = subject.service.as_ref()?.id;
         let serves = matches!(subject.origin, Part::Worker | Part::Both);
         if subject.own_image || !serves {
             return None;
         }
-        let tool = *NUMBERS.get(name)?;
+        let tool = self.known.tool(&subject.program)?;
         let now = subject.stamp.time_ns;
         let is_recent = |tool: usize| {
             let age = self.tools.age(&(service, tool), now);

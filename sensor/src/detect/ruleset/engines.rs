@@ -19,6 +19,10 @@ use crate::lineage::Role;
 pub(super) struct Engines {
     pub(super) ready: Engine,
     pub(super) waiting: Engine,
+    /// Some rule may match.
+    pub(super) any: bool,
+    /// Some rule waits for a fact.
+    pub(super) waits: bool,
     /// Some waiting rule reads the hash itself, so every executable is hashed.
     pub(super) hash_all: bool,
     /// What all of these acts have in common.
@@ -40,6 +44,8 @@ pub(super) fn engines(candidates: &[Candidate], (stream, role): (Stream, Option<
     let mut engines = Engines {
         ready: Engine::new(),
         waiting: Engine::new(),
+        any: false,
+        waits: false,
         hash_all: false,
         common,
         basis: Basis::default(),
@@ -70,6 +76,8 @@ pub(super) fn engines(candidates: &[Candidate], (stream, role): (Stream, Option<
     let [ready, waiting] = stages;
     engines.ready.extend_compiled_rules(ready);
     engines.waiting.extend_compiled_rules(waiting);
+    engines.waits = engines.waiting.rule_count() > 0;
+    engines.any = engines.waits || engines.ready.rule_count() > 0;
     engines
 }
 

@@ -225,10 +225,10 @@ pub(in crate::detect) const FIELDS: &[Field] = &[
         Bool,
         "The service it happens under did",
         |v| {
-            flag(
-                v.file()
-                    .map(|_| v.target_written().is_some_and(|it| v.is_same(it)))?,
-            )
+            flag(v.file().map(|_| {
+                v.target_written()
+                    .is_some_and(|it| deed::is_same(v.subject, it))
+            })?)
         },
     ),
     field("Target.WrittenAge", Number, "Seconds since then", |v| {

@@ -195,11 +195,15 @@ pub(crate) fn text(subject: &Subject) -> (&'static str, Vec<u8>) {
             for arg in subject.program.args.iter() {
                 let room = (PATH + ARGS).saturating_sub(text.len() + 1);
                 text.push(0);
-                text.extend_from_slice(arg.get(..room.min(arg.len())).unwrap_or_default());
-                if room <= arg.len() {
-                    text.extend_from_slice(b"...");
-                    break;
-                }
+                let Some(cut) = arg.get(..room).filter(|_| room <= arg.len()) else {
+                    text.extend_from_slice(arg);
+                    continue;
+                };
+                // Half a word may be half a secret, of which the end would tell.
+                let whole = cut.rfind_byteset(b" \t\n").unwrap_or_default();
+                text.extend_from_slice(cut.get(..whole).unwrap_or_default());
+                text.extend_from_slice(b"...");
+                break;
             }
             "exec"
         }

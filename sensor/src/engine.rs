@@ -442,8 +442,8 @@ impl Engine {
                     continue;
                 }
             };
-            let script = self.context.script(&found.subject);
             let shown = self.redactor.subject(&found.subject);
+            let script = self.context.script(&shown.subject);
             let fields = shown.fields(&self.redactor, &found.fields);
             let finding = Finding {
                 subject: &shown.subject,

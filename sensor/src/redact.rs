@@ -10,11 +10,13 @@
 mod key;
 mod mark;
 mod shapes;
+mod spans;
 mod subject;
+mod words;
 
 use std::{borrow::Cow, sync::Arc};
 
-use bstr::{BString, ByteSlice as _};
+use bstr::ByteSlice as _;
 
 use self::shapes::Patterns;
 pub use self::{
@@ -147,9 +149,10 @@ impl Redactor {
         let mut in_env = 0;
         for (name, value) in &mut env {
             let pair = [name.as_slice(), b"=", value.as_slice()].concat();
-            let clean = self.line(&pair, hear);
-            if let Some(clean) = clean.and_then(|clean| Some(clean.split_once_str("=")?.1.into())) {
-                *value = clean;
+            if let Some(clean) = self.line(&pair, hear) {
+                // A pattern that takes the name as well leaves nothing to tell.
+                let value_of = clean.strip_prefix(&[name.as_slice(), b"="].concat()[..]);
+                *value = value_of.unwrap_or(&clean).into();
                 in_env += 1;
             }
         }
@@ -166,8 +169,7 @@ impl Redactor {
     /// Some argument holds a secret, or held one before it was replaced.
     #[must_use]
     pub fn is_secret(&self, args: &Args) -> bool {
-        let held = |arg: &BString| mark::is_within(arg);
-        self.args(args, &mut |_| ()).1 > 0 || args.head.iter().chain(&args.tail).any(held)
+        self.args(args, &mut |_| ()).1 > 0 || args.iter().any(|arg| mark::is_within(arg))
     }
 
     /// Replaces in arguments, joined by NUL or by blanks, that are to be shown.
@@ -193,43 +195,45 @@ impl Redactor {
 
     fn args(&self, args: &Args, hear: &mut dyn FnMut(&[u8])) -> (Args, u64) {
         let mut clean = args.clone();
-        let replaced = self.list(&mut clean.head, hear) + self.list(&mut clean.tail, hear);
-        (clean, replaced)
-    }
-
-    /// Replaces in a list of arguments; how many were changed.
-    fn list(&self, args: &mut [BString], hear: &mut dyn FnMut(&[u8])) -> u64 {
-        let Some(clean) = self.line(&bstr::join("\0", &*args), hear) else {
-            return 0;
+        // What the end holds may hang on what the beginning says.
+        let Some(line) = self.line(&bstr::join("\0", args.iter()), hear) else {
+            return (clean, 0);
         };
-        let mut changed = 0;
-        // No pattern takes or puts a NUL, so the numbers agree.
-        for (arg, clean) in args.iter_mut().zip(clean.split(|&byte| byte == 0)) {
-            if arg.as_slice() != clean {
-                *arg = clean.into();
-                changed += 1;
+        let mut replaced = 0;
+        let mut shown = line.split(|&byte| byte == 0);
+        let gap = (0..usize::from(args.truncated)).map(|_| None);
+        let each = clean.head.iter_mut().map(Some).chain(gap);
+        for arg in each.chain(clean.tail.iter_mut().map(Some)) {
+            // None is taken and none is put in between: the numbers agree.
+            let shown = shown.next().unwrap_or_default();
+            if let Some(arg) = arg.filter(|arg| arg.as_slice() != shown) {
+                *arg = shown.into();
+                replaced += 1;
             }
         }
-        changed
+        (clean, replaced)
     }
 
     /// Replaces in arguments joined by NUL. `None` when there is nothing to replace.
     fn line(&self, line: &[u8], hear: &mut dyn FnMut(&[u8])) -> Option<Vec<u8>> {
-        let key = self.key.as_ref();
-        let mut text = Cow::Borrowed(line);
+        let mut text: Option<Vec<u8>> = None;
         for _ in 0..PASSES {
-            // What people say of their own secrets goes before what is guessed.
-            let next = self.configured.replace(text.clone(), key, hear);
-            let next = Patterns::shipped().replace(next, key, hear);
-            if next == text {
+            let read = text.as_deref().unwrap_or(line);
+            let mut found = Vec::new();
+            let reads = words::find(read, &mut found);
+            shapes::OF_ARGUMENTS.find(read.get(..reads).unwrap_or(read), &mut found);
+            shapes::OF_WORDS.find(read, &mut found);
+            self.configured.find(read, &mut found);
+            let spans = spans::secrets(read, found);
+            if spans.is_empty() {
                 break;
             }
-            text = next;
+            text = Some(spans::replaced(read, &spans, |secret| {
+                hear(secret);
+                mark::of(secret, self.key.as_ref())
+            }));
         }
-        match text {
-            Cow::Owned(text) if text != line => Some(text),
-            _ => None,
-        }
+        text
     }
 }
 

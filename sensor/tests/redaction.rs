@@ -69,10 +69,15 @@ fn spoilt(input: Input) -> Input {
 fn with_secrets(program: &Arc<Program>) -> Arc<Program> {
     let mut program = Program::clone(program);
     let args = &mut program.args;
-    args.head.push(format!("--password={SECRET}").into());
-    args.head.push("--token".into());
-    args.head.push(SECRET.into());
-    args.argc += 3;
+    let reads = args.head.iter().position(|arg| *arg == "-c");
+    if let Some(line) = reads.and_then(|at| args.head.get_mut(at + 1)) {
+        line.extend_from_slice(format!("; PGPASSWORD='{SECRET}' :").as_bytes());
+    } else {
+        args.head.push(format!("--password={SECRET}").into());
+        args.head.push("--token".into());
+        args.head.push(SECRET.into());
+        args.argc += 3;
+    }
     for (name, value) in &mut program.env {
         if *name == "REQUEST_URI" {
             value.extend_from_slice(b"?api_key=");

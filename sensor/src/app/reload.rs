@@ -158,8 +158,10 @@ impl Reading {
             if !by_signal && seen(&self.looked) == self.running.seen {
                 continue;
             }
-            let read = self.read(asked);
-            let told = by_signal || self.refused;
+            let (settled, again) = settled(&self.looked, asked);
+            self.running.seen = settled;
+            let read = self.read();
+            let told = by_signal || again || self.refused;
             self.refused = read.is_err();
             let outcome = match read {
                 Ok(Some(next)) => Outcome::Next(Box::new(next)),
@@ -173,9 +175,8 @@ impl Reading {
         }
     }
 
-    /// Reads everything once nothing changes any more; `None` when it is what is in force.
-    fn read(&mut self, asked: &Receiver<()>) -> Result<Option<Next>, Failure> {
-        self.running.seen = settled(&self.looked, asked);
+    /// Reads everything; `None` when it is what is in force.
+    fn read(&mut self) -> Result<Option<Next>, Failure> {
         let (effective, kept) = self.args.effective()?.after(&self.running.effective);
         self.look_at(&effective);
         effective.check_paths()?;
@@ -219,18 +220,19 @@ impl Reading {
 }
 
 /// The state of every file, when it has stopped changing; of one that does not, what it is
-/// by then. Whoever asks meanwhile, or stops the sensor, does not wait for that.
-fn settled(effective: &Effective, asked: &Receiver<()>) -> Seen {
+/// by then. Whoever asks meanwhile, or stops the sensor, does not wait for that; whether
+/// somebody asked.
+fn settled(effective: &Effective, asked: &Receiver<()>) -> (Seen, bool) {
     let mut before = seen(effective);
     for _ in 0..PATIENCE {
-        let quiet = matches!(asked.recv_timeout(SETTLE), Err(RecvTimeoutError::Timeout));
+        let heard = asked.recv_timeout(SETTLE);
         let now = seen(effective);
-        if now == before || !quiet {
-            return now;
+        if now == before || heard != Err(RecvTimeoutError::Timeout) {
+            return (now, heard.is_ok());
         }
         before = now;
     }
-    before
+    (before, false)
 }
 
 /// Everything that a reload would read.

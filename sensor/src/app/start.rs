@@ -23,7 +23,7 @@ use crate::{
     },
     profile,
     record::Core,
-    redact::{Key, KeyError, Redactor},
+    redact::{Key, Redactor},
     reload::catalogue,
     ring::{Read, Ring},
     service::{self, Catalogue, Verdict},
@@ -171,12 +171,6 @@ fn redactor(config: &config::Redact) -> Result<Redactor, Failure> {
         .showing_all(!config.enabled);
     let key = match Key::load(&config.key_file) {
         Ok(key) => key,
-        Err(error @ KeyError::Length { .. }) => {
-            return Err(Failure::new(
-                Exit::Usage,
-                format_args!("redact.key_file: {error}"),
-            ));
-        }
         Err(error) => {
             warn!(
                 "redact.key_file: {error}; secrets are hashed with a key of this run, so the same \

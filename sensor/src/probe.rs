@@ -157,6 +157,12 @@ impl Probe {
         })
     }
 
+    /// tracefs is mounted: attaching does not have to mount it.
+    #[must_use]
+    pub fn has_tracefs() -> bool {
+        tracefs::is_mounted()
+    }
+
     /// Refuses when a capability is missing, naming all that are.
     ///
     /// # Errors

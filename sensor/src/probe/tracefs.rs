@@ -37,6 +37,11 @@ impl Drop for Mount {
     }
 }
 
+/// Somebody has mounted it.
+pub(super) fn is_mounted() -> bool {
+    root().is_some()
+}
+
 fn root() -> Option<PathBuf> {
     PLACES
         .iter()

@@ -4,10 +4,14 @@ use std::{
     collections::BTreeSet,
     fs,
     os::unix::fs::PermissionsExt as _,
+    path::Path,
     process::{Command, Output, Stdio},
 };
 
-use rustix::process::Signal;
+use rustix::{
+    mount::{MountFlags, UnmountFlags},
+    process::Signal,
+};
 
 use crate::fixture::{
     process,
@@ -299,6 +303,30 @@ fn bad_usage_is_refused() {
     }
 }
 
+/// tracefs, mounted while this stands when nobody has it.
+struct Tracefs(bool);
+
+const TRACEFS: &str = "/sys/kernel/tracing";
+
+impl Tracefs {
+    fn ensure() -> Self {
+        if Path::new(TRACEFS).join("events").exists() {
+            return Self(false);
+        }
+        rustix::mount::mount("test", TRACEFS, "tracefs", MountFlags::empty(), None)
+            .expect("mount tracefs");
+        Self(true)
+    }
+}
+
+impl Drop for Tracefs {
+    fn drop(&mut self) {
+        if self.0 {
+            rustix::mount::unmount(TRACEFS, UnmountFlags::DETACH).expect("unmount tracefs");
+        }
+    }
+}
+
 /// Started as root: it keeps what it needs, in every thread, and nothing it executes gets
 /// more.
 #[test]
@@ -309,7 +337,9 @@ fn no_thread_has_more_capabilities_than_it_needs() {
     let Some(_scene) = Scene::begin(name, &[]) else {
         return;
     };
+    let _tracefs = Tracefs::ensure();
     let sensor = Sensor::start(Rung::TpBtf);
+    assert!(!sensor.log().contains("is not seen"), "{}", sensor.log());
     let tasks = fs::read_dir(format!("/proc/{}/task", sensor.pid())).expect("its threads");
     let mut threads = 0;
     for task in tasks {

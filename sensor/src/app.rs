@@ -14,6 +14,7 @@ mod watch;
 use std::time::Duration;
 
 use tokio::{runtime, sync::mpsc};
+use tracing::warn;
 
 pub(crate) use self::serve::level;
 pub use self::{
@@ -31,7 +32,7 @@ use crate::{
     cli::{RecordArgs, RunArgs},
     config::{Config, Effective},
     control::Query,
-    exit::{Exit, Failure, OrExit as _},
+    exit::{Exit, Failure},
     logging,
     privilege::{self, Wish},
     probe::Probe,
@@ -65,7 +66,7 @@ fn sensor(args: &RunArgs, record: Option<&RecordArgs>) -> Result<(), Failure> {
     let effective = args.effective()?;
     logging::init(effective.config.log, effective.config.output.color.on(true))?;
     // With one thread: capabilities are a matter of each.
-    shed(&effective.config)?;
+    shed(&effective.config);
     let runtime = runtime::Builder::new_multi_thread()
         // The engine has the main thread; HTTP and the control socket share one.
         .worker_threads(1)
@@ -79,13 +80,15 @@ fn sensor(args: &RunArgs, record: Option<&RecordArgs>) -> Result<(), Failure> {
 }
 
 /// Gives up capabilities that are not needed.
-fn shed(config: &Config) -> Result<(), Failure> {
+fn shed(config: &Config) {
     let http = &config.http;
     let wish = Wish {
         mount: config.capture.files && !Probe::has_tracefs(),
         low_port: http.enabled && http.listen.port() < LOW_PORTS,
     };
-    privilege::shed(wish).or_exit(Exit::Internal, "give up capabilities")
+    if let Err(error) = privilege::shed(wish) {
+        warn!("capabilities that are not needed are kept: give them up: {error}");
+    }
 }
 
 async fn sense(

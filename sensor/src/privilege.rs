@@ -31,9 +31,10 @@ pub struct Wish {
 /// more by what is executed.
 ///
 /// # Errors
-/// When the kernel refuses, which it does not do to those that give up.
+/// When the kernel refuses, which only a filter of system calls makes it do.
 pub fn shed(wish: Wish) -> Result<(), Errno> {
-    let held = capabilities(None)?.permitted;
+    let sets = capabilities(None)?;
+    let held = sets.permitted;
     let kept = kept(held, wish);
     // Before the right to do so goes; without it (`CAP_SETPCAP`) the set stays as it is,
     // which is of no use to who may not gain anything by executing.
@@ -47,14 +48,16 @@ pub fn shed(wish: Wish) -> Result<(), Errno> {
         }
     }
     clear_ambient_capability_set()?;
-    set_capabilities(
-        None,
-        CapabilitySets {
-            effective: kept,
-            permitted: kept,
-            inheritable: CapabilitySet::empty(),
-        },
-    )?;
+    let wanted = CapabilitySets {
+        effective: kept,
+        permitted: kept,
+        inheritable: CapabilitySet::empty(),
+    };
+    // Filters of system calls, as the systemd unit has one, let nobody set capabilities;
+    // who has such a filter has no more of them than it needs.
+    if sets != wanted {
+        set_capabilities(None, wanted)?;
+    }
     set_no_new_privs(true)
 }
 

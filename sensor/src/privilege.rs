@@ -48,17 +48,19 @@ pub fn shed(wish: Wish) -> Result<(), Errno> {
         }
     }
     clear_ambient_capability_set()?;
+    set_no_new_privs(true)?;
+    // Filters of system calls, as the systemd unit and the pod have one, let nobody set
+    // capabilities; who has such a filter has no more of them than it needs. What is
+    // inheritable alone is nothing, now that nothing can be gained by executing.
+    if (sets.effective, sets.permitted) == (kept, kept) {
+        return Ok(());
+    }
     let wanted = CapabilitySets {
         effective: kept,
         permitted: kept,
         inheritable: CapabilitySet::empty(),
     };
-    // Filters of system calls, as the systemd unit has one, let nobody set capabilities;
-    // who has such a filter has no more of them than it needs.
-    if sets != wanted {
-        set_capabilities(None, wanted)?;
-    }
-    set_no_new_privs(true)
+    set_capabilities(None, wanted)
 }
 
 fn kept(held: CapabilitySet, wish: Wish) -> CapabilitySet {

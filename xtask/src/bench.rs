@@ -13,6 +13,8 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, ExitCode, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -124,21 +126,43 @@ fn count(pipeline: &Path) -> Result<Vec<(&'static str, u64)>> {
     let directory = command::scratch()?.join("callgrind");
     fs::create_dir_all(&directory).with_context(|| format!("make {}", directory.display()))?;
     copy(pipeline, &directory.join(PIPELINE))?;
-    let mut counted = Vec::new();
+    let mut jobs = Vec::new();
     for name in RECORDINGS {
         let file = format!("{name}.rec");
         let golden = command::root().join("sensor/tests/golden").join(&file);
         copy(&golden, &directory.join(&file))?;
-        counted.push((name, once(&directory, name, &[&file])?));
+        jobs.push((name, vec![file]));
     }
-    for (name, made) in MADE {
-        counted.push((name, once(&directory, name, &["--made", made])?));
-    }
-    Ok(counted)
+    let made = MADE.iter();
+    jobs.extend(made.map(|(name, made)| (*name, vec!["--made".to_owned(), (*made).to_owned()])));
+    side_by_side(&directory, &jobs)
+}
+
+/// Counts as many at once as there are processors: what is counted hangs on none of it.
+fn side_by_side(
+    directory: &Path,
+    jobs: &[(&'static str, Vec<String>)],
+) -> Result<Vec<(&'static str, u64)>> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mine = std::iter::from_fn(|| jobs.get(next.fetch_add(1, Ordering::Relaxed)));
+        mine.map(|(name, args)| Ok((*name, once(directory, name, args)?)))
+            .collect::<Result<Vec<_>>>()
+    };
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    let counted = thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let joined = workers.into_iter().map(|it| {
+            it.join()
+                .unwrap_or_else(|_| bail!("a thread that counts instructions has failed"))
+        });
+        joined.collect::<Result<Vec<_>>>()
+    });
+    Ok(counted?.into_iter().flatten().collect())
 }
 
 /// Instructions that the bench takes for `name`.
-fn once(directory: &Path, name: &str, args: &[&str]) -> Result<u64> {
+fn once(directory: &Path, name: &str, args: &[String]) -> Result<u64> {
     let mut valgrind = Command::new("valgrind");
     valgrind
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])

@@ -87,7 +87,10 @@ fn shed(config: &Config) {
         low_port: http.enabled && http.listen.port() < LOW_PORTS,
     };
     if let Err(error) = privilege::shed(wish) {
-        warn!("capabilities that are not needed are kept: give them up: {error}");
+        warn!(
+            "give up capabilities that are not needed: {error}; the sensor keeps them. Allow \
+             capset(2) in its filter of system calls, or grant no more than README names"
+        );
     }
 }
 

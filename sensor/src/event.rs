@@ -17,7 +17,7 @@ pub use sensor_common::{
 };
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::kin::{FOLD, Kinds, pair};
+pub(crate) use self::kin::{FOLD, Kinds, Likeness, pair};
 pub use self::{
     act::{Actor, File, Inode, Socket, Written},
     kin::Kin,

@@ -3,7 +3,8 @@
 //!
 //! Decides by the words around a value: option and variable names, program and option,
 //! well-known shapes of tokens, user information in URLs, and patterns of the
-//! configuration. It errs on the side of replacing. The number of arguments never changes,
+//! configuration. Of whole arguments it errs on the side of replacing; in lines for a shell
+//! on that of showing, so that nobody hides a command by its name. The number of arguments never changes,
 //! nor does the program that was run. Works on bytes and in linear time: what it reads is
 //! chosen by whoever is watched. Rules read what was really there.
 
@@ -148,11 +149,11 @@ impl Redactor {
         let mut env = program.env.clone();
         let mut in_env = 0;
         for (name, value) in &mut env {
-            let pair = [name.as_slice(), b"=", value.as_slice()].concat();
+            let named = [name.as_slice(), b"="].concat();
+            let pair = [named.as_slice(), value].concat();
             if let Some(clean) = self.line(&pair, hear) {
                 // A pattern that takes the name as well leaves nothing to tell.
-                let value_of = clean.strip_prefix(&[name.as_slice(), b"="].concat()[..]);
-                *value = value_of.unwrap_or(&clean).into();
+                *value = clean.strip_prefix(&named[..]).unwrap_or(&clean).into();
                 in_env += 1;
             }
         }

@@ -1,6 +1,8 @@
 //! Attacks that were recorded on real servers, with secrets put into every command line and
 //! request: nothing that the engine says has one in it, whoever asks.
 
+mod recorded;
+
 use std::{collections::BTreeSet, fs::File, path::Path, sync::Arc};
 
 use sensor::{
@@ -8,7 +10,6 @@ use sensor::{
     app::{self, Replay},
     config::Config,
     control::{Query, QueryKind},
-    detect::RuleSet,
     engine::{Input, Output},
     event::{Event, Program, Snapshot},
     profile::Lock,
@@ -16,6 +17,8 @@ use sensor::{
     redact::{Key, Redactor},
 };
 use tokio::sync::oneshot;
+
+use self::recorded::{golden, rules};
 
 /// Stands in no recording, no rule and no path.
 const SECRET: &str = "Tr0ub4dor&3 horse";
@@ -29,21 +32,10 @@ const ATTACKS: &[&str] = &[
     "node-single-attack",
 ];
 
-fn golden(name: &str) -> (Header, Vec<Input>) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.rec"));
-    let reader = Reader::new(File::open(path).expect("a golden file")).expect("it was made here");
-    let mut header = reader.header().clone();
-    let config = Config::from_core_yaml(&header.config).expect("it was made here");
-    // As if it had been recorded by this version.
-    rules().hash().clone_into(&mut header.rules);
-    header.config_hash = config.core_hash();
-    header.profile = String::new();
-    let inputs = reader.map(|input| spoilt(input.expect("a golden input")));
-    (header, inputs.collect())
-}
-
-fn rules() -> RuleSet {
-    RuleSet::load(&[]).expect("the built-in rules load")
+/// The recording, with secrets.
+fn spoilt_golden(name: &str) -> (Header, Vec<Input>) {
+    let (header, inputs) = golden(name);
+    (header, inputs.into_iter().map(spoilt).collect())
 }
 
 /// The same input with secrets.
@@ -169,7 +161,7 @@ fn leaks(lines: &[String]) -> Option<&String> {
 #[test]
 fn nothing_that_is_said_has_a_secret_in_it() {
     for name in ATTACKS {
-        let (header, inputs) = golden(name);
+        let (header, inputs) = spoilt_golden(name);
         let key = Key::random().expect("random numbers");
         let redactor = Redactor::default().with_key(key);
         let said = run(&header, &inputs, redactor, None);
@@ -194,7 +186,7 @@ fn nothing_that_is_said_has_a_secret_in_it() {
 #[test]
 fn a_recording_without_secrets_replays_to_the_same_lines() {
     for name in ATTACKS {
-        let (header, inputs) = golden(name);
+        let (header, inputs) = spoilt_golden(name);
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("recording");
         let key = Key::random().expect("random numbers");

@@ -1,6 +1,6 @@
 //! Rules that take the place of others while the sensor runs, and the recording of it.
 
-use std::{fs::File, path::Path};
+mod recorded;
 
 use sensor::{
     alert::Document,
@@ -13,27 +13,10 @@ use sensor::{
     reload::Reload,
 };
 
+use self::recorded::{golden, rules};
+
 /// What the golden attack on nginx alerts with.
 const RULE: &str = "edge_server_executed_program";
-
-fn golden(name: &str) -> (Header, Vec<Input>) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.rec"));
-    let reader = Reader::new(File::open(path).expect("a golden file")).expect("it was made here");
-    let mut header = reader.header().clone();
-    // As if it had been recorded by this version.
-    let config = Config::from_core_yaml(&header.config).expect("it was made here");
-    rules().hash().clone_into(&mut header.rules);
-    header.config_hash = config.core_hash();
-    header.profile = String::new();
-    (
-        header,
-        reader.map(|input| input.expect("a golden input")).collect(),
-    )
-}
-
-fn rules() -> RuleSet {
-    RuleSet::load(&[]).expect("the built-in rules load")
-}
 
 /// The built-in rules, with [`RULE`] on or off.
 fn reload(header: &Header, enabled: bool) -> Input {

@@ -22,9 +22,10 @@ use std::{
     },
 };
 
+use bstr::BString;
 use lru::LruCache;
 
-use super::{Args, Credentials, Image, Program};
+use super::{Args, Credentials, Faults, Fd, Image, Program};
 
 /// Kinds of programs kept: a busy host has some hundred.
 const KINDS: usize = 4_096;
@@ -76,11 +77,18 @@ impl Program {
 
     /// The two differ in nothing but what differs from one start of the same command to
     /// the next.
-    ///
-    /// What is left out (`_`) no field of a rule may read on the ground that programs are
-    /// alike; a test of the memo of verdicts changes it, and the fields stay as they are.
     #[must_use]
     pub fn is_like(&self, other: &Self) -> bool {
+        self.likeness() == other.likeness()
+    }
+
+    /// All that programs which are alike agree in, and a field of a rule may be made of.
+    ///
+    /// What is left out (`_`) differs from one start of the same command to the next; no
+    /// field may read it on the ground that programs are alike: a test of the memo of
+    /// verdicts changes it, and the fields stay as they are.
+    #[inline]
+    pub(crate) fn likeness(&self) -> Likeness<'_> {
         let Self {
             time_ns: _,
             source: _,
@@ -98,15 +106,15 @@ impl Program {
             faults,
             kin: _,
         } = self;
-        image.numbers() == other.image.numbers()
-            && cred.numbers() == other.cred.numbers()
-            && (*stdio, *faults) == (other.stdio, other.faults)
-            && *args == other.args
-            && image.path == other.image.path
-            && *filename == other.filename
-            && *interp == other.interp
-            && *cwd == other.cwd
-            && *env == other.env
+        Likeness {
+            image: image.numbers(),
+            cred: cred.numbers(),
+            stdio: *stdio,
+            faults: *faults,
+            args,
+            texts: [&image.path, filename, interp, cwd],
+            env,
+        }
     }
 
     /// A hash in which programs that are alike agree, and others hardly.
@@ -159,6 +167,21 @@ impl Program {
         let texts = texts.map(|it| it.len() + 16);
         size_of::<Self>() + texts.into_iter().sum::<usize>() + vectors.sum::<usize>()
     }
+}
+
+/// See [`Program::likeness`].
+#[derive(PartialEq, Eq)]
+pub(crate) struct Likeness<'p> {
+    /// [`Image::numbers`].
+    pub(crate) image: [u64; 6],
+    /// [`Credentials::numbers`].
+    pub(crate) cred: [u64; 4],
+    pub(crate) stdio: [Fd; 3],
+    pub(crate) faults: Faults,
+    pub(crate) args: &'p Args,
+    /// Executable, the name given to exec, interpreter, working directory.
+    pub(crate) texts: [&'p BString; 4],
+    pub(crate) env: &'p [(BString, BString)],
 }
 
 /// Odd, its bits in no order: spreads what it is multiplied with.

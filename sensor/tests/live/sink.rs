@@ -174,15 +174,8 @@ fn a_sink_that_a_reload_changes_goes_on_with_what_waits() {
     let lines = hook(scene::free_port());
     let mut sensor = Sensor::configured(&lines, &scene.path().join("recording"));
     let site = Site::start(&scene, Start::Foreground, Pool::Steady);
-    let attack = |sensor: &mut Sensor, word: &str| {
-        let line = format!("id; : {word}");
-        site.shell(&format!("{word}.php"), &line);
-        sensor.alert("shell_under_app_worker", |alert| {
-            alert.args() == ["sh", "-c", &line]
-        });
-    };
     for word in ["one", "two", "three"] {
-        attack(&mut sensor, word);
+        site.attack(&mut sensor, word);
     }
     let port = scene::free_port();
     let taken = receive(port);
@@ -190,7 +183,7 @@ fn a_sink_that_a_reload_changes_goes_on_with_what_waits() {
     wait::until("the reload", || {
         (sensor.metric_where("config_reloads_total", "loaded") >= 1.0).then_some(())
     });
-    attack(&mut sensor, "four");
+    site.attack(&mut sensor, "four");
     sensor.mark();
     let expected: Vec<_> = sensor.alerts.iter().map(|alert| id(&alert.json)).collect();
     assert!(expected.len() >= 4, "{expected:?}");

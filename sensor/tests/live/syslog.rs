@@ -115,19 +115,12 @@ fn rsyslog_understands_what_it_gets() {
     let rsyslog = rsyslogd(&scene, port);
     let mut sensor = Sensor::configured(&sinks, &scene.path().join("recording"));
     let site = Site::start(&scene, Start::Foreground, Pool::Steady);
-    let attack = |sensor: &mut Sensor, word: &str| {
-        let line = format!("id; : {word}");
-        site.shell(&format!("{word}.php"), &line);
-        sensor.alert("shell_under_app_worker", |alert| {
-            alert.args() == ["sh", "-c", &line]
-        })
-    };
-    let first = attack(&mut sensor, "first");
+    let first = site.attack(&mut sensor, "first");
     written(&out, &first, sensor.pid());
 
     drop(rsyslog);
     let _rsyslog = rsyslogd(&scene, port);
-    let second = attack(&mut sensor, "second");
+    let second = site.attack(&mut sensor, "second");
     written(&out, &second, sensor.pid());
     for sink in ["local", "udp", "tcp"] {
         let label = format!("sink=\"{sink}\"");

@@ -12,7 +12,7 @@ use super::{
     },
     KEY,
 };
-use crate::event::{Args, Program, pair};
+use crate::event::{Args, Likeness, Program, pair};
 
 /// The fields that rules of one engine name, as far as a key can hold them.
 #[derive(Debug, Default)]
@@ -133,33 +133,22 @@ fn value(found: &EventValue<'_>, key: &mut Vec<u8>) {
     }
 }
 
-/// All of a program that a field may be made of. What is left out (`_`) no field reads: it
-/// differs from one start of the same command to the next ([`Program::is_like`] says so
-/// too). A test changes it, and the fields stay as they are.
+/// All of a program that a field may be made of.
 pub(super) fn program(program: &Program, key: &mut Vec<u8>) {
-    let Program {
-        time_ns: _,
-        source: _,
+    let Likeness {
         image,
-        filename,
-        interp,
-        args,
-        cwd,
         cred,
-        ns: _,
-        cgroup: _,
         stdio,
-        env,
-        written: _,
         faults,
-        kin: _,
-    } = program;
-    numbers(key, image.numbers());
-    numbers(key, cred.numbers());
-    let [stdin, stdout, stderr] = stdio.map(|fd| fd as u8);
-    key.extend_from_slice(&[stdin, stdout, stderr]);
+        args,
+        texts,
+        env,
+    } = program.likeness();
+    numbers(key, image);
+    numbers(key, cred);
+    key.extend_from_slice(&stdio.map(|fd| fd as u8));
     key.extend_from_slice(&faults.0.to_le_bytes());
-    for each in [&image.path, filename, interp, cwd] {
+    for each in texts {
         text(each, key);
     }
     arguments(args, key);

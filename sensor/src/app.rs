@@ -9,6 +9,7 @@ mod reload;
 mod replay;
 mod serve;
 mod start;
+mod supervisor;
 mod watch;
 
 use std::time::Duration;

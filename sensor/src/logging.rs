@@ -4,13 +4,17 @@
 //! What is logged may have been chosen by an attacker: nothing in it can start a line of
 //! its own or steer a terminal.
 
-use std::io::{self, IsTerminal as _};
+use std::{
+    io::{self, IsTerminal as _},
+    sync::OnceLock,
+};
 
 use clap::ValueEnum;
 use tracing::Dispatch;
 use tracing_subscriber::{
     EnvFilter,
     fmt::{MakeWriter, format},
+    reload,
     util::SubscriberInitExt as _,
 };
 
@@ -35,21 +39,50 @@ pub fn init(log: Log, color: bool) -> Result<(), Failure> {
         LogFormat::Text => true,
         LogFormat::Json => false,
     };
-    let started = dispatch(log, text.then_some(color), io::stderr)?.try_init();
-    started.map_err(|error| Failure::new(Exit::Internal, format_args!("start logging: {error}")))
+    let (dispatch, refilter) = dispatch(log, text.then_some(color), io::stderr)?;
+    let started = dispatch.try_init();
+    started
+        .map_err(|error| Failure::new(Exit::Internal, format_args!("start logging: {error}")))?;
+    // Logging is started once, or the line above has failed.
+    REFILTER.get_or_init(|| refilter);
+    Ok(())
 }
 
+/// Takes another level for what is logged from now on. What the kernel programs log stays
+/// as it was when they were loaded.
+///
+/// # Errors
+/// When logging was not started by [`init`].
+pub fn set_level(log: Log) -> Result<(), Failure> {
+    let refused = |why: &str| Failure::new(Exit::Internal, format_args!("log level: {why}"));
+    let refilter = REFILTER
+        .get()
+        .ok_or_else(|| refused("logging has not been started"))?;
+    refilter(filter(log)?).map_err(|error| refused(&error.to_string()))
+}
+
+/// Puts another filter in the place of the one in force.
+type Refilter = Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>;
+
+/// That of the process: its log is one.
+static REFILTER: OnceLock<Refilter> = OnceLock::new();
+
 /// Text with or without colours, or JSON when `color` is `None`.
-fn dispatch<W>(log: Log, color: Option<bool>, writer: W) -> Result<Dispatch, Failure>
+fn dispatch<W>(log: Log, color: Option<bool>, writer: W) -> Result<(Dispatch, Refilter), Failure>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let filter = filter(log)?;
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(writer);
+    let builder = tracing_subscriber::fmt().with_writer(writer);
+    // The filter comes last: what can be exchanged is of the type of all before it.
     Ok(match color {
-        None => Dispatch::new(builder.json().flatten_event(true).finish()),
+        None => {
+            let builder = builder.json().flatten_event(true);
+            let builder = builder.with_env_filter(filter).with_filter_reloading();
+            let handle = builder.reload_handle();
+            let refilter = Box::new(move |filter| handle.reload(filter));
+            (Dispatch::new(builder.finish()), refilter)
+        }
         Some(color) => {
             // The subscriber's own sanitising leaves line feeds alone.
             let fields = format::debug_fn(|out, field, value| match field.name() {
@@ -58,7 +91,10 @@ where
                 name => write!(out, " {name}={}", escape(&format!("{value:?}"))),
             });
             let builder = builder.with_ansi(color).fmt_fields(fields);
-            Dispatch::new(builder.finish())
+            let builder = builder.with_env_filter(filter).with_filter_reloading();
+            let handle = builder.reload_handle();
+            let refilter = Box::new(move |filter| handle.reload(filter));
+            (Dispatch::new(builder.finish()), refilter)
         }
     })
 }
@@ -102,18 +138,17 @@ mod tests {
         }
     }
 
-    fn logged(log: Log, color: Option<bool>, work: impl FnOnce()) -> String {
+    fn logged(log: Log, color: Option<bool>, work: impl FnOnce(&Refilter)) -> String {
         let sink = Sink::default();
         let writer = sink.clone();
-        let guard = dispatch(log, color, move || writer.clone())
-            .unwrap()
-            .set_default();
-        work();
+        let (dispatch, refilter) = dispatch(log, color, move || writer.clone()).unwrap();
+        let guard = dispatch.set_default();
+        work(&refilter);
         drop(guard);
         String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
     }
 
-    fn hostile() {
+    fn hostile(_: &Refilter) {
         let path = "/tmp/\x1b[2J\nINFO forged\u{202e}";
         tracing::warn!(path, shown = %path, "cannot read {path}");
     }
@@ -143,7 +178,7 @@ mod tests {
 
     #[test]
     fn levels_are_kept_apart() {
-        let speak = || {
+        let speak = |_: &Refilter| {
             tracing::info!("agent info");
             tracing::info!(target: READY, "ready");
             log::info!(target: "sensor_ebpf::exec", "kernel info");
@@ -166,5 +201,22 @@ mod tests {
             !quiet.contains("kernel") && quiet.contains("agent info"),
             "{quiet}"
         );
+    }
+
+    #[test]
+    fn another_level_counts_from_the_next_line_on() {
+        let text = logged(Log::default(), None, |refilter| {
+            tracing::debug!("one");
+            let debug = Log {
+                level: LogLevel::Debug,
+                ..Log::default()
+            };
+            refilter(filter(debug).unwrap()).unwrap();
+            tracing::debug!("two");
+            refilter(filter(Log::default()).unwrap()).unwrap();
+            tracing::debug!("three");
+        });
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.contains("two"), "{text}");
     }
 }

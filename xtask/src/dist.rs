@@ -1,13 +1,17 @@
 //! `cargo xtask dist`: what is handed to others, under `<target directory>/packages`.
 
+mod bom;
 mod deb;
 mod image;
+mod pages;
+mod rpm;
 mod tarball;
+mod tool;
 
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::ExitCode,
+    process::{Command, ExitCode},
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -25,26 +29,45 @@ pub(crate) enum Task {
         #[arg(long)]
         check: bool,
     },
-    /// Program, unit, configuration and pages as a tarball; and the sums of all packages
-    Tarball,
+    /// The RPM package
+    Rpm {
+        /// Inspect it, then install, upgrade and erase it in a root of its own
+        #[arg(long)]
+        check: bool,
+    },
+    /// Program, unit, configuration and pages as a tarball, its bill of materials
+    /// of crates, and the sums of all packages
+    Tarball {
+        /// Unpack it and compare sums, program and bill of materials
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 pub(crate) fn task(task: &Task) -> Result<ExitCode> {
-    match task {
-        Task::Deb { check: true } => {
-            if let Some(failure) = deb::suite()?.failure {
-                bail!("{failure}");
-            }
-            return Ok(ExitCode::SUCCESS);
-        }
-        Task::Deb { check: false } => deb::build()?,
-        Task::Image => image::build()?,
-        Task::Tarball => tarball::build()?,
+    let suite = match task {
+        Task::Deb { check: true } => deb::suite()?,
+        Task::Rpm { check: true } => rpm::suite()?,
+        Task::Tarball { check: true } => tarball::suite()?,
+        Task::Deb { check: false } => return built(deb::build()),
+        Task::Rpm { check: false } => return built(rpm::build()),
+        Task::Tarball { check: false } => return built(tarball::build()),
+        Task::Image => return built(image::build()),
     };
-    Ok(ExitCode::SUCCESS)
+    match suite.failure {
+        Some(failure) => bail!("{failure}"),
+        None => Ok(ExitCode::SUCCESS),
+    }
 }
 
-pub(crate) use self::{deb::suite as deb_suite, image::build as image};
+fn built(package: Result<PathBuf>) -> Result<ExitCode> {
+    package.map(|_| ExitCode::SUCCESS)
+}
+
+pub(crate) use self::{
+    deb::suite as deb_suite, image::build as image, rpm::suite as rpm_suite,
+    tarball::suite as tarball_suite,
+};
 
 /// Where results go.
 fn directory() -> Result<PathBuf> {
@@ -56,6 +79,8 @@ fn directory() -> Result<PathBuf> {
 }
 
 const PROGRAM: &str = "lineage-sensor";
+/// Time of all files in packages, s since the epoch: that of deploy/debian/changelog.
+const DATE: &str = "1795305600";
 /// The version of the workspace, which is that of xtask.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -72,12 +97,23 @@ fn program() -> Result<PathBuf> {
 /// In an image FROM scratch there is nobody to link it.
 fn refuse_dynamic(program: &Path) -> Result<()> {
     let headers = command::output(
-        std::process::Command::new("readelf")
+        Command::new("readelf")
             .args(["--program-headers", "--wide"])
             .arg(program),
     )?;
     if headers.contains("INTERP") {
         bail!("{} is not static", program.display());
     }
+    Ok(())
+}
+
+/// A file or a directory, with `cp`, which keeps modes.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let Some(parent) = to.parent() else {
+        bail!("{} has no directory", to.display());
+    };
+    fs::create_dir_all(parent).with_context(|| format!("make {}", parent.display()))?;
+    let mut cp = Command::new("cp");
+    command::output(cp.arg("--recursive").arg(from).arg(to))?;
     Ok(())
 }

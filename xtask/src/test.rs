@@ -153,6 +153,8 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
         if args.full {
             report.take_docs();
             report.suite("Debian package", dist::deb_suite);
+            report.suite("RPM package", dist::rpm_suite);
+            report.suite("tarball", dist::tarball_suite);
         }
         report.suite("catalogue in pySigma", sigma::suite);
         report.suite("Helm chart", chart::suite);

@@ -17,7 +17,9 @@ use tokio::{
 };
 use tracing::{debug, info, trace, warn};
 
-use super::{record::Reporter, reload::Reloader, serve::Surroundings, start::Started};
+use super::{
+    record::Reporter, reload::Reloader, serve::Surroundings, start::Started, supervisor::Supervisor,
+};
 use crate::{
     alert::Document,
     clock,
@@ -64,6 +66,7 @@ pub(super) struct Watch<'a> {
     queries: mpsc::Receiver<Query>,
     surroundings: &'a Surroundings,
     signals: Signals,
+    supervisor: Supervisor,
     reloader: Reloader,
     host_scope: bool,
     out: Vec<Output>,
@@ -119,6 +122,7 @@ impl<'a> Watch<'a> {
             queries,
             surroundings,
             signals,
+            supervisor: Supervisor::new(),
             reloader,
             host_scope: started.host_scope,
             out: started.out,
@@ -159,6 +163,7 @@ impl<'a> Watch<'a> {
             watch.surroundings.address(),
             reload::short(&started.hash),
         );
+        watch.supervisor.ready(reload::short(&started.hash));
         Ok(watch)
     }
 
@@ -200,6 +205,7 @@ impl<'a> Watch<'a> {
             }
         }
         info!("stopping: detaching, writing what is left");
+        Supervisor::stopping();
         self.attached.detach();
         while self.take() {
             self.deliver();
@@ -259,6 +265,7 @@ impl<'a> Watch<'a> {
         stats.profiles(self.core.engine.profiles());
         stats.memo(self.core.engine.memo());
         self.recording.tell(self.core.tape.as_ref());
+        self.supervisor.alive();
     }
 
     fn watch_directories(&mut self) {

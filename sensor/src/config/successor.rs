@@ -11,6 +11,7 @@ use super::{
 
 /// Keys, and sections ending with a dot, that take effect without a restart.
 const LIVE: &[&str] = &[
+    "log.level",
     "output.level",
     "sinks",
     "rules.",

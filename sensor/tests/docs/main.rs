@@ -14,6 +14,8 @@ mod alerts;
 mod attack;
 mod configuration;
 mod hooks;
+mod kernels;
+mod limits;
 mod metrics;
 mod page;
 mod profiles;

@@ -50,5 +50,6 @@ mod server;
 mod simulate;
 mod sink;
 mod startup;
+mod supervisor;
 mod syslog;
 mod watched;

@@ -2,14 +2,13 @@
 //! sensor, and what has been put together is installed, upgraded and purged for a test.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
-use super::{VERSION, directory, program, tarball};
+use super::{DATE, VERSION, directory, pages, program, tarball, tool};
 use crate::{
     apt, command,
     suite::{self, Outcome},
@@ -18,13 +17,11 @@ use crate::{
 
 /// The version that is asked for; it changes only with this line.
 const CARGO_DEB: &str = "3.8.0";
-/// Time of all files, s since the epoch: that of deploy/debian/changelog.
-const DATE: &str = "1795305600";
 const CHECK: &str = include_str!("deb_check.sh");
 
 /// Builds the program and packs it; the path of the package.
 pub(crate) fn build() -> Result<PathBuf> {
-    program()?;
+    pages::write(&program()?)?;
     let tool = cargo_deb()?;
     let package = directory()?.join(format!("lineage-sensor_{VERSION}-1_amd64.deb"));
     pack(&tool, &package, "1")?;
@@ -55,18 +52,6 @@ fn pack(tool: &Path, package: &Path, revision: &str) -> Result<()> {
     command::run(pack.arg("--output").arg(package))
 }
 
-/// cargo-deb, below xtask's own directory; built when it is not there.
 fn cargo_deb() -> Result<PathBuf> {
-    let root = command::scratch()?.join("tools");
-    let tool = root.join("bin/cargo-deb");
-    let version = command::output(Command::new(&tool).arg("--version"));
-    if version.is_ok_and(|version| version.trim().ends_with(CARGO_DEB)) {
-        return Ok(tool);
-    }
-    eprintln!("setup: installing cargo-deb {CARGO_DEB}; some minutes");
-    fs::create_dir_all(&root).context("make the directory of tools")?;
-    let mut install = command::cargo();
-    install.args(["install", "cargo-deb", "--locked", "--version", CARGO_DEB]);
-    command::run(install.arg("--root").arg(&root))?;
-    Ok(tool)
+    tool::ensure("cargo-deb", CARGO_DEB)
 }

@@ -37,6 +37,11 @@ installed() {
         test -f "$root/lib/systemd/system/lineage-sensor.service" -o \
             -f "$root/usr/lib/systemd/system/lineage-sensor.service" &&
         test -f "$root/etc/lineage-sensor/config.yaml" &&
+        test -f "$root/usr/share/man/man1/lineage-sensor-run.1.gz" &&
+        test -f "$root/usr/share/zsh/vendor-completions/_lineage-sensor" &&
+        test -f "$root/usr/share/fish/vendor_completions.d/lineage-sensor.fish" &&
+        bash -c '. "$0" && complete -p lineage-sensor' \
+            "$root/usr/share/bash-completion/completions/lineage-sensor" &&
         test "$("$root/usr/bin/lineage-sensor" --version)" = \
             "lineage-sensor $(dpkg-deb --field "$package" Version | sed 's/-.*//')"
 }

@@ -1,5 +1,6 @@
 //! The tarball: the program, its unit, configuration and pages, for machines without a
-//! package manager that we know; and the sums of all that lies beside it.
+//! package manager that we know; beside it what the program was built from, and the sums of
+//! all packages.
 
 use std::{
     fs,
@@ -7,10 +8,15 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
-use super::{VERSION, directory, program};
-use crate::command;
+use super::{VERSION, bom, copy, directory, pages, program};
+use crate::{
+    command, python,
+    suite::{self, Outcome},
+};
+
+const CHECK: &str = include_str!("tarball_check.sh");
 
 /// What goes in besides the program, by its place in the repository; it keeps its place.
 const FILES: [&str; 8] = [
@@ -25,7 +31,7 @@ const FILES: [&str; 8] = [
 ];
 
 /// How names of packages end.
-const ENDS: [&str; 3] = ["deb", "gz", "tar"];
+const ENDS: [&str; 5] = ["deb", "gz", "json", "rpm", "tar"];
 
 /// Builds the program and packs it; the path of the tarball.
 pub(crate) fn build() -> Result<PathBuf> {
@@ -40,6 +46,9 @@ pub(crate) fn build() -> Result<PathBuf> {
     for file in FILES {
         copy(&command::root().join(file), &tree.join(file))?;
     }
+    copy(&pages::write(&program)?, &tree.join("pages"))?;
+    let bom = bom::write(&directory.join(format!("{name}.cdx.json")))?;
+    copy(&bom, &tree.join("lineage-sensor.cdx.json"))?;
     let tarball = directory.join(format!("{name}.tar.gz"));
     // The same files make the same bytes.
     command::run(
@@ -57,6 +66,16 @@ pub(crate) fn build() -> Result<PathBuf> {
     sums(&directory)?;
     eprintln!("tarball: {}", tarball.display());
     Ok(tarball)
+}
+
+/// Unpacks the tarball and looks at what a user would: sums, program, bill of materials.
+pub(crate) fn suite() -> Result<Outcome> {
+    let tarball = build()?;
+    let python = python::environment("cyclonedx", &bom::VALIDATOR)?;
+    let mut check = Command::new("sh");
+    check.args(["-c", CHECK, "tarball_check"]).arg(tarball);
+    check.arg(python).arg(bom::check()?).arg(bom::tree()?);
+    suite::follow(&mut check)
 }
 
 /// `SHA256SUMS` of the packages in `directory`, as `sha256sum --check` wants it.
@@ -81,15 +100,4 @@ pub(super) fn sums(directory: &Path) -> Result<()> {
             .current_dir(directory),
     )?;
     fs::write(directory.join("SHA256SUMS"), sums).context("write the sums")
-}
-
-/// A file or a directory, with `cp`, which keeps modes.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    let Some(parent) = to.parent() else {
-        bail!("{} has no directory", to.display());
-    };
-    fs::create_dir_all(parent).with_context(|| format!("make {}", parent.display()))?;
-    let mut cp = Command::new("cp");
-    command::output(cp.arg("--recursive").arg(from).arg(to))?;
-    Ok(())
 }

@@ -6,7 +6,7 @@ use super::{
     super::reload::{Next, Outcome},
     Watch,
 };
-use crate::{config::Config, engine::Input, inspect, reload::catalogue};
+use crate::{config::Config, engine::Input, inspect, logging, reload::catalogue};
 
 /// Digits of a hash that tell one set from another.
 const DIGITS: usize = 12;
@@ -23,10 +23,12 @@ impl Watch<'_> {
             Outcome::Next(next) => self.take_up(*next),
             Outcome::Same => {
                 self.surroundings.as_before();
+                self.supervisor.as_before();
                 info!("configuration read again: it is what is in force");
             }
             Outcome::Refused(why) => {
                 self.surroundings.refused();
+                self.supervisor.refused();
                 error!("configuration refused, the old one stays in force: {why}");
             }
         }
@@ -44,6 +46,9 @@ impl Watch<'_> {
         self.step(Input::Reload(Box::new(reload)));
         let is_recognised = self.recognise(&effective.config);
         self.surroundings.adjust(&effective.config, sinks);
+        if let Err(failure) = logging::set_level(effective.config.log) {
+            warn!("`log.level` stays as it was: {}", failure.message);
+        }
         self.directories
             .clone_from(&effective.config.watch.directories);
         self.watch_directories();
@@ -66,6 +71,7 @@ impl Watch<'_> {
             warn!("`{key}` has another value now, which needs a restart: the old one stays");
         }
         info!("configuration {hash} is in force");
+        self.supervisor.in_force(hash);
     }
 
     /// Tells the kernel side what counts as a server, and looks for declared services

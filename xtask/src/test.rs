@@ -78,12 +78,15 @@ const ROTEL: &str = "rotel==0.0.1a15";
 
 /// Live tests of a full run alone: the second rung, what runs the container image, and what
 /// waits for a minute of a rule or of cron.
-const FULL_ONLY: [&str; 4] = [
+const FULL_ONLY: [&str; 5] = [
     "raw_tp::",
     "server::image::",
     "rows_that_take_their_time",
     "a_job_left_behind_is_seen_once",
+    "soak::",
 ];
+/// A live test that is asked for by name alone.
+const AN_HOUR: &str = "soak::idle_for_an_hour_it_does_not_grow";
 /// Name of the suites that [`Report::take_kernel`] runs.
 const KERNELS: &str = "kernel";
 /// The kernel in emulation that is always tested: its verifier takes a third of the time
@@ -241,11 +244,11 @@ impl Report {
         match (args.libtest.is_empty(), args.full) {
             (false, _) => self.take(suite, &args.libtest),
             (true, false) => {
-                let names = [&[lab::FILTER], FULL_ONLY.as_slice()].concat();
+                let names = [&[lab::FILTER, AN_HOUR], FULL_ONLY.as_slice()].concat();
                 self.take(suite, &skip(&names));
             }
             (true, true) => {
-                self.take(suite, &skip(&[lab::FILTER]));
+                self.take(suite, &skip(&[lab::FILTER, AN_HOUR]));
                 self.suite("lab", || lab::suite(suite));
             }
         }

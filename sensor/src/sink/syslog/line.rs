@@ -3,12 +3,14 @@
 
 use std::{
     fmt,
-    io::{self, ErrorKind, Read as _, Write as _},
+    io::{self, ErrorKind, Write as _},
     net::{SocketAddr, TcpStream, ToSocketAddrs as _, UdpSocket},
-    os::unix::net::UnixDatagram,
+    os::unix::net::{UnixDatagram, UnixStream},
     path::Path,
     time::Duration,
 };
+
+use rustix::io::Errno;
 
 use super::{JOURNAL, Transport};
 
@@ -20,6 +22,8 @@ const SAID_MAX: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) enum Line {
     Local(UnixDatagram),
+    /// What some syslogs listen on instead.
+    Stream(UnixStream),
     Udp(UdpSocket),
     Tcp(TcpStream),
 }
@@ -59,6 +63,8 @@ impl Line {
         match self {
             Self::Local(socket) => socket.send(message).map(drop),
             Self::Udp(socket) => socket.send(message).map(drop),
+            // As glibc does it: a message on a stream ends with a null byte.
+            Self::Stream(stream) => stream.write_all(&[message, b"\0"].concat()),
             Self::Tcp(stream) => stream.write_all(message),
         }
     }
@@ -72,8 +78,12 @@ impl Line {
                 Ok(None) => Past::Sound,
                 Ok(Some(error)) | Err(error) => Past::Returned(error),
             },
+            Self::Stream(stream) => match stream.take_error() {
+                Ok(None) => end(stream, UnixStream::set_nonblocking),
+                Ok(Some(error)) | Err(error) => Past::Broken(error),
+            },
             Self::Tcp(stream) => match stream.take_error() {
-                Ok(None) => end(stream),
+                Ok(None) => end(stream, TcpStream::set_nonblocking),
                 Ok(Some(error)) | Err(error) => Past::Broken(error),
             },
         }
@@ -81,9 +91,9 @@ impl Line {
 }
 
 /// Whether the other side has ended the connection: what it says is read and thrown away.
-fn end(stream: &mut TcpStream) -> Past {
+fn end<S: io::Read>(stream: &mut S, set_nonblocking: fn(&S, bool) -> io::Result<()>) -> Past {
     let mut read = || -> io::Result<Past> {
-        stream.set_nonblocking(true)?;
+        set_nonblocking(stream, true)?;
         let (mut bytes, mut total) = ([0; 4_096], 0);
         let past = loop {
             match stream.read(&mut bytes) {
@@ -97,7 +107,7 @@ fn end(stream: &mut TcpStream) -> Past {
                 },
             }
         };
-        stream.set_nonblocking(false)?;
+        set_nonblocking(stream, false)?;
         Ok(past)
     };
     read().unwrap_or_else(Past::Broken)
@@ -106,8 +116,14 @@ fn end(stream: &mut TcpStream) -> Past {
 fn local(path: &Path) -> io::Result<Line> {
     let socket = UnixDatagram::unbound()?;
     socket.set_write_timeout(Some(TIMEOUT))?;
-    socket.connect(path)?;
-    Ok(Line::Local(socket))
+    match socket.connect(path) {
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::PROTOTYPE) => {
+            let stream = UnixStream::connect(path)?;
+            stream.set_write_timeout(Some(TIMEOUT))?;
+            Ok(Line::Stream(stream))
+        }
+        connected => connected.map(|()| Line::Local(socket)),
+    }
 }
 
 fn udp(to: SocketAddr) -> io::Result<UdpSocket> {

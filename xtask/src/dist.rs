@@ -7,6 +7,7 @@ mod pages;
 mod rpm;
 mod tarball;
 mod tool;
+mod walkthrough;
 
 use std::{
     fs,
@@ -29,6 +30,9 @@ pub(crate) enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// The Debian package, installed, attacked, alerted, scraped: deploy/walkthrough in
+    /// mounts of its own
+    Walkthrough,
     /// The RPM package
     Rpm {
         /// Inspect it, then install, upgrade and erase it in a root of its own
@@ -47,6 +51,7 @@ pub(crate) enum Task {
 pub(crate) fn task(task: &Task) -> Result<ExitCode> {
     let suite = match task {
         Task::Deb { check: true } => deb::suite()?,
+        Task::Walkthrough => walkthrough::suite()?,
         Task::Rpm { check: true } => rpm::suite()?,
         Task::Tarball { check: true } => tarball::suite()?,
         Task::Deb { check: false } => return built(deb::build()),
@@ -66,7 +71,7 @@ fn built(package: Result<PathBuf>) -> Result<ExitCode> {
 
 pub(crate) use self::{
     deb::suite as deb_suite, image::build as image, rpm::suite as rpm_suite,
-    tarball::suite as tarball_suite,
+    tarball::suite as tarball_suite, walkthrough::suite as walkthrough,
 };
 
 /// Where results go.

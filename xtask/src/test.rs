@@ -156,6 +156,7 @@ pub(crate) fn task(args: &Args) -> Result<ExitCode> {
         if args.full {
             report.take_docs();
             report.suite("Debian package", dist::deb_suite);
+            report.suite("first alert from the package", dist::walkthrough);
             report.suite("RPM package", dist::rpm_suite);
             report.suite("tarball", dist::tarball_suite);
         }

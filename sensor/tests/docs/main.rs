@@ -18,6 +18,7 @@ mod kernels;
 mod limits;
 mod metrics;
 mod page;
+mod picture;
 mod profiles;
 mod rules;
 mod services;

@@ -43,7 +43,7 @@ impl Watch<'_> {
         } = next;
         self.step(Input::Reload(Box::new(reload)));
         let is_recognised = self.recognise(&effective.config);
-        self.surroundings.adjust(&effective.config, sinks);
+        self.surroundings.adjust(sinks);
         self.directories
             .clone_from(&effective.config.watch.directories);
         self.watch_directories();

@@ -135,12 +135,13 @@ impl Outlet {
             .map_err(|error| Failure::new(Exit::Internal, error))?;
         let metrics = Arc::new(metrics);
         let (queries, asked) = mpsc::channel::<Query>(QUESTIONS);
-        let (scrapes, scraped) = mpsc::channel::<Scrape>(http::CONNECTIONS);
+        let (scrapes, pages) = mpsc::channel::<Scrape>(http::CONNECTIONS);
         let pulse = Arc::new(Pulse::default());
         let (stop, stopped) = watch::channel(false);
-        let http = match config.http.enabled {
-            true => Some(listen(&config).await?),
-            false => None,
+        let http = if config.http.enabled {
+            Some(listen(&config).await?)
+        } else {
+            None
         };
         let places = Places::of(&config);
         places.make();
@@ -160,7 +161,7 @@ impl Outlet {
             servers.push(tokio::spawn(server.serve(sources, end(stopped))));
         }
         Ok(Self {
-            relay: Relay::new((sinks, metrics), pulse, (asked, scraped), (config, places)),
+            relay: Relay::new((sinks, metrics), pulse, (asked, pages), (config, places)),
             address,
             servers,
             stop,

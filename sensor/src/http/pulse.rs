@@ -89,7 +89,9 @@ mod tests {
         assert_eq!(pulse.turned_ns(), Some(7));
         pulse.answered(false);
         assert!(pulse.missing()[0].contains("did not answer"));
-        pulse.lock().heard = Instant::now() - PATIENCE - Duration::from_secs(2);
+        pulse.lock().heard = Instant::now()
+            .checked_sub(PATIENCE + Duration::from_secs(2))
+            .unwrap();
         let missing = pulse.missing();
         assert!(
             missing[0].starts_with("collector: silent for "),

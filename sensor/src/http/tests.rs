@@ -255,7 +255,7 @@ fn any_bytes_leave_the_server_standing() {
                 .map(drop)
                 .map(|()| answer)
         });
-        let answer = answer.map_err(|_| TestCaseError::fail("the connection stays open"))?;
+        let answer = answer.map_err(|_elapsed| TestCaseError::fail("the connection stays open"))?;
         prop_assert!(answer.is_empty() || answer.starts_with(b"HTTP/1."));
         Ok(())
     });

@@ -17,7 +17,7 @@ use crate::{
 
 /// The test's end of each outlet that is started.
 struct Theatre {
-    stage: std::sync::mpsc::Sender<UnixStream>,
+    stage: std::sync::mpsc::SyncSender<UnixStream>,
 }
 
 struct Actor;
@@ -52,7 +52,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// A link whose first outlet has said that it is there, and that outlet.
 async fn play(beat: Duration) -> (Play, Outlet) {
-    let (stage, entered) = std::sync::mpsc::channel();
+    let (stage, entered) = std::sync::mpsc::sync_channel(8);
     let stage_of_test = Arc::new(Mutex::new(entered));
     let (asked, queries) = mpsc::channel(4);
     let core = Arc::new(CoreStats::default());
@@ -343,7 +343,7 @@ fn sinks_are_made_and_then_put_in_place_or_by_another_outlet() {
 #[test]
 fn one_that_refuses_at_the_start_is_believed() {
     multi().block_on(async {
-        let (stage, entered) = std::sync::mpsc::channel::<UnixStream>();
+        let (stage, entered) = std::sync::mpsc::sync_channel::<UnixStream>(8);
         let refusing = thread::spawn(move || {
             let stream = entered.recv_timeout(LIMIT).unwrap();
             let _hello: Said = read(&stream, ORDER_MAX).unwrap();

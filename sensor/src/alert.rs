@@ -19,8 +19,10 @@ mod json;
 mod message;
 mod model;
 mod notice;
+mod own;
 #[cfg(test)]
 pub(crate) mod sample;
+pub(crate) mod word;
 
 pub use self::document::Document;
 pub(crate) use self::id::incident as incident_id;
@@ -34,6 +36,7 @@ pub use model::{
     Profile, Reference, Relative, Request, Rule, RuleCount, Service, Stdio, Target, Technique,
     Threat, Totals, User, WrittenBy,
 };
+pub use own::Own;
 
 /// JSON Schema (draft 2020-12) of an alert.
 pub const SCHEMA: &str = include_str!("../schema/alert.schema.json");

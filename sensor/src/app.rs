@@ -2,12 +2,14 @@
 //! drain. Nothing here decides anything about processes.
 
 mod core;
-pub(crate) mod outlet;
+mod link;
+mod outlet;
 mod profile;
 mod record;
 mod reload;
 mod replay;
 mod serve;
+pub(crate) mod sinks;
 mod start;
 mod supervisor;
 mod watch;
@@ -17,9 +19,9 @@ use std::time::Duration;
 use tokio::{runtime, sync::mpsc};
 use tracing::warn;
 
-pub(crate) use self::serve::level;
 pub use self::{
     core::engine,
+    outlet::{OUTLET_ARG, outlet},
     profile::profile,
     replay::{Replay, ReplayError, replay},
 };
@@ -30,8 +32,9 @@ use self::{
     watch::{Signals, Watch},
 };
 use crate::{
+    alert::Level,
     cli::{RecordArgs, RunArgs},
-    config::{Config, Effective},
+    config::{self, Config, Effective},
     control::Query,
     exit::{Exit, Failure},
     logging,
@@ -111,12 +114,13 @@ async fn sense(
     let surroundings = Surroundings::open(effective, query_tx).await?;
     let result = match Started::new(args, effective, record) {
         Ok(started) => {
+            let link = surroundings.link();
             let running = Running {
                 effective: effective.clone(),
                 hash: started.hash.clone(),
                 seen,
                 missing: started.missing.iter().map(|(hook, _)| *hook).collect(),
-                maker: surroundings.maker(),
+                prepare: Box::new(move |config| link.prepare(config)),
             };
             match Reloader::start(args.clone(), running) {
                 Ok(reloader) => {
@@ -147,4 +151,15 @@ async fn observe(
     Watch::new(started, queries, signals, reloader, surroundings)?
         .run()
         .await
+}
+
+/// The least level that is written.
+pub(crate) const fn level(level: config::Level) -> Level {
+    match level {
+        config::Level::Informational => Level::Informational,
+        config::Level::Low => Level::Low,
+        config::Level::Medium => Level::Medium,
+        config::Level::High => Level::High,
+        config::Level::Critical => Level::Critical,
+    }
 }

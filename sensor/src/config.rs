@@ -12,6 +12,7 @@ pub mod error;
 pub mod file;
 pub mod form;
 pub mod key;
+mod outlet;
 pub mod profiles;
 mod redact;
 pub mod schema;

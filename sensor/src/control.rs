@@ -7,6 +7,7 @@ mod client;
 pub mod render;
 mod server;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -30,7 +31,7 @@ pub struct Query {
 }
 
 /// What can be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum QueryKind {
     /// The live process trees of the services.
     Tree,

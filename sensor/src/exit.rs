@@ -31,6 +31,22 @@ pub enum Exit {
     Privilege = 77,
 }
 
+impl Exit {
+    /// The one with this number; a number that is none is a defect.
+    #[must_use]
+    pub const fn of(code: u8) -> Self {
+        match code {
+            0 => Self::Ok,
+            1 => Self::Found,
+            64 => Self::Usage,
+            65 => Self::Data,
+            69 => Self::Unavailable,
+            77 => Self::Privilege,
+            _ => Self::Internal,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)

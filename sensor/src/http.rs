@@ -7,10 +7,14 @@
 //! | `/livez` | 200 while the core turns, 503 when it has been silent for [`SILENCE`] |
 //! | `/readyz` | 200 once capture has begun, 503 with what is missing |
 //!
+//! It is the outlet that serves: what only the collector knows is asked of it, for at most
+//! [`ANSWER_TIME`], and a page without it says so in `collector_up`.
+//!
 //! GET and HEAD; other methods get 405, other paths 404. Request bodies are not read.
 //! A connection carries one request, which must have arrived within [`HEADER_TIME`] and
 //! be answered within [`CONNECTION_TIME`]; [`CONNECTIONS`] at a time, the rest wait.
 
+mod pulse;
 mod readiness;
 #[cfg(test)]
 mod tests;
@@ -31,12 +35,16 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
+    sync::{mpsc, oneshot},
     task::JoinSet,
     time::{sleep, timeout},
 };
 
-pub use self::readiness::{Condition, Readiness};
-use crate::metrics::Metrics;
+pub use self::{
+    pulse::Pulse,
+    readiness::{Condition, Readiness},
+};
+use crate::metrics::OutletMetrics;
 
 /// Connections served at a time.
 pub const CONNECTIONS: usize = 64;
@@ -46,6 +54,8 @@ pub const HEADER_TIME: Duration = Duration::from_secs(5);
 pub const CONNECTION_TIME: Duration = Duration::from_secs(10);
 /// Silence of the core after which the sensor counts as dead.
 pub const SILENCE: Duration = Duration::from_secs(30);
+/// Time the collector has for its part of a scrape.
+pub const ANSWER_TIME: Duration = Duration::from_secs(1);
 /// Bytes of a request's head.
 const HEAD: usize = 16 * 1024;
 /// Time given to running requests at the end.
@@ -59,11 +69,18 @@ pub struct BindError {
     source: io::Error,
 }
 
+/// Where the collector's part of a page is to be sent.
+pub type Scrape = oneshot::Sender<String>;
+
 /// What requests are answered from.
 #[derive(Clone)]
-struct Sources {
-    metrics: Arc<Metrics>,
-    readiness: Readiness,
+pub struct Sources {
+    /// Of the outlet.
+    pub metrics: Arc<OutletMetrics>,
+    /// What is known of the collector.
+    pub pulse: Arc<Pulse>,
+    /// Takes what is to be asked of it.
+    pub scrapes: mpsc::Sender<Scrape>,
 }
 
 /// A server that listens and does not answer yet.
@@ -98,13 +115,8 @@ impl Server {
     }
 
     /// Answers until `shutdown` resolves, then lets running requests end.
-    pub async fn serve(
-        self,
-        metrics: Arc<Metrics>,
-        readiness: Readiness,
-        shutdown: impl Future<Output = ()>,
-    ) {
-        let routes = routes(Sources { metrics, readiness });
+    pub async fn serve(self, sources: Sources, shutdown: impl Future<Output = ()>) {
+        let routes = routes(sources);
         let mut shutdown = pin!(shutdown);
         let mut connections = JoinSet::new();
         loop {
@@ -163,7 +175,8 @@ fn routes(sources: Sources) -> Router {
 
 async fn metrics(State(sources): State<Sources>) -> Response {
     const TEXT: HeaderValue = HeaderValue::from_static(prometheus::TEXT_FORMAT);
-    match sources.metrics.render() {
+    let theirs = sources.collector().await;
+    match sources.metrics.render(theirs.as_deref()) {
         Ok(text) => ([(CONTENT_TYPE, TEXT)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "metrics");
@@ -173,7 +186,9 @@ async fn metrics(State(sources): State<Sources>) -> Response {
 }
 
 async fn livez(State(sources): State<Sources>) -> Response {
-    match sources.metrics.core_silence() {
+    let turned = sources.pulse.turned_ns();
+    let silence = turned.map(|turned| sources.metrics.since(turned));
+    match silence {
         Some(silence) if silence > SILENCE => {
             let text = format!("core silent for {} s\n", silence.as_secs());
             (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
@@ -183,9 +198,22 @@ async fn livez(State(sources): State<Sources>) -> Response {
 }
 
 async fn readyz(State(sources): State<Sources>) -> Response {
-    let missing = sources.readiness.missing();
+    let missing = sources.pulse.missing();
     if missing.is_empty() {
         return "ready\n".into_response();
     }
     (StatusCode::SERVICE_UNAVAILABLE, missing.join("\n") + "\n").into_response()
+}
+
+impl Sources {
+    /// The collector's part of a page, when it answers in time.
+    async fn collector(&self) -> Option<String> {
+        let (answer, answered) = oneshot::channel();
+        // Where there is no room for it, it is dropped, and that is the answer.
+        drop(self.scrapes.try_send(answer));
+        let answer = timeout(ANSWER_TIME, answered).await;
+        let text = answer.ok().and_then(Result::ok);
+        self.pulse.answered(text.is_some());
+        text
+    }
 }

@@ -216,6 +216,46 @@ pub struct Subject {
 }
 
 impl Subject {
+    /// Records are missing, and nobody knows whose they were.
+    #[must_use]
+    pub fn of_nobody(records: u64, time_ns: u64) -> Self {
+        let process = ProcessId::default();
+        let nobody = Ancestor {
+            id: process,
+            provenance: Provenance::Lost,
+            program: None,
+            chain: Vec::new(),
+            chain_elided: 0,
+            part: Part::Descendant,
+            uid: 0,
+            exit: None,
+        };
+        Self {
+            stamp: Stamp {
+                time_ns,
+                ..Stamp::default()
+            },
+            process,
+            parent: None,
+            program: Arc::new(Program::default()),
+            act: Act::Lose(records),
+            script_written: None,
+            profile: None,
+            service: None,
+            lineage: Lineage {
+                ancestors: vec![nobody],
+                elided: 0,
+            },
+            creator: None,
+            previous: None,
+            origin: Part::Descendant,
+            depth: 0,
+            own_image: false,
+            spawn_root: process,
+            lost_events: records,
+        }
+    }
+
     /// A variable of the environment, of the process itself or the nearest ancestor that
     /// left the service and has it.
     #[must_use]

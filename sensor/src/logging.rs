@@ -10,7 +10,7 @@ use std::{
 };
 
 use clap::ValueEnum;
-use tracing::Dispatch;
+use tracing::{Dispatch, warn};
 use tracing_subscriber::{
     EnvFilter,
     fmt::{MakeWriter, format},
@@ -49,16 +49,16 @@ pub fn init(log: Log, color: bool) -> Result<(), Failure> {
 }
 
 /// Takes another level for what is logged from now on. What the kernel programs log stays
-/// as it was when they were loaded.
-///
-/// # Errors
-/// When logging was not started by [`init`].
-pub fn set_level(log: Log) -> Result<(), Failure> {
-    let refused = |why: &str| Failure::new(Exit::Internal, format_args!("log level: {why}"));
-    let refilter = REFILTER
-        .get()
-        .ok_or_else(|| refused("logging has not been started"))?;
-    refilter(filter(log)?).map_err(|error| refused(&error.to_string()))
+/// as it was when they were loaded. Nothing happens where logging was not started.
+pub fn take_up(log: Log) {
+    let Some(refilter) = REFILTER.get() else {
+        return;
+    };
+    let refused = |error: reload::Error| Failure::new(Exit::Internal, error);
+    let taken = filter(log).and_then(|filter| refilter(filter).map_err(refused));
+    if let Err(failure) = taken {
+        warn!("`log.level` stays as it was: {}", failure.message);
+    }
 }
 
 /// Puts another filter in the place of the one in force.

@@ -19,6 +19,15 @@ fn main() -> ExitCode {
         probe::helper();
         return Exit::Ok.into();
     }
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|arg| arg == app::OUTLET_ARG)
+    {
+        return match app::outlet() {
+            Ok(()) => Exit::Ok.into(),
+            Err(failure) => failure.report(),
+        };
+    }
     if let Some(done) = simulate::requested() {
         return if done { Exit::Ok } else { Exit::Internal }.into();
     }

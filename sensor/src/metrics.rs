@@ -1,11 +1,15 @@
 //! The numbers of the sensor, in Prometheus form.
 //!
+//! [`Metrics`] are the collector's, [`OutletMetrics`] those of the outlet, which joins both
+//! into one page: no family is in both.
+//!
 //! What the core knows comes in through [`CoreStats`], plain atomics; what the kernel
 //! programs count is read through [`KernelCounters`] when a scrape asks, never kept here.
 //! Label values are words from fixed lists or rule names, never pids, paths or argv, and
 //! the series of `alerts_total` are bounded by [`ALERT_SERIES`].
 
 mod core;
+mod outlet;
 mod scrape;
 #[cfg(test)]
 mod tests;
@@ -13,22 +17,19 @@ mod tests;
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
-use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
-};
+use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
 
 use self::scrape::Scrape;
 pub use self::{
-    core::CoreStats,
+    core::{CoreStats, OutletStats},
+    outlet::OutletMetrics,
     scrape::{KernelCounters, KernelReading},
 };
 use crate::{
     alert::{Alert, Level},
     decode::DecodeError,
-    sink::SinkStats,
 };
 
 /// Most series of a whole scrape, as the tests count them.
@@ -41,13 +42,9 @@ pub const EXPECTED_SERIES: usize = 115;
 /// Label value that stands for what found no room.
 pub const OVERFLOW: &str = "overflow";
 
-/// From half the promised median to the longest stall one can still call detection, s.
-const LATENCY_BUCKETS: &[f64] = &[
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
-];
+/// Begin of every name.
+const PREFIX: &str = "lineage_sensor";
 
-const LATENCY: &str =
-    "Time from the event in the kernel to the alert written by a sink or accepted by its receiver.";
 const EXCEPTED: &str = "Matches that an exception of the configuration kept from alerting.";
 const UNDECODED: &str = "Records of the kernel that could not be decoded.";
 const BUILD: &str = "Version of the sensor and release of the kernel; always 1.";
@@ -61,15 +58,12 @@ pub struct Build<'a> {
     pub kernel: &'a str,
 }
 
-/// All metrics. Shared by the parts that count and the HTTP server.
+/// Those of the collector. Shared by the parts that count and who answers a scrape.
 pub struct Metrics {
     registry: Registry,
     scrape: Scrape,
-    core: Arc<CoreStats>,
-    clock: fn() -> u64,
     alerts: IntCounterVec,
     series: Mutex<BTreeSet<(String, Level, &'static str)>>,
-    latency: Histogram,
     decode_errors: IntCounterVec,
     excepted: IntCounter,
 }
@@ -85,22 +79,19 @@ impl Metrics {
         build: Build<'_>,
         clock: fn() -> u64,
     ) -> prometheus::Result<Self> {
-        let registry = Registry::new_custom(Some("lineage_sensor".to_owned()), None)?;
+        let registry = Registry::new_custom(Some(PREFIX.to_owned()), None)?;
         let alerts = counter(
             "alerts_total",
             "Alerts raised.",
             &["rule", "severity", "service"],
         )?;
         let decode_errors = decode_errors()?;
-        let latency = HistogramOpts::new("detection_latency_seconds", LATENCY);
-        let latency = Histogram::with_opts(latency.buckets(LATENCY_BUCKETS.to_vec()))?;
         let build_info = IntGaugeVec::new(Opts::new("build_info", BUILD), &["version", "kernel"])?;
         build_info
             .with_label_values(&[build.version, build.kernel])
             .set(1);
-        let scrape = Scrape::new(Arc::clone(&core), clock)?;
+        let scrape = Scrape::new(core, clock)?;
         registry.register(Box::new(alerts.clone()))?;
-        registry.register(Box::new(latency.clone()))?;
         registry.register(Box::new(decode_errors.clone()))?;
         let excepted = IntCounter::new("alerts_excepted_total", EXCEPTED)?;
         registry.register(Box::new(excepted.clone()))?;
@@ -110,11 +101,8 @@ impl Metrics {
         Ok(Self {
             registry,
             scrape,
-            core,
-            clock,
             alerts,
             series,
-            latency,
             decode_errors,
             excepted,
         })
@@ -123,11 +111,6 @@ impl Metrics {
     /// Makes the kernel's counters part of every scrape.
     pub fn watch_kernel(&self, counters: Arc<dyn KernelCounters>) {
         self.scrape.lock().kernel = Some(counters);
-    }
-
-    /// Makes the numbers of these sinks, and no others, part of every scrape.
-    pub fn watch_sinks(&self, sinks: Vec<Arc<SinkStats>>) {
-        self.scrape.lock().sinks = sinks;
     }
 
     /// States by which mechanism each hook is attached: `(sched_process_exec, tp_btf)`.
@@ -185,26 +168,12 @@ impl Metrics {
         self.excepted.inc();
     }
 
-    /// Measures an alert that a sink has just written, or its receiver accepted; the kernel
-    /// saw at `time_ns` what it is about.
-    pub fn observe_written(&self, time_ns: u64) {
-        let age = (self.clock)().saturating_sub(time_ns);
-        self.latency
-            .observe(Duration::from_nanos(age).as_secs_f64());
-    }
-
     /// Counts a record that could not be decoded.
     pub fn count_decode_error(&self, reason: &'static str) {
         self.decode_errors.with_label_values(&[reason]).inc();
     }
 
-    /// How long the core has not been heard of; `None` before it began.
-    #[must_use]
-    pub fn core_silence(&self) -> Option<Duration> {
-        self.core.silence((self.clock)())
-    }
-
-    /// The text that Prometheus scrapes.
+    /// The text of the collector's part of a scrape.
     ///
     /// # Errors
     ///

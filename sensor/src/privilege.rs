@@ -33,9 +33,13 @@ pub struct Wish {
 /// # Errors
 /// When the kernel refuses, which only a filter of system calls makes it do.
 pub fn shed(wish: Wish) -> Result<(), Errno> {
+    let held = capabilities(None)?.permitted;
+    shed_to(kept(held, wish))
+}
+
+fn shed_to(kept: CapabilitySet) -> Result<(), Errno> {
     let sets = capabilities(None)?;
     let held = sets.permitted;
-    let kept = kept(held, wish);
     // Before the right to do so goes; without it (`CAP_SETPCAP`) the set stays as it is,
     // which is of no use to who may not gain anything by executing.
     for capability in CapabilitySet::all().iter() {
@@ -61,6 +65,15 @@ pub fn shed(wish: Wish) -> Result<(), Errno> {
         inheritable: CapabilitySet::empty(),
     };
     set_capabilities(None, wanted)
+}
+
+/// Gives up every capability, for this thread and all that it starts, and the gain of any by
+/// what is executed.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn shed_all() -> Result<(), Errno> {
+    shed_to(CapabilitySet::empty())
 }
 
 fn kept(held: CapabilitySet, wish: Wish) -> CapabilitySet {

@@ -22,6 +22,7 @@ mod tests;
 mod webhook;
 
 use std::{
+    any::Any,
     io,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
     time::Duration,
@@ -90,6 +91,9 @@ pub enum DeliverError {
     Io(#[from] io::Error),
 }
 
+/// Held by every queue that something waits in: dropped when all of them are done with it.
+pub type Ticket = Arc<dyn Any + Send + Sync>;
+
 /// Told when the kernel saw what an alert is about (ns of its clock) once it is delivered.
 pub type Written = Arc<dyn Fn(u64) + Send + Sync>;
 
@@ -156,10 +160,15 @@ impl Sinks {
 
     /// Hands an alert or a notice to every sink it is grave enough for. Never waits.
     pub fn send(&self, document: impl Into<Document>) {
-        let document = document.into();
+        self.send_with(&document.into(), None);
+    }
+
+    /// The same; every sink holds the ticket until it has written the document, put it into
+    /// its spool, or lost it.
+    pub fn send_with(&self, document: &Document, ticket: Option<&Ticket>) {
         for queue in self.read().iter() {
-            if queue.wants(&document) {
-                queue.send(Item::Document(document.clone()));
+            if queue.wants(document) {
+                queue.send(Item::Document(document.clone()), ticket);
             }
         }
     }
@@ -173,10 +182,11 @@ impl Sinks {
         }
     }
 
-    /// Hands counts to every sink that keeps them. Never waits.
-    pub fn count(&self, counts: &Arc<[Count]>) {
+    /// Hands counts to every sink that keeps them; with a ticket as for documents. Never
+    /// waits.
+    pub fn count(&self, counts: &Arc<[Count]>, ticket: Option<&Ticket>) {
         for queue in self.read().iter().filter(|queue| queue.keeps) {
-            queue.send(Item::Counts(Arc::clone(counts)));
+            queue.send(Item::Counts(Arc::clone(counts)), ticket);
         }
     }
 

@@ -10,8 +10,10 @@ mod tests;
 use std::{collections::BTreeMap, sync::Arc};
 
 use bstr::ByteSlice as _;
+use serde::{Deserialize, Serialize};
 
 use crate::{
+    alert::word::{self, Word},
     decision,
     lineage::{Part, Subject},
     redact::Redactor,
@@ -26,7 +28,7 @@ pub const EVERY_NS: u64 = 10_000_000_000;
 const STEPS: usize = 8;
 
 /// What kept a rule silent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Cause {
     /// An exception of the configuration.
     Exception,
@@ -49,14 +51,15 @@ impl Cause {
 }
 
 /// What is counted together.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Kind {
     /// What kept it silent.
     pub cause: Cause,
     /// The rule.
     pub rule: String,
     /// Kind of the service; empty outside every service.
-    pub service: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub service: Word,
     /// Programs from the service down, joined by ` > `; empty where there was no room.
     pub chain: String,
     /// The act: a command line, a path, an address; likewise.
@@ -64,7 +67,7 @@ pub struct Kind {
 }
 
 /// A count to be kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     /// What.
     pub kind: Kind,

@@ -9,7 +9,7 @@ mod incident;
 mod process;
 mod request;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::{
     act::{Endpoint, Inode, Network, Target, WrittenBy},
@@ -18,10 +18,13 @@ pub use self::{
     process::{Exit, File, Image, Parent, Process, Reference, Relative, Stdio, User},
     request::{Page, Request},
 };
-use super::Level;
+use super::{
+    Level,
+    word::{self, Word},
+};
 
 /// One alert. See [`super::SCHEMA`] for the meaning of each field.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
     /// Time of the act, RFC 3339 with nanoseconds, UTC.
     #[serde(rename = "@timestamp")]
@@ -81,10 +84,11 @@ pub struct Alert {
 }
 
 /// `event.*`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// Always `alert`.
-    pub kind: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub kind: Word,
     /// Derived from content: the same act and rule give the same id.
     pub id: String,
     /// Number of the alert in this run of the sensor.
@@ -92,15 +96,18 @@ pub struct Event {
     /// [`Level::severity`].
     pub severity: u8,
     /// ECS categories: `process`, `file` or `network`.
-    pub category: &'static [&'static str],
+    #[serde(deserialize_with = "word::several")]
+    pub category: &'static [Word],
     /// What was done.
-    pub action: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub action: Word,
     /// Always `lineage_sensor.alert`.
-    pub dataset: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub dataset: Word,
 }
 
 /// `rule.*`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rule {
     /// Stable slug.
     pub id: String,
@@ -111,19 +118,19 @@ pub struct Rule {
     /// Level.
     pub level: Level,
     /// What the rule looks for.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
     /// What to do; may have several lines.
     pub triage: String,
     /// Known benign causes.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub false_positives: Vec<String>,
     /// What the rule matched on.
     pub matched: Vec<Matched>,
 }
 
 /// A field and the value that matched.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Matched {
     /// Sigma field.
     pub field: String,
@@ -132,43 +139,47 @@ pub struct Matched {
 }
 
 /// `threat.*`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Threat {
     /// Techniques.
     pub technique: Technique,
 }
 
 /// `threat.technique.*`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Technique {
     /// `T1505.003`, ...
     pub id: Vec<String>,
 }
 
 /// `service.*`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Service {
     /// `nginx`, `php-fpm`, ...
-    pub kind: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub kind: Word,
     /// `edge`, `app`, `cgi`, `db`, `ci`.
-    pub role: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub role: Word,
     /// Name by which the configuration declares it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// systemd unit.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub unit: String,
     /// `entity_id` of the root process.
     pub id: String,
 }
 
 /// `profile.*`: absent where no profile is in force, or none was asked.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
     /// `shadow` or `alert`.
-    pub mode: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub mode: Word,
     /// `known`, `unknown`, `expired` or `refused`.
-    pub judgement: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub judgement: Word,
     /// Why, in words.
     pub reason: String,
     /// In mode `alert` this alert would be silenced.
@@ -176,14 +187,14 @@ pub struct Profile {
 }
 
 /// `container.*`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Container {
     /// 64 hex digits.
     pub id: String,
 }
 
 /// `host.*`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostName {
     /// Host name.
     pub name: String,

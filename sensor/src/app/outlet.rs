@@ -1,218 +1,250 @@
-//! The sinks of the configuration: made, checked, and put in the place of others.
+//! The outlet: the process that talks to the outside. It has sinks, spools, history, HTTP
+//! and the control socket; it has no capability, no hook and no look at `/proc`, and what
+//! it may open is what its configuration names.
+//!
+//! Started by the collector with one end of a socket pair as its standard input. It ends
+//! when it is told to, or when the collector is gone; signals are for the collector.
 
-use std::{collections::BTreeMap, fmt::Display, io, path::PathBuf, time::Duration};
+mod last_word;
+mod relay;
 
-use super::level;
-use crate::{
-    config::{
-        Bounded, Config,
-        sinks::{Compress, Encoding, Sink, Type},
-    },
-    exit::{Exit, Failure},
-    lineage::ServiceKind,
-    near,
-    sink::{
-        Alertmanager, Durable, FileSettings, Filter, Form, Made, Maker, NO_SERVICE, Otlp, Rotating,
-        Sinks, SpoolSettings, Syslog, Transport, Webhook, WebhookSettings,
-    },
+use std::{
+    io,
+    net::SocketAddr,
+    os::{fd::AsFd as _, unix::net::UnixStream},
+    sync::Arc,
+    time::Duration,
 };
 
-/// Where spools are, unless told otherwise.
-const SPOOLS: &str = "/var/lib/lineage-sensor";
-/// What holds where the configuration says nothing.
-const MAX_BYTES: u64 = 64 << 20;
-const SPOOL_BYTES: u64 = 256 << 20;
-const MAX_AGE_HOURS: u64 = 24 * 7;
-const KEEP: u64 = 10;
-const BATCH: u64 = 100;
-const TIMEOUT_S: u64 = 10;
+use tokio::{
+    runtime,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+use tracing::error;
 
-/// Whether every sink could be made and names what there is; nothing is made.
+use self::relay::{End, Relay};
+use super::{
+    level,
+    sinks::{self, Change},
+};
+use crate::{
+    clock,
+    config::{self, Config, Format},
+    control::{self, Query},
+    exit::{Exit, Failure, chain},
+    history::{self, History},
+    http::{self, Pulse, Scrape, Sources},
+    logging,
+    metrics::OutletMetrics,
+    sandbox::{self, Places},
+    sink::{Colour, Encoding, Sinks, Stream},
+    wire::{self, Hello, ORDER_MAX, Order, REPORT_MAX, Report},
+};
+
+/// First argument of the outlet: the binary must call [`outlet`] when it sees it.
+pub const OUTLET_ARG: &str = "__outlet";
+/// Questions that may wait.
+const QUESTIONS: usize = 16;
+/// How long may be written what is left when the collector is gone.
+const LAST: Duration = Duration::from_secs(5);
+
+/// Life of the outlet.
 ///
 /// # Errors
-/// The first that could not.
-pub(crate) fn check(config: &Config) -> Result<(), Failure> {
-    let mut spools = BTreeMap::new();
-    for sink in &config.sinks {
-        let made = match sink.r#type {
-            Type::File | Type::Journald => Ok(()),
-            Type::Syslog => syslog(sink).map(drop),
-            Type::Webhook => webhook(sink).map(drop),
-            Type::Alertmanager => alertmanager(sink).map(drop),
-            Type::Otlp => otlp(sink).map(drop),
-        };
-        made.map_err(|error| refused(sink, &error))?;
-        check_services(config, sink)?;
-        if batch(sink) > 1 && is_single(sink) {
-            let why = "falcosidekick reads one object a request: leave out `batch`, or set it to 1";
-            return Err(refused(sink, &why));
-        }
-        if is_durable(sink)
-            && let Some(other) = spools.insert(spool(sink).spool, &sink.name)
-        {
-            return Err(refused(
-                sink,
-                &format_args!("has the spool of sink {other}"),
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Every service that a sink names is a kind of service, or one that is declared.
-fn check_services(config: &Config, sink: &Sink) -> Result<(), Failure> {
-    let kinds = ServiceKind::ALL.iter().map(|kind| kind.name());
-    let declared = config.services.declare.iter().map(|it| it.name.as_str());
-    let known: Vec<&str> = kinds.chain(declared).chain([NO_SERVICE]).collect();
-    for name in &sink.services {
-        if known.contains(&name.as_str()) {
-            continue;
-        }
-        let remedy = match near::nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "docs/services.md names the kinds".to_owned(),
-        };
-        return Err(refused(
-            sink,
-            &format_args!("no service `{name}`; {remedy}"),
-        ));
-    }
-    Ok(())
-}
-
-/// Starts every sink.
-pub(super) fn start_all(to: &Sinks, sinks: &[Sink]) -> Result<(), Failure> {
-    to.exchange(&[], change(&to.maker(), &[], sinks)?.new);
-    Ok(())
-}
-
-/// What takes other sinks to those of another configuration.
-#[derive(Default)]
-pub(super) struct Change {
-    /// Names of those that end.
-    pub(super) gone: Vec<String>,
-    /// Those that begin, or begin anew.
-    pub(super) new: Vec<Made>,
-}
-
-/// Makes those that are new or different; they begin when they are put in place.
-///
-/// # Errors
-/// The first that cannot be made: then none is.
-pub(super) fn change(maker: &Maker, before: &[Sink], after: &[Sink]) -> Result<Change, Failure> {
-    let gone = before.iter().filter(|sink| !after.contains(sink));
-    let new = after.iter().filter(|sink| !before.contains(sink));
-    let new = new.map(|sink| make(maker, sink).map_err(|error| refused(sink, &error)));
-    Ok(Change {
-        gone: gone.map(|sink| sink.name.clone()).collect(),
-        new: new.collect::<Result<_, _>>()?,
-    })
-}
-
-fn refused(sink: &Sink, why: &dyn Display) -> Failure {
-    Failure::new(Exit::Usage, format_args!("sink {}: {why}", sink.name))
-}
-
-fn make(maker: &Maker, sink: &Sink) -> io::Result<Made> {
-    let filter = Filter {
-        level: level(sink.level),
-        rules: sink.rules.clone(),
-        services: sink.services.clone(),
-        notices: sink.encoding == Encoding::Ecs && sink.r#type != Type::Alertmanager,
+/// When it was not started by a collector, or the collector is gone.
+pub fn outlet() -> Result<(), Failure> {
+    // Without it the name would be that of the link it was started by.
+    let _same = rustix::thread::set_name(c"lineage-outlet");
+    let stream = io::stdin().as_fd().try_clone_to_owned();
+    let stream = stream.map(UnixStream::from).map_err(broken)?;
+    let order = wire::read(&stream, ORDER_MAX).map_err(broken)?;
+    let Order::Hello(hello) = order else {
+        return Err(broken("another message than the first"));
     };
-    let name = &sink.name;
-    match sink.r#type {
-        Type::File => maker.make(name, filter, Rotating::new(file(sink))),
-        Type::Syslog => maker.make(name, filter, syslog(sink)?),
-        Type::Journald => {
-            let journal = Syslog::new(Transport::Journal, form(sink.encoding));
-            maker.make(name, filter, journal)
+    if hello.version != wire::VERSION {
+        return Err(broken(format_args!("version {}", hello.version)));
+    }
+    let config = Config::from_outlet_yaml(&hello.config).map_err(broken)?;
+    logging::init(config.log, config.output.color.on(true))?;
+    // One thread, until the sandbox is closed: it is a matter of each.
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(broken)?;
+    let result = runtime.block_on(serve(stream, &hello, config));
+    // A thread that hangs in a write to a full pipe must not keep the process.
+    runtime.shutdown_background();
+    result
+}
+
+fn broken(error: impl std::fmt::Display) -> Failure {
+    let why = format_args!("the outlet is started by the sensor itself: {error}");
+    Failure::new(Exit::Usage, why)
+}
+
+async fn serve(stream: UnixStream, hello: &Hello, config: Config) -> Result<(), Failure> {
+    let open = match Outlet::open(hello, config).await {
+        Ok(open) => open,
+        Err(failure) => {
+            // The collector says it.
+            let refused = Report::Refused(failure.code as u8, failure.message);
+            return wire::write(&stream, &refused, REPORT_MAX).map_err(broken);
         }
-        Type::Webhook => maker.make(name, filter, Durable::new(spool(sink), webhook(sink)?)),
-        Type::Alertmanager => {
-            let durable = Durable::new(spool(sink), alertmanager(sink)?);
-            maker.make(name, filter, durable)
+    };
+    let ready = Report::Ready(open.address);
+    wire::write(&stream, &ready, REPORT_MAX).map_err(broken)?;
+    let Outlet {
+        relay,
+        servers,
+        stop,
+        _signals,
+        ..
+    } = open;
+    let end = relay.run(stream, hello).await;
+    stop.send_replace(true);
+    for server in servers {
+        // A server that panicked has been logged by its task.
+        drop(server.await);
+    }
+    match end {
+        End::Told => Ok(()),
+        End::Alone(why) => Err(Failure::new(Exit::Internal, why)),
+    }
+}
+
+/// What is open.
+struct Outlet {
+    relay: Relay,
+    address: Option<SocketAddr>,
+    servers: Vec<JoinHandle<()>>,
+    stop: watch::Sender<bool>,
+    /// While they are held the signals do nothing.
+    _signals: [Signal; 3],
+}
+
+impl Outlet {
+    /// Opens sockets, closes the sandbox, starts the sinks.
+    async fn open(hello: &Hello, mut config: Config) -> Result<Self, Failure> {
+        let signals = ignored().map_err(|error| failed("signals", &error))?;
+        if let Some(address) = hello.address {
+            config.http.listen = address;
         }
-        Type::Otlp => maker.make(name, filter, Durable::new(spool(sink), otlp(sink)?)),
+        let metrics = OutletMetrics::new(clock::boottime_ns)
+            .map_err(|error| Failure::new(Exit::Internal, error))?;
+        let metrics = Arc::new(metrics);
+        let (queries, asked) = mpsc::channel::<Query>(QUESTIONS);
+        let (scrapes, pages) = mpsc::channel::<Scrape>(http::CONNECTIONS);
+        let pulse = Arc::new(Pulse::default());
+        let (stop, stopped) = watch::channel(false);
+        let http = if config.http.enabled {
+            Some(listen(&config).await?)
+        } else {
+            None
+        };
+        let places = Places::of(&config);
+        places.make();
+        // The socket is a file: nothing may fail between making it and serving it.
+        let control = control::Server::bind(&config.control.socket)?;
+        sandbox::enter(&places).map_err(|error| Failure::new(Exit::Internal, error))?;
+        let sinks = start(&config, &metrics)?;
+        metrics.watch_sinks(sinks.stats());
+        let mut servers = vec![tokio::spawn(control.serve(queries, end(stopped.clone())))];
+        let address = http.as_ref().map(http::Server::address);
+        if let Some(server) = http {
+            let sources = Sources {
+                metrics: Arc::clone(&metrics),
+                pulse: Arc::clone(&pulse),
+                scrapes,
+            };
+            servers.push(tokio::spawn(server.serve(sources, end(stopped))));
+        }
+        Ok(Self {
+            relay: Relay::new((sinks, metrics), pulse, (asked, pages), (config, places)),
+            address,
+            servers,
+            stop,
+            _signals: signals,
+        })
     }
 }
 
-fn syslog(sink: &Sink) -> io::Result<Syslog> {
-    let transport = Transport::parse(&sink.address)
-        .ok_or_else(|| io::Error::other(format!("no address of a syslog: {}", sink.address)))?;
-    Ok(Syslog::new(transport, form(sink.encoding)))
+/// Signals go to all processes of a terminal or a unit: they are for the collector, which
+/// says when to end. One that is gone says so by its end of the pair.
+fn ignored() -> io::Result<[Signal; 3]> {
+    Ok([
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::hangup())?,
+    ])
 }
 
-fn alertmanager(sink: &Sink) -> io::Result<Alertmanager> {
-    Alertmanager::new(&request(sink))
+async fn listen(config: &Config) -> Result<http::Server, Failure> {
+    let server = http::Server::bind(config.http.listen).await;
+    server.map_err(|error| Failure::new(Exit::Usage, chain(&error)))
 }
 
-fn otlp(sink: &Sink) -> io::Result<Otlp> {
-    Otlp::new(&request(sink), form(sink.encoding))
+fn start(config: &Config, metrics: &Arc<OutletMetrics>) -> Result<Sinks, Failure> {
+    let written = Arc::clone(metrics);
+    let sinks = Sinks::new(move |time_ns| written.observe_written(time_ns));
+    let stdout = stdout(config)?;
+    sinks
+        .add("stdout", level(config.output.level), stdout)
+        .map_err(|error| failed("standard output", &error))?;
+    sinks::start_all(&sinks, &config.sinks)?;
+    if config.history.enabled {
+        let history = History::new(history(&config.history));
+        sinks
+            .keep("history", history)
+            .map_err(|error| failed("history", &error))?;
+    }
+    Ok(sinks)
 }
 
-fn file(sink: &Sink) -> FileSettings {
-    let hours = sink.max_age_hours.map_or(MAX_AGE_HOURS, Bounded::get);
-    let keep = sink.keep.map_or(KEEP, Bounded::get);
-    FileSettings {
-        path: sink.path.clone(),
-        encoding: form(sink.encoding),
-        max_bytes: sink.max_bytes.map_or(MAX_BYTES, Bounded::get),
-        max_age: Duration::from_secs(hours * 3_600),
-        keep: usize::try_from(keep).unwrap_or(usize::MAX),
-        compress: sink.compress == Compress::Zstd,
+fn history(config: &config::History) -> history::Settings {
+    history::Settings {
+        path: config.path.clone(),
+        max_bytes: config.max_bytes.get(),
+        max_age_s: config.max_age_days.get().saturating_mul(86_400),
     }
 }
 
-fn webhook(sink: &Sink) -> io::Result<Webhook> {
-    Webhook::new(&request(sink), form(sink.encoding), batch(sink))
+/// Standard output as the configuration wants it.
+pub(super) fn stdout(config: &Config) -> Result<Stream, Failure> {
+    let encoding = match config.output.format {
+        Format::Auto => None,
+        Format::Pretty => Some(Encoding::Pretty),
+        Format::Json => Some(Encoding::Json),
+    };
+    let colour = match config.output.color {
+        config::Color::Auto => Colour::Auto,
+        config::Color::Always => Colour::Always,
+        config::Color::Never => Colour::Never,
+    };
+    Stream::stdout(encoding, colour).map_err(|error| failed("standard output", &error))
 }
 
-/// What requests are like.
-fn request(sink: &Sink) -> WebhookSettings {
-    let seconds = sink.timeout_seconds.map_or(TIMEOUT_S, Bounded::get);
-    WebhookSettings {
-        url: sink.url.clone(),
-        headers: sink.headers.clone(),
-        token_file: sink.token_file.clone(),
-        ca_file: sink.ca_file.clone(),
-        timeout: Duration::from_secs(seconds),
-    }
+fn failed(what: &str, error: &io::Error) -> Failure {
+    Failure::new(Exit::Internal, format_args!("{what}: {error}"))
 }
 
-/// falcosidekick reads one object a request.
-fn is_single(sink: &Sink) -> bool {
-    sink.encoding == Encoding::Falco && sink.r#type == Type::Webhook
+/// Takes levels and sinks of another configuration.
+fn adjust(sinks: &Sinks, metrics: &OutletMetrics, config: &Config, change: Change) {
+    logging::take_up(config.log);
+    sinks.set_threshold("stdout", level(config.output.level));
+    sinks.exchange(&change.gone, change.new);
+    metrics.watch_sinks(sinks.stats());
 }
 
-/// It spools.
-fn is_durable(sink: &Sink) -> bool {
-    matches!(sink.r#type, Type::Webhook | Type::Alertmanager | Type::Otlp)
+/// Says what ended it, where the collector would have.
+fn alone(why: &str) -> End {
+    error!("{why}");
+    End::Alone(why.to_owned())
 }
 
-/// Most alerts of one request.
-fn batch(sink: &Sink) -> usize {
-    let usual = if is_single(sink) { 1 } else { BATCH };
-    let batch = sink.batch.map_or(usual, Bounded::get);
-    usize::try_from(batch).unwrap_or(1)
+/// Resolves when the outlet stops.
+async fn end(mut stopped: watch::Receiver<bool>) {
+    // The sender gone means the same.
+    drop(stopped.wait_for(|stop| *stop).await);
 }
-
-fn spool(sink: &Sink) -> SpoolSettings {
-    let own = || PathBuf::from(SPOOLS).join(format!("spool-{}.db", sink.name));
-    SpoolSettings {
-        spool: sink.spool.clone().unwrap_or_else(own),
-        max_bytes: sink.spool_max_bytes.map_or(SPOOL_BYTES, Bounded::get),
-        batch: batch(sink),
-    }
-}
-
-const fn form(encoding: Encoding) -> Form {
-    match encoding {
-        Encoding::Ecs => Form::Ecs,
-        Encoding::Falco => Form::Falco,
-        Encoding::Ocsf => Form::Ocsf,
-    }
-}
-
-#[cfg(test)]
-mod tests;

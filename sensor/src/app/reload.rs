@@ -20,15 +20,14 @@ use std::{
 use tokio::sync::mpsc;
 use tracing::{debug, error};
 
-use super::outlet;
+use super::{link::Ticket, sinks};
 use crate::{
     cli::{RunArgs, command::effective_lock, rules::effective_rules_with_text},
-    config::{DEFAULT_FILE, Effective},
+    config::{Config, DEFAULT_FILE, Effective},
     detect::places,
     exit::{Exit, Failure},
     profile,
     reload::Reload,
-    sink::Maker,
 };
 
 /// How often files are looked at.
@@ -45,7 +44,7 @@ pub(super) struct Next {
     /// For the core.
     pub(super) reload: Reload,
     /// For the sinks.
-    pub(super) sinks: outlet::Change,
+    pub(super) sinks: Ticket,
     /// [`Effective::hash`].
     pub(super) hash: String,
     /// Keys whose new value needs a restart.
@@ -64,6 +63,9 @@ pub(super) enum Outcome {
     Refused(String),
 }
 
+/// Has the sinks of a configuration made; blocks.
+pub(super) type Prepare = Box<dyn Fn(&Config) -> Result<Ticket, Failure> + Send>;
+
 /// What a running sensor has in force.
 pub(super) struct Running {
     pub(super) effective: Effective,
@@ -73,8 +75,8 @@ pub(super) struct Running {
     pub(super) seen: Seen,
     /// Hooks that are not attached.
     pub(super) missing: Vec<&'static str>,
-    /// Makes its sinks.
-    pub(super) maker: Maker,
+    /// Has the sinks of a configuration made, where they are.
+    pub(super) prepare: Prepare,
 }
 
 /// The thread, as the loop sees it.
@@ -180,7 +182,7 @@ impl Reading {
         let (effective, kept) = self.args.effective()?.after(&self.running.effective);
         self.look_at(&effective);
         effective.check_paths()?;
-        outlet::check(&effective.config)?;
+        sinks::check(&effective.config)?;
         let (rules, text) = effective_rules_with_text(&effective)?;
         let lock = effective_lock(&effective)?;
         let hash = effective.hash(rules.hash(), &profile::hash(&lock));
@@ -189,8 +191,7 @@ impl Reading {
         warnings.extend(shortage.map(|it| it.to_string()));
         let reload = Reload::new(&effective.config, (rules, text), &lock)
             .map_err(|error| Failure::new(Exit::Internal, error))?;
-        let (before, after) = (&self.running.effective.config, &effective.config);
-        let sinks = outlet::change(&self.running.maker, &before.sinks, &after.sinks)?;
+        let sinks = (self.running.prepare)(&effective.config)?;
         let same = hash == self.running.hash && kept.is_empty();
         self.running.effective = effective.clone();
         self.running.hash.clone_from(&hash);

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::serve;
+use super::{level, outlet};
 use crate::{
     alert::Document,
     cli::{ReplayArgs, Speed, command::effective_lock, rules::effective_rules},
@@ -134,8 +134,8 @@ pub fn replay(args: &ReplayArgs) -> Result<(), Failure> {
     let redacted = header.redacted;
     let mut run = Run {
         core,
-        sink: serve::stdout(&effective.config)?,
-        level: serve::level(effective.config.output.level),
+        sink: outlet::stdout(&effective.config)?,
+        level: level(effective.config.output.level),
         speed: args.speed,
         seen: Seen::default(),
     };

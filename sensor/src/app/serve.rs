@@ -1,91 +1,81 @@
-//! What stands around the loop: sinks, metrics, HTTP, control socket. All of it is
-//! opened before the hooks are attached and closed after they are gone.
+//! What stands around the loop: the outlet with sinks, HTTP and control socket, and the
+//! collector's metrics. All of it is opened before the hooks are attached and closed after
+//! they are gone.
 
-use std::{error::Error, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, error::Error, net::SocketAddr, sync::Arc, time::Duration};
 
 use sensor_common::counter::Counter;
-
-use tokio::{
-    sync::{mpsc, watch},
-    task::JoinHandle,
-};
-use tracing::{debug, warn};
+use tokio::sync::mpsc;
+use tracing::debug;
 
 use super::{
-    outlet::{self, Change},
+    link::{self, Link, Program, Questions, Ticket},
+    sinks,
     start::Started,
 };
 use crate::{
-    alert::{Document, Level},
+    alert::{Document, Host},
     clock,
-    config::{self, Config, Effective, Format},
-    control::{self, Query},
+    config::{Config, Effective},
+    control::Query,
     detect::{Excepted, MemoStats},
     engine::Engine,
     event::Event,
-    exit::{Exit, Failure, chain},
-    history::{self, History},
-    http::{self, Condition, Readiness},
+    exit::{Exit, Failure},
+    host,
+    http::{Condition, Readiness},
     incident,
     lineage::ServiceKind,
     metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
     probe::Counters,
     profile::Judge,
     ring::Read,
-    sink::{Colour, Encoding, Maker, Sinks, Stream},
     tally, tree,
+    wire::{self, Hello},
 };
 
 /// Everything outside the loop.
 pub(super) struct Surroundings {
-    sinks: Sinks,
     metrics: Arc<Metrics>,
     stats: Stats,
+    readiness: Readiness,
     capturing: Condition,
     http: Option<SocketAddr>,
-    stop: watch::Sender<bool>,
-    servers: Vec<JoinHandle<()>>,
+    link: Link,
 }
 
 impl Surroundings {
-    /// Opens sockets and standard output.
+    /// Starts the outlet, which opens sockets, sinks and standard output.
     pub(super) async fn open(
         effective: &Effective,
         queries: mpsc::Sender<Query>,
     ) -> Result<Self, Failure> {
         let config = &effective.config;
+        sinks::check(config)?;
         let core = Arc::new(CoreStats::default());
         let metrics = Arc::new(metrics(&core)?);
         let readiness = Readiness::default();
         let capturing = readiness.condition("capture", "the hooks are not attached yet");
-        let (stop, stopped) = watch::channel(false);
-        let sinks = sinks(config, &metrics)?;
-        metrics.watch_sinks(sinks.stats());
-        let http = if config.http.enabled {
-            Some(listen(config).await?)
-        } else {
-            None
+        let settings = link::Settings {
+            hello: hello(config),
+            launch: Box::new(Program),
+            questions: Questions::new(queries, Arc::clone(&metrics)),
+            core: Arc::clone(&core),
+            beat: link::BEAT,
         };
-        // The socket is a file: nothing may fail between making it and serving it.
-        let control = control::Server::bind(&config.control.socket)?;
-        let mut servers = vec![tokio::spawn(control.serve(queries, end(stopped.clone())))];
-        let address = http.as_ref().map(http::Server::address);
-        if let Some(server) = http {
-            let serve = server.serve(Arc::clone(&metrics), readiness, end(stopped));
-            servers.push(tokio::spawn(serve));
-        }
+        let (link, http) = Link::start(settings).await?;
+        link.missing(readiness.missing());
         let stats = Stats {
             core,
             metrics: Arc::clone(&metrics),
         };
         Ok(Self {
-            sinks,
             metrics,
             stats,
+            readiness,
             capturing,
-            http: address,
-            stop,
-            servers,
+            http,
+            link,
         })
     }
 
@@ -139,22 +129,20 @@ impl Surroundings {
         self.metrics.count_refused_config();
     }
 
-    /// Makes sinks that can be put in place.
-    pub(super) fn maker(&self) -> Maker {
-        self.sinks.maker()
+    /// The way to the outlet, for who prepares other sinks.
+    pub(super) fn link(&self) -> Link {
+        self.link.clone()
     }
 
     /// Takes levels and sinks of another configuration.
-    pub(super) fn adjust(&self, config: &Config, sinks: Change) {
-        self.sinks
-            .set_threshold("stdout", level(config.output.level));
-        self.sinks.exchange(&sinks.gone, sinks.new);
-        self.metrics.watch_sinks(self.sinks.stats());
+    pub(super) fn adjust(&self, sinks: Ticket) {
+        self.link.commit(sinks);
     }
 
     /// Capture has begun.
     pub(super) fn ready(&self) {
         self.capturing.met();
+        self.link.missing(self.readiness.missing());
     }
 
     /// Numbers the loop keeps.
@@ -162,17 +150,17 @@ impl Surroundings {
         &self.stats
     }
 
-    /// Hands an alert or a notice to every sink.
+    /// Hands an alert or a notice to the outlet.
     pub(super) fn tell(&self, document: Document) {
         if let Document::Alert(alert) = &document {
             self.metrics.count_alert(alert);
         }
-        self.sinks.send(document);
+        self.link.tell(document);
     }
 
     /// Keeps how often what was silent.
     pub(super) fn count(&self, counts: &Arc<[tally::Count]>) {
-        self.sinks.count(counts);
+        self.link.count(counts);
     }
 
     /// Counts what an exception has excused.
@@ -193,17 +181,9 @@ impl Surroundings {
         )
     }
 
-    /// Writes what is left, closes the sockets.
+    /// Has the outlet write what is left and close the sockets.
     pub(super) async fn close(self, limit: Duration) {
-        let left = self.sinks.drain(limit).await;
-        if left > 0 {
-            warn!("{left} alerts could not be written in time and are lost");
-        }
-        self.stop.send_replace(true);
-        for server in self.servers {
-            // A server that panicked has been logged by its task.
-            drop(server.await);
-        }
+        self.link.stop(limit).await;
     }
 }
 
@@ -272,71 +252,19 @@ fn metrics(core: &Arc<CoreStats>) -> Result<Metrics, Failure> {
         .map_err(|error| Failure::new(Exit::Internal, format_args!("set up metrics: {error}")))
 }
 
-async fn listen(config: &Config) -> Result<http::Server, Failure> {
-    let server = http::Server::bind(config.http.listen).await;
-    server.map_err(|error| Failure::new(Exit::Usage, chain(&error)))
-}
-
-fn sinks(config: &Config, metrics: &Arc<Metrics>) -> Result<Sinks, Failure> {
-    let written = Arc::clone(metrics);
-    let sinks = Sinks::new(move |time_ns| written.observe_written(time_ns));
-    let stdout = stdout(config)?;
-    sinks
-        .add("stdout", level(config.output.level), stdout)
-        .map_err(|error| failed(&error))?;
-    outlet::check(config)?;
-    outlet::start_all(&sinks, &config.sinks)?;
-    if config.history.enabled {
-        let history = History::new(history(&config.history));
-        sinks
-            .keep("history", history)
-            .map_err(|error| Failure::new(Exit::Internal, format_args!("history: {error}")))?;
+/// What every outlet is told first. Names of users are no concern of it.
+fn hello(config: &Config) -> Hello {
+    Hello {
+        version: wire::VERSION,
+        collector: std::process::id(),
+        started_ns: clock::boottime_ns(),
+        config: config.outlet_yaml(),
+        address: None,
+        host: Host {
+            users: HashMap::new(),
+            ..host::gather()
+        },
     }
-    Ok(sinks)
-}
-
-fn history(config: &config::History) -> history::Settings {
-    history::Settings {
-        path: config.path.clone(),
-        max_bytes: config.max_bytes.get(),
-        max_age_s: config.max_age_days.get().saturating_mul(86_400),
-    }
-}
-
-/// Standard output as the configuration wants it.
-pub(super) fn stdout(config: &Config) -> Result<Stream, Failure> {
-    let encoding = match config.output.format {
-        Format::Auto => None,
-        Format::Pretty => Some(Encoding::Pretty),
-        Format::Json => Some(Encoding::Json),
-    };
-    let colour = match config.output.color {
-        config::Color::Auto => Colour::Auto,
-        config::Color::Always => Colour::Always,
-        config::Color::Never => Colour::Never,
-    };
-    Stream::stdout(encoding, colour).map_err(|error| failed(&error))
-}
-
-fn failed(error: &io::Error) -> Failure {
-    Failure::new(Exit::Internal, format_args!("standard output: {error}"))
-}
-
-/// The least level that is written.
-pub(crate) const fn level(level: config::Level) -> Level {
-    match level {
-        config::Level::Informational => Level::Informational,
-        config::Level::Low => Level::Low,
-        config::Level::Medium => Level::Medium,
-        config::Level::High => Level::High,
-        config::Level::Critical => Level::Critical,
-    }
-}
-
-/// Resolves when the sensor stops.
-async fn end(mut stopped: watch::Receiver<bool>) {
-    // The sender gone means the same.
-    drop(stopped.wait_for(|stop| *stop).await);
 }
 
 impl KernelCounters for Counters {

@@ -10,7 +10,7 @@ use super::{
     ConfigArgs, ConfigCommand, DoctorArgs, SimulateArgs, TreeArgs, rules::effective_rules,
 };
 use crate::{
-    app::outlet,
+    app::sinks,
     config::{DEFAULT_FILE, Effective, profiles::DEFAULT_LOCK, schema},
     control::{self, render},
     doctor,
@@ -34,7 +34,7 @@ pub fn config_command(command: &ConfigCommand) -> Result<String, Failure> {
             }
             .load()?;
             effective.check_paths()?;
-            outlet::check(&effective.config)?;
+            sinks::check(&effective.config)?;
             effective_rules(&effective)?;
             effective_lock(&effective)?;
             Ok(match effective.file {

@@ -5,19 +5,19 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    sync::oneshot,
+    sync::{mpsc, oneshot},
     task::JoinHandle,
 };
 
-use super::{CONNECTIONS, Readiness, Server};
-use crate::metrics::{Build, CoreStats, Metrics};
+use super::{CONNECTIONS, Pulse, Readiness, Scrape, Server, Sources};
+use crate::metrics::OutletMetrics;
 
 const NOW: u64 = 100_000_000_000;
 
 struct Running {
     address: SocketAddr,
-    core: Arc<CoreStats>,
-    readiness: Readiness,
+    pulse: Arc<Pulse>,
+    scrapes: mpsc::Receiver<Scrape>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -30,20 +30,20 @@ async fn running_with(header_time: Duration) -> Running {
     let mut server = Server::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
     server.header_time = header_time;
     let address = server.address();
-    let core = Arc::new(CoreStats::default());
-    let build = Build {
-        version: "0",
-        kernel: "0",
+    let pulse = Arc::new(Pulse::default());
+    let (asked, scrapes) = mpsc::channel(4);
+    let sources = Sources {
+        metrics: Arc::new(OutletMetrics::new(|| NOW).unwrap()),
+        pulse: Arc::clone(&pulse),
+        scrapes: asked,
     };
-    let metrics = Arc::new(Metrics::new(Arc::clone(&core), build, || NOW).unwrap());
-    let readiness = Readiness::default();
     let (stop, stopped) = oneshot::channel::<()>();
     let shutdown = async { stopped.await.unwrap_or_default() };
-    let task = tokio::spawn(server.serve(metrics, readiness.clone(), shutdown));
+    let task = tokio::spawn(server.serve(sources, shutdown));
     Running {
         address,
-        core,
-        readiness,
+        pulse,
+        scrapes,
         stop,
         task,
     }
@@ -71,18 +71,21 @@ async fn ask(address: SocketAddr, method: &str, path: &str) -> (u16, String, Str
 
 #[tokio::test]
 async fn routes() {
-    let server = running().await;
-    let (status, head, body) = ask(server.address, "GET", "/metrics").await;
+    let mut server = running().await;
+    let page = "# HELP lineage_sensor_a Theirs.\nlineage_sensor_a 7\n";
+    let answer = async {
+        let scrape = server.scrapes.recv().await.unwrap();
+        scrape.send(page.to_owned()).unwrap();
+    };
+    let ((status, head, body), ()) = tokio::join!(ask(server.address, "GET", "/metrics"), answer);
     assert_eq!(status, 200);
+    assert!(body.starts_with(page), "{body}");
     assert!(
         head.contains("content-type: text/plain; version=0.0.4"),
         "{head}"
     );
-    assert!(
-        body.contains("\nlineage_sensor_build_info{kernel=\"0\",version=\"0\"} 1\n"),
-        "{body}"
-    );
-    let (status, head, body) = ask(server.address, "HEAD", "/metrics").await;
+    assert!(body.contains("\nlineage_sensor_collector_up 1\n"), "{body}");
+    let (status, head, body) = ask(server.address, "HEAD", "/").await;
     assert_eq!((status, body.as_str()), (200, ""));
     assert!(head.contains("content-length: "), "{head}");
     assert_eq!(
@@ -100,10 +103,10 @@ async fn routes() {
 #[tokio::test]
 async fn ready_when_every_condition_is_met() {
     let server = running().await;
-    let attached = server
-        .readiness
-        .condition("capture", "programs not attached");
-    let seeded = server.readiness.condition("seed", "scan running");
+    let readiness = Readiness::default();
+    let attached = readiness.condition("capture", "programs not attached");
+    let seeded = readiness.condition("seed", "scan running");
+    server.pulse.beat(1, readiness.missing());
     let (status, _, body) = ask(server.address, "GET", "/readyz").await;
     assert_eq!(
         (status, body.as_str()),
@@ -111,8 +114,10 @@ async fn ready_when_every_condition_is_met() {
     );
     attached.met();
     seeded.met();
+    server.pulse.beat(1, readiness.missing());
     assert_eq!(ask(server.address, "GET", "/readyz").await.0, 200);
     seeded.unmet("records lost, scanning again");
+    server.pulse.beat(1, readiness.missing());
     let (status, _, body) = ask(server.address, "GET", "/readyz").await;
     assert_eq!(
         (status, body.as_str()),
@@ -124,10 +129,10 @@ async fn ready_when_every_condition_is_met() {
 async fn alive_while_the_core_turns() {
     let server = running().await;
     assert_eq!(ask(server.address, "GET", "/livez").await.0, 200);
-    server.core.tick(NOW - 31_000_000_000);
+    server.pulse.beat(NOW - 31_000_000_000, Vec::new());
     let (status, _, body) = ask(server.address, "GET", "/livez").await;
     assert_eq!((status, body.as_str()), (503, "core silent for 31 s\n"));
-    server.core.tick(NOW);
+    server.pulse.beat(NOW, Vec::new());
     assert_eq!(ask(server.address, "GET", "/livez").await.0, 200);
 }
 
@@ -187,4 +192,76 @@ async fn the_end_does_not_wait_for_idle_connections() {
         .await
         .unwrap()
         .unwrap();
+}
+
+#[tokio::test]
+async fn without_the_collector_the_page_says_so_in_time() {
+    let mut server = running().await;
+    server.pulse.beat(NOW, Vec::new());
+    let asked = std::time::Instant::now();
+    let (status, _, body) = ask(server.address, "GET", "/metrics").await;
+    assert_eq!(status, 200);
+    assert!(body.contains("\nlineage_sensor_collector_up 0\n"), "{body}");
+    assert!(
+        asked.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        asked.elapsed()
+    );
+    let (status, _, body) = ask(server.address, "GET", "/readyz").await;
+    assert!(status == 503 && body.starts_with("collector: "), "{body}");
+    // Nobody waits any more.
+    assert!(server.scrapes.recv().await.unwrap().is_closed());
+    server.pulse.beat(NOW, Vec::new());
+    assert_eq!(ask(server.address, "GET", "/readyz").await.0, 200);
+}
+
+/// Whatever bytes come, the connection ends and the server goes on.
+#[test]
+fn any_bytes_leave_the_server_standing() {
+    use proptest::{
+        collection::vec,
+        prelude::*,
+        test_runner::{Config, TestRunner},
+    };
+
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let server = runtime.block_on(running_with(Duration::from_millis(200)));
+    let token = prop_oneof![
+        Just(b"GET ".to_vec()),
+        Just(b"/livez".to_vec()),
+        Just(b" HTTP/1.1".to_vec()),
+        Just(b"\r\n".to_vec()),
+        Just(b"\r\n\r\n".to_vec()),
+        Just(b"Transfer-Encoding: chunked\r\n".to_vec()),
+        Just(b"Content-Length: 18446744073709551616\r\n".to_vec()),
+        Just(vec![b'A'; 20_000]),
+        vec(any::<u8>(), 0..64),
+    ];
+    let mut runner = TestRunner::new(Config::with_cases(64));
+    let outcome = runner.run(&vec(token, 0..12), |parts| {
+        let answer = runtime.block_on(async {
+            let mut stream = TcpStream::connect(server.address).await.unwrap();
+            // It may close before all is sent.
+            drop(stream.write_all(&parts.concat()).await);
+            drop(stream.shutdown().await);
+            let mut answer = Vec::new();
+            let read = stream.read_to_end(&mut answer);
+            tokio::time::timeout(Duration::from_secs(5), read)
+                .await
+                .map(drop)
+                .map(|()| answer)
+        });
+        let answer = answer.map_err(|_elapsed| TestCaseError::fail("the connection stays open"))?;
+        prop_assert!(answer.is_empty() || answer.starts_with(b"HTTP/1."));
+        Ok(())
+    });
+    outcome.unwrap();
+    assert_eq!(
+        runtime.block_on(ask(server.address, "GET", "/livez")).0,
+        200
+    );
 }

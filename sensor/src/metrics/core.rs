@@ -59,6 +59,57 @@ pub(super) struct MemoCounts {
     pub(super) entries: AtomicU64,
 }
 
+/// What the outlet has cost and has not taken.
+#[derive(Debug, Default)]
+pub struct OutletStats {
+    pub(super) restarts: [AtomicU64; Self::REASONS.len()],
+    pub(super) waiting: AtomicU64,
+    pub(super) dropped: AtomicU64,
+}
+
+impl OutletStats {
+    /// Why an outlet was started in the place of another.
+    pub const REASONS: &'static [&'static str] = &["ended", "silent", "misbehaved", "reload"];
+
+    /// Counts one that was started in the place of another.
+    pub fn restarted(&self, reason: &str) {
+        let found = Self::REASONS.iter().zip(&self.restarts);
+        if let Some((_, count)) = found.into_iter().find(|(known, _)| **known == reason) {
+            count.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// States how many documents it has not accepted.
+    pub fn set_waiting(&self, count: usize) {
+        self.waiting.store(count as u64, Relaxed);
+    }
+
+    /// Counts documents that are lost.
+    pub fn drop_some(&self, count: u64) {
+        self.dropped.fetch_add(count, Relaxed);
+    }
+
+    /// Documents it has not accepted.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.waiting.load(Relaxed)
+    }
+
+    /// Documents lost so far.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+
+    /// Times it was started again for this reason.
+    #[must_use]
+    pub fn restarts(&self, reason: &str) -> u64 {
+        let found = Self::REASONS.iter().zip(&self.restarts);
+        let found = found.into_iter().find(|(known, _)| **known == reason);
+        found.map_or(0, |(_, count)| count.load(Relaxed))
+    }
+}
+
 /// Counters and gauges of the core. All times are `CLOCK_BOOTTIME` ns.
 #[derive(Debug, Default)]
 pub struct CoreStats {
@@ -79,6 +130,8 @@ pub struct CoreStats {
     pub(super) services: Kinds,
     pub(super) incidents: IncidentStats,
     pub(super) memo: MemoCounts,
+    /// What the outlet has cost.
+    pub outlet: OutletStats,
     self_test_ns: AtomicU64,
     tick_ns: AtomicU64,
 }
@@ -161,8 +214,10 @@ impl CoreStats {
         self.tick_ns.store(now_ns, Relaxed);
     }
 
-    pub(super) fn silence(&self, now_ns: u64) -> Option<Duration> {
-        age(&self.tick_ns, now_ns)
+    /// When the loop of the core last turned; 0 before it began.
+    #[must_use]
+    pub fn turned_ns(&self) -> u64 {
+        self.tick_ns.load(Relaxed)
     }
 
     pub(super) fn self_test_age(&self, now_ns: u64) -> Option<Duration> {

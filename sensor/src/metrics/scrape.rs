@@ -1,5 +1,4 @@
-//! The collector of what is looked up when a scrape asks: kernel counters, core, sinks,
-//! state.
+//! The collector of what is looked up when a scrape asks: kernel counters, core, state.
 
 use std::{
     error::Error,
@@ -18,9 +17,9 @@ use sensor_common::counter::Counter;
 
 use super::{
     CoreStats,
-    core::{IncidentStats, MemoCounts},
+    core::{IncidentStats, MemoCounts, OutletStats},
 };
-use crate::{alert::Reason, sink::SinkStats};
+use crate::alert::Reason;
 
 /// The one ring there is.
 const LIFECYCLE: &str = "lifecycle";
@@ -51,7 +50,6 @@ pub trait KernelCounters: Send + Sync {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) kernel: Option<Arc<dyn KernelCounters>>,
-    pub(super) sinks: Vec<Arc<SinkStats>>,
     pub(super) hooks: Vec<(String, String)>,
     pub(super) degraded: Vec<String>,
     pub(super) config: Config,
@@ -121,7 +119,7 @@ impl Collector for Scrape {
 
 /// The families of one scrape.
 #[derive(Default)]
-struct Page(Vec<MetricFamily>);
+pub(super) struct Page(pub(super) Vec<MetricFamily>);
 
 impl Page {
     fn profiles(&mut self, core: &CoreStats) {
@@ -173,6 +171,7 @@ impl Page {
         );
         self.incidents(&core.incidents);
         self.profiles(core);
+        self.outlet(&core.outlet);
         self.memo(&core.memo);
         if let Some(age) = core.self_test_age(now_ns) {
             let opts = Opts::new(
@@ -316,41 +315,28 @@ impl Page {
             ["reason"],
             degraded,
         );
-        let rows = |value: fn(&SinkStats) -> u64| {
-            state
-                .sinks
-                .iter()
-                .map(move |sink| ([sink.name()], value(sink)))
-        };
+    }
+
+    fn outlet(&mut self, outlet: &OutletStats) {
+        let restarts = outlet.restarts.iter().zip(OutletStats::REASONS);
+        let restarts = restarts.map(|(count, reason)| ([*reason], count.load(Relaxed)));
+        self.counters(
+            "outlet_restarts_total",
+            "Times the outlet was started again, by reason: it had ended, was silent, said what it may not, or had to for a new configuration.",
+            ["reason"],
+            restarts,
+        );
         self.gauges(
-            "sink_queue_length",
-            "Alerts taken by a sink and not yet written.",
-            ["sink"],
-            rows(|sink| sink.queue_length() as u64),
-        );
-        self.gauges(
-            "sink_spooled",
-            "Alerts that wait in the spool of a sink, or before it in memory, until its receiver accepts them.",
-            ["sink"],
-            rows(|sink| sink.spooled() as u64),
+            "outlet_queue_length",
+            "Alerts and notices that the outlet has not said are written or spooled.",
+            [],
+            [([], outlet.waiting.load(Relaxed))],
         );
         self.counters(
-            "sink_dropped_total",
-            "Alerts a sink lost: queue or spool full, reader gone, write failed, refused.",
-            ["sink"],
-            rows(SinkStats::dropped_total),
-        );
-        self.counters(
-            "sink_refused_total",
-            "Alerts among those a sink lost that its receiver will never accept.",
-            ["sink"],
-            rows(SinkStats::refused_total),
-        );
-        self.counters(
-            "sink_written_total",
-            "Alerts a sink has written, or that its receiver has accepted.",
-            ["sink"],
-            rows(SinkStats::written_total),
+            "outlet_dropped_total",
+            "Alerts and notices lost on the way to the outlet: too many waited while it was away.",
+            [],
+            [([], outlet.dropped.load(Relaxed))],
         );
     }
 
@@ -377,7 +363,7 @@ impl Page {
         );
     }
 
-    fn counters<'a, const N: usize>(
+    pub(super) fn counters<'a, const N: usize>(
         &mut self,
         name: &str,
         help: &str,
@@ -392,7 +378,7 @@ impl Page {
         self.0.extend(family.collect());
     }
 
-    fn gauges<'a, const N: usize>(
+    pub(super) fn gauges<'a, const N: usize>(
         &mut self,
         name: &str,
         help: &str,

@@ -6,7 +6,7 @@ use sensor_common::counter::Counter;
 
 use super::{
     ALERT_SERIES, Build, CoreStats, EXPECTED_SERIES, KernelCounters, KernelReading, MAX_SERIES,
-    Metrics,
+    Metrics, OutletMetrics,
 };
 use crate::{
     alert::{Level, sample::sample},
@@ -60,14 +60,15 @@ async fn the_whole_page() {
     let alert = Arc::new(sample().alert());
     sinks.send(Arc::clone(&alert));
     sinks.drain(std::time::Duration::from_secs(5)).await;
-    metrics.watch_sinks(sinks.stats());
+    let outlet = OutletMetrics::new(|| NOW).unwrap();
+    outlet.watch_sinks(sinks.stats());
     metrics.watch_kernel(Arc::new(Fixed(Some(1))));
     metrics.set_hooks(vec![("sched_process_exec".to_owned(), "tp_btf".to_owned())]);
     metrics.set_degraded(vec!["files".to_owned()]);
     metrics.set_config("0123456789ab", false);
     metrics.expect_alerts("never", Level::Low, "nginx");
     metrics.count_alert(&alert);
-    metrics.observe_written(alert.time_ns);
+    outlet.observe_written(alert.time_ns);
     metrics.count_decode_error("short");
     core.count(&Event::Lost(Lost {
         ring: crate::event::RingKind::Lifecycle,
@@ -78,7 +79,8 @@ async fn the_whole_page() {
     core.set_processes(3, 1);
     core.set_services([(ServiceKind::Java, 2)]);
     core.set_self_test(NOW - 1_500_000_000);
-    insta::assert_snapshot!(metrics.render().unwrap());
+    let page = metrics.render().unwrap();
+    insta::assert_snapshot!(outlet.render(Some(&page)).unwrap());
 }
 
 #[test]
@@ -172,7 +174,8 @@ async fn ten_thousand_services_keep_within_the_bound_of_series() {
     let (core, metrics) = metrics();
     let sinks = Sinks::new(|_| ());
     sinks.add("stdout", Level::Medium, Nowhere).unwrap();
-    metrics.watch_sinks(sinks.stats());
+    let outlet = OutletMetrics::new(|| NOW).unwrap();
+    outlet.watch_sinks(sinks.stats());
     metrics.watch_kernel(Arc::new(Fixed(Some(1))));
     let hooks: BTreeMap<_, _> = Hook::ladder()
         .map(|(hook, rung)| (hook.to_owned(), rung.name().to_owned()))
@@ -202,7 +205,7 @@ async fn ten_thousand_services_keep_within_the_bound_of_series() {
     }
     assert_eq!(met.values().sum::<u64>(), SERVICES);
     core.set_services(met);
-    let text = metrics.render().unwrap();
+    let text = outlet.render(Some(&metrics.render().unwrap())).unwrap();
     let series = text.lines().filter(|line| !line.starts_with('#')).count();
     assert!(series <= MAX_SERIES, "{series}");
     let alerts: u64 = text
@@ -211,12 +214,4 @@ async fn ten_thousand_services_keep_within_the_bound_of_series() {
         .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
         .sum();
     assert_eq!(alerts, SERVICES * RULES, "each is counted somewhere");
-}
-
-#[test]
-fn silence_of_the_core_is_measured_once_it_began() {
-    let (core, metrics) = metrics();
-    assert_eq!(metrics.core_silence(), None);
-    core.tick(NOW - 7);
-    assert_eq!(metrics.core_silence().unwrap().as_nanos(), 7);
 }

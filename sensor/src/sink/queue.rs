@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Deliver, DeliverError, Filter, QUEUE, SinkStats, Written};
+use super::{Deliver, DeliverError, Filter, QUEUE, SinkStats, Ticket, Written};
 use crate::{alert::Document, tally::Count};
 
 /// What waits for a sink.
@@ -88,7 +88,7 @@ pub(super) struct Queue {
 }
 
 pub(super) struct Open {
-    documents: mpsc::Sender<Item>,
+    documents: mpsc::Sender<(Item, Option<Ticket>)>,
     /// Resolves when the thread has ended.
     pub(super) ended: oneshot::Receiver<()>,
 }
@@ -104,12 +104,13 @@ impl Queue {
     }
 
     /// Never waits: what finds no room is lost and counted.
-    pub(super) fn send(&self, item: Item) {
+    pub(super) fn send(&self, item: Item, ticket: Option<&Ticket>) {
         if self.stats.is_closed() {
             return self.stats.drop_some(1);
         }
         // Counted first: the thread may take it before this one goes on.
         self.stats.queue();
+        let item = (item, ticket.cloned());
         let taken = self
             .lock()
             .as_ref()
@@ -129,15 +130,16 @@ struct Worker<D> {
 }
 
 impl<D: Deliver> Worker<D> {
-    fn run(mut self, mut queue: mpsc::Receiver<Item>) {
+    fn run(mut self, mut queue: mpsc::Receiver<(Item, Option<Ticket>)>) {
         self.output.begin();
         let mut failing = false;
-        while let Some(item) = queue.blocking_recv() {
+        while let Some((item, ticket)) = queue.blocking_recv() {
             if self.stats.is_closed() {
                 self.stats.drop_some(1);
             } else {
                 failing = self.deliver(&item, failing);
             }
+            drop(ticket);
             self.stats.unqueue();
         }
     }

@@ -98,7 +98,10 @@ async fn counts_go_to_those_that_keep() {
         .unwrap();
     let mut tally = Tally::default();
     tally.note(&sample().subject, ("r", Cause::Profile), "", 0);
-    sinks.count(&tally.take(&crate::redact::Redactor::default()).unwrap());
+    sinks.count(
+        &tally.take(&crate::redact::Redactor::default()).unwrap(),
+        None,
+    );
     assert_eq!(sinks.drain(Duration::from_secs(5)).await, 0);
     assert_eq!(
         (kept.load(Ordering::Relaxed), told.load(Ordering::Relaxed)),

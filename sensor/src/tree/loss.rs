@@ -1,11 +1,8 @@
 //! Losses, said: records are missing while a service lives, so what was done meanwhile may
 //! not have been seen. At once, and from then on once a minute with what came on top.
 
-use std::sync::Arc;
-
 use super::{Effects, Tree};
-use crate::event::{Lost, ProcessId, Program, Stamp};
-use crate::lineage::{Act, Ancestor, Lineage, Part, Provenance, Subject};
+use crate::{event::Lost, lineage::Subject};
 
 /// Least time between two subjects about losses, ns.
 pub(super) const INTERVAL_NS: u64 = 60_000_000_000;
@@ -37,45 +34,6 @@ impl Tree {
             records: 0,
             said_ns: Some(now_ns),
         };
-        effects.subjects.push(subject(records, now_ns));
-    }
-}
-
-/// Of no process: nobody knows whose records they were.
-fn subject(records: u64, time_ns: u64) -> Subject {
-    let process = ProcessId::default();
-    let nobody = Ancestor {
-        id: process,
-        provenance: Provenance::Lost,
-        program: None,
-        chain: Vec::new(),
-        chain_elided: 0,
-        part: Part::Descendant,
-        uid: 0,
-        exit: None,
-    };
-    Subject {
-        stamp: Stamp {
-            time_ns,
-            ..Stamp::default()
-        },
-        process,
-        parent: None,
-        program: Arc::new(Program::default()),
-        act: Act::Lose(records),
-        script_written: None,
-        profile: None,
-        service: None,
-        lineage: Lineage {
-            ancestors: vec![nobody],
-            elided: 0,
-        },
-        creator: None,
-        previous: None,
-        origin: Part::Descendant,
-        depth: 0,
-        own_image: false,
-        spawn_root: process,
-        lost_events: records,
+        effects.subjects.push(Subject::of_nobody(records, now_ns));
     }
 }

@@ -11,7 +11,7 @@ use sensor::{
     alert::{Document, Level},
     decode::DecodeError,
     lineage::ServiceKind,
-    metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
+    metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics, OutletMetrics},
     probe::Hook,
     sink::{Deliver, DeliverError, Sinks},
 };
@@ -77,7 +77,8 @@ fn scrape() -> String {
     sinks
         .add("stdout", Level::Medium, Nowhere)
         .expect("a thread can be started");
-    metrics.watch_sinks(sinks.stats());
+    let outlet = OutletMetrics::new(|| 1).expect("names of metrics are unique");
+    outlet.watch_sinks(sinks.stats());
     let ladder = Hook::ladder().map(|(hook, rung)| (hook.to_owned(), rung.name().to_owned()));
     metrics.set_hooks(ladder.collect());
     metrics.set_degraded(vec!["0".to_owned()]);
@@ -89,7 +90,8 @@ fn scrape() -> String {
     for error in [DecodeError::Short, DecodeError::Kind(0), DecodeError::Spans] {
         metrics.count_decode_error(error.name());
     }
-    metrics.render().expect("an own registry encodes")
+    let page = metrics.render().expect("an own registry encodes");
+    outlet.render(Some(&page)).expect("an own registry encodes")
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::alert::word::{self, Word};
 
 /// `file.*`: the file acted on.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Target {
     /// Path; of a rename or link the new name.
     pub path: String,
@@ -32,11 +34,12 @@ pub struct Target {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_path_b64: Option<String>,
     /// `object`, `fd` or `joined`.
-    pub path_source: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub path_source: Word,
     /// The act made the file.
     pub created: bool,
     /// It came through `io_uring`.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub io_uring: bool,
     /// Facts of the inode, where the hook knew it.
     #[serde(flatten)]
@@ -47,7 +50,7 @@ pub struct Target {
 }
 
 /// Facts of an inode.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Inode {
     /// `major:minor`.
     pub device: String,
@@ -70,7 +73,7 @@ pub struct Inode {
 }
 
 /// Who wrote a file.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WrittenBy {
     /// `entity_id` of the service's root.
     pub service: String,
@@ -79,7 +82,7 @@ pub struct WrittenBy {
 }
 
 /// `source.*` or `destination.*`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Endpoint {
     /// Address.
     pub ip: IpAddr,
@@ -88,11 +91,12 @@ pub struct Endpoint {
 }
 
 /// `network.*`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Network {
     /// `tcp`, `udp`, `sctp`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub transport: Option<&'static str>,
+    #[serde(default, deserialize_with = "word::option")]
+    pub transport: Option<Word>,
     /// IANA protocol number.
     pub iana_number: u32,
 }

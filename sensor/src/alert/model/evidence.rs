@@ -1,16 +1,16 @@
 //! `evidence.*`: what an alert lacks.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// `evidence.*`: what this alert lacks.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Fields that were cut, in capture or to keep the line within its bound.
     pub truncated: Vec<String>,
     /// Records lost while the service was alive: the lineage may lack a process.
     pub lost_events: u64,
     /// Arguments and variables in which a secret was replaced.
-    #[serde(skip_serializing_if = "super::is_zero_count")]
+    #[serde(default, skip_serializing_if = "super::is_zero_count")]
     pub redacted: u64,
     /// What the sensor could not see at the time.
     pub degraded: Vec<String>,

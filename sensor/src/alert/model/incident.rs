@@ -1,17 +1,21 @@
 //! `incident.*`: the place of an alert in its incident, and what closes one.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{HostName, Reference, Service, is_zero_count};
-use crate::alert::Level;
+use crate::alert::{
+    Level,
+    word::{self, Word},
+};
 
 /// `incident.*` of an alert.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
     /// Derived from content: all alerts of one incident have it.
     pub id: String,
     /// `opened` by its first alert, `updated` by every other.
-    pub state: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub state: Word,
     /// Alerts given so far, this one included.
     pub alerts: u64,
     /// Alerts left out so far.
@@ -21,17 +25,17 @@ pub struct Incident {
     /// The highest level of its rules, raised when many different ones matched.
     pub level: Level,
     /// This alert raised `level`.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub raised: bool,
     /// Different rules that matched.
     pub rules: usize,
     /// What was left out since the last word about this incident.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suppressed: Vec<LeftOut>,
 }
 
 /// Alerts of one rule that were left out.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// `rule.id`.
     pub rule: String,
@@ -42,7 +46,7 @@ pub struct LeftOut {
 }
 
 /// A word about an incident that is no alert.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Notice {
     /// When.
     #[serde(rename = "@timestamp")]
@@ -72,10 +76,11 @@ pub struct Notice {
 }
 
 /// `event.*` of a [`Notice`].
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NoticeEvent {
     /// Always `event`.
-    pub kind: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub kind: Word,
     /// Derived from content.
     pub id: String,
     /// Number in this run, in one count with the alerts.
@@ -83,21 +88,25 @@ pub struct NoticeEvent {
     /// [`Level::severity`] of the incident.
     pub severity: u8,
     /// `incident-closed` or `file-examined`.
-    pub action: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub action: Word,
     /// Always `lineage_sensor.incident`.
-    pub dataset: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub dataset: Word,
 }
 
 /// `incident.*` of a [`Notice`].
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Totals {
     /// See [`Incident::id`].
     pub id: String,
     /// `closed` or `updated`.
-    pub state: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub state: Word,
     /// Why it is closed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<&'static str>,
+    #[serde(default, deserialize_with = "word::option")]
+    pub reason: Option<Word>,
     /// Alerts given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alerts: Option<u64>,
@@ -115,20 +124,21 @@ pub struct Totals {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<String>,
     /// The rules that matched, by name.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleCount>,
     /// What was left out since the last word about this incident.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suppressed: Vec<LeftOut>,
 }
 
 /// What a file was found to be.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FileFacts {
     /// Id of the alert that names it.
     pub alert: String,
     /// `executable`, `script` or `written`.
-    pub role: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub role: Word,
     /// Path.
     pub path: String,
     #[doc(hidden)]
@@ -150,12 +160,12 @@ pub struct FileFacts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
     /// Far ends of the sockets on descriptors 0, 1 and 2 of the process that runs it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<Far>,
 }
 
 /// The far end of a socket on a standard descriptor.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Far {
     /// Descriptor.
     pub fd: u8,
@@ -164,7 +174,7 @@ pub struct Far {
 }
 
 /// What one rule has to do with an incident.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleCount {
     /// `rule.id`.
     pub id: String,
@@ -173,7 +183,7 @@ pub struct RuleCount {
     /// Alerts given.
     pub alerts: u64,
     /// Alerts left out.
-    #[serde(skip_serializing_if = "is_zero_count")]
+    #[serde(default, skip_serializing_if = "is_zero_count")]
     pub folded: u64,
 }
 

@@ -1,11 +1,12 @@
 //! The fields of alerts about processes: the one that acts, its parent, its lineage.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::WrittenBy;
+use crate::alert::word::{self, Word};
 
 /// A user.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct User {
     /// uid, as a string (ECS).
     pub id: String,
@@ -15,7 +16,7 @@ pub struct User {
 }
 
 /// `process.*`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Process {
     /// Process id in the initial pid namespace.
     pub pid: u32,
@@ -72,13 +73,13 @@ pub struct Process {
     /// The executable file.
     pub file: File,
     /// Telling environment variables that were set, `NAME=value`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env_vars: Vec<String>,
     #[doc(hidden)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub env_vars_b64: Option<Vec<String>>,
     /// What the same process exec'ed before, oldest first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub previous: Vec<Image>,
     /// The process that forked it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,7 +90,7 @@ pub struct Process {
 }
 
 /// A program run earlier.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Image {
     /// The file.
     pub executable: String,
@@ -104,18 +105,21 @@ pub struct Image {
 }
 
 /// `process.stdio.*`: what each descriptor is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stdio {
     /// Descriptor 0.
-    pub stdin: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub stdin: Word,
     /// Descriptor 1.
-    pub stdout: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub stdout: Word,
     /// Descriptor 2.
-    pub stderr: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub stderr: Word,
 }
 
 /// `process.file.*`: facts of the executable file.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct File {
     /// `major:minor`.
     pub device: String,
@@ -143,7 +147,7 @@ pub struct File {
 }
 
 /// `process.parent.*`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Parent {
     /// See [`Process::pid`].
     pub pid: u32,
@@ -157,11 +161,12 @@ pub struct Parent {
     /// Real user.
     pub user: User,
     /// How it became known.
-    pub provenance: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub provenance: Word,
 }
 
 /// Another process by its identity.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reference {
     /// See [`Process::pid`].
     pub pid: u32,
@@ -170,7 +175,7 @@ pub struct Reference {
 }
 
 /// One process of `lineage[]`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Relative {
     /// Steps from the root, which is 0.
     pub position: u32,
@@ -181,16 +186,18 @@ pub struct Relative {
     /// When it was forked.
     pub start: String,
     /// Part it has in its service.
-    pub part: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub part: Word,
     /// How it became known.
-    pub provenance: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub provenance: Word,
     /// Its program; absent when its records were lost.
     #[serde(flatten)]
     pub image: Option<Image>,
     /// Executables it has exec'ed itself, oldest first, the current one last.
     pub chain: Vec<String>,
     /// Executables left out of the middle of `chain`.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub chain_elided: u32,
     /// Real user.
     pub user: User,
@@ -200,7 +207,7 @@ pub struct Relative {
 }
 
 /// How a process ended.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Exit {
     /// When.
     pub time: String,

@@ -1,11 +1,12 @@
 //! Where an act came from: the script, and the request that CGI describes.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::WrittenBy;
+use crate::alert::word::{self, Word};
 
 /// `script.*`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Page {
     /// Path; of a directory when `source` says so.
     pub path: String,
@@ -13,7 +14,8 @@ pub struct Page {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_b64: Option<String>,
     /// `environment`, `read`, `last_read` or `directory`.
-    pub source: &'static str,
+    #[serde(deserialize_with = "word::one")]
+    pub source: Word,
     /// How long before it was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
@@ -23,7 +25,7 @@ pub struct Page {
 }
 
 /// `request.*`: variables of a CGI environment.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// `REMOTE_ADDR`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -45,7 +45,11 @@ impl Bench {
                 hash,
                 seen,
                 missing: vec!["open"],
-                maker: Sinks::new(|_| ()).maker(),
+                prepare: Box::new(|config| {
+                    let maker = Sinks::new(|_| ()).maker();
+                    sinks::change(&maker, &[], &config.sinks)?;
+                    Ok(Ticket::for_another(config))
+                }),
             },
         )
         .unwrap();

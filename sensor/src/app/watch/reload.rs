@@ -45,10 +45,8 @@ impl Watch<'_> {
         } = next;
         self.step(Input::Reload(Box::new(reload)));
         let is_recognised = self.recognise(&effective.config);
-        self.surroundings.adjust(&effective.config, sinks);
-        if let Err(failure) = logging::set_level(effective.config.log) {
-            warn!("`log.level` stays as it was: {}", failure.message);
-        }
+        self.surroundings.adjust(sinks);
+        logging::take_up(effective.config.log);
         self.directories
             .clone_from(&effective.config.watch.directories);
         self.watch_directories();

@@ -50,3 +50,4 @@ mod sqlite;
 pub mod tally;
 pub mod tree;
 pub mod watch;
+pub mod workload;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{HostName, Reference, Service, is_zero_count};
+use super::{Container, HostName, Orchestrator, Reference, Service, is_zero_count};
 use crate::alert::Level;
 
 /// `incident.*` of an alert.
@@ -56,6 +56,12 @@ pub struct Notice {
     /// A file that one of its alerts names, as it was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<Box<FileFacts>>,
+    /// The container of its alerts, as it became known after the first of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<Container>,
+    /// The pod, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orchestrator: Option<Orchestrator>,
     /// The service it happened under.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
@@ -82,7 +88,7 @@ pub struct NoticeEvent {
     pub sequence: u64,
     /// [`Level::severity`] of the incident.
     pub severity: u8,
-    /// `incident-closed` or `file-examined`.
+    /// `incident-closed`, `file-examined` or `container-named`.
     pub action: &'static str,
     /// Always `lineage_sensor.incident`.
     pub dataset: &'static str,

@@ -168,6 +168,7 @@ impl Stages {
                 degraded: &[],
                 standing: None,
                 script: None,
+                placed: None,
             };
             self.sequence += 1;
             let alert = Alert::new(&finding, &self.host, self.sequence);

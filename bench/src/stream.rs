@@ -249,8 +249,8 @@ impl Later {
                 Arc::make_mut(program).time_ns += self.ns;
             }
             Other::Listening(roots) => roots.iter_mut().for_each(|root| self.process(root)),
-            // What is found out of files is told again as it was.
-            Other::Fact(Fact::Shells(_) | Fact::Examined(_)) => {}
+            // What is found out of files and containers is told again as it was.
+            Other::Fact(Fact::Shells(_) | Fact::Examined(_) | Fact::Located(_)) => {}
         }
         other
     }

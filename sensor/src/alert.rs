@@ -31,10 +31,10 @@ pub use finding::{
     Standing, Suppressed, UnknownLevel,
 };
 pub use model::{
-    Alert, Container, Endpoint, Event, Evidence, Exit, Far, File, FileFacts, HostName, Image,
-    Incident, Inode, LeftOut, Matched, Network, Notice, NoticeEvent, Page, Parent, Process,
-    Profile, Reference, Relative, Request, Rule, RuleCount, Service, Stdio, Target, Technique,
-    Threat, Totals, User, WrittenBy,
+    Alert, Container, ContainerImage, Endpoint, Event, Evidence, Exit, Far, File, FileFacts,
+    HostName, Image, Incident, Inode, LeftOut, Matched, Network, Notice, NoticeEvent, Orchestrator,
+    Page, Parent, Process, Profile, Reference, Relative, Request, Resource, Rule, RuleCount,
+    Service, Stdio, Target, Technique, Threat, Totals, User, WrittenBy,
 };
 pub use own::Own;
 

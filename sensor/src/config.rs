@@ -65,6 +65,8 @@ pub struct Config {
     pub redact: Redact,
     /// What counts as a server.
     pub services: Services,
+    /// Names of pods.
+    pub kubernetes: Kubernetes,
     /// What is captured.
     pub capture: Capture,
     /// What is watched besides the services.
@@ -244,6 +246,21 @@ pub struct Services {
 pub struct Java {
     /// Extra main classes or jar file names.
     pub main_classes: Vec<String>,
+}
+
+/// Names of pods, on a node of Kubernetes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Kubernetes {
+    /// Where the kubelet keeps the logs of pods.
+    pub pod_logs: PathBuf,
+}
+
+impl Default for Kubernetes {
+    fn default() -> Self {
+        Self {
+            pod_logs: "/var/log/pods".into(),
+        }
+    }
 }
 
 /// What is captured besides processes.

@@ -45,7 +45,9 @@ pub use self::{
     category::Category,
     check::{CheckReport, check},
     detector::{Detector, Excepted, MAX_WAIT_NS, MAX_WAITING, Match, Verdicts},
-    fact::{Examine, Examined, Fact, FileRole, Peer, Request},
+    fact::{
+        Examine, Examined, Fact, FileRole, Locate, Located, Peer, Placed, PodFacts, Request, Whose,
+    },
     field::{ENV, ENV_ABOUT, Field, Kind, all as fields},
     hook::{Hooks, Shortage},
     masquerade::KnownShell,

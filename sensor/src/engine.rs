@@ -4,6 +4,8 @@
 //! One task owns it. No lock, no clock, no file, no `/proc`: time arrives with the
 //! inputs, so that the same inputs give the same outputs, byte for byte.
 
+mod place;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -18,8 +20,8 @@ use crate::{
     control::{Query, QueryKind},
     decision::{Decisions, Outcome, Verdict},
     detect::{
-        Detector, Examine, Examined, Excepted, Exception, Fact, Match, MemoStats, Request, Rule,
-        RuleSet, Silence, Tuning, Verdicts,
+        Detector, Examine, Examined, Excepted, Exception, Fact, Locate, Match, MemoStats, Request,
+        Rule, RuleSet, Silence, Tuning, Verdicts,
     },
     event::{Event, Membership, ProcessId, Program, Snapshot},
     incident::{self, Folded, Incidents},
@@ -31,6 +33,7 @@ use crate::{
     service::Apache,
     tally::{self, Cause, Tally},
     tree::{Effects, Stats, Tree},
+    workload::Workloads,
 };
 
 /// What the engine consumes. A recording is a sequence of these.
@@ -98,6 +101,8 @@ pub enum Output {
     Ended(Arc<Exception>),
     /// A file that an alert names is to be looked at.
     Inquire(Examine),
+    /// A container is to be named.
+    Locate(Locate),
     /// What did not alert since the last of these, for the history.
     Quiet(Arc<[tally::Count]>),
 }
@@ -121,6 +126,7 @@ pub struct Engine {
     tally: Tally,
     context: Context,
     inquiry: Inquiry,
+    workloads: Workloads,
     redactor: Arc<Redactor>,
     rules: HashMap<String, RuleInfo>,
     /// Alerts and excused matches of each rule so far.
@@ -154,6 +160,7 @@ impl Engine {
             tally: Tally::default(),
             context: Context::default(),
             inquiry: Inquiry::default(),
+            workloads: Workloads::default(),
             redactor: Arc::default(),
             rules,
             host,
@@ -209,6 +216,7 @@ impl Engine {
             Input::Listening(roots) => self.tree.listening(roots),
             Input::Gone(process) => self.tree.gone(process, self.now_ns),
             Input::Fact(Fact::Examined(examined)) => self.examined(&examined, out),
+            Input::Fact(Fact::Located(located)) => self.located(*located, out),
             Input::Fact(fact) => {
                 let verdicts = self.detector.fact(fact, self.now_ns);
                 self.late(verdicts, out);
@@ -282,6 +290,8 @@ impl Engine {
         out.extend(ended.into_iter().map(Output::Ended));
         let due = self.inquiry.tick(self.now_ns);
         out.extend(due.into_iter().map(Output::Inquire));
+        let due = self.workloads.tick(self.now_ns);
+        out.extend(due.into_iter().map(Output::Locate));
         let tree = &self.tree;
         let closed = self.incidents.tick(self.now_ns, |id| tree.has_ended(id));
         self.close(&closed, out);
@@ -300,7 +310,11 @@ impl Engine {
     }
 
     fn judge(&mut self, effects: Effects, out: &mut Vec<Output>) {
-        out.extend(effects.started.into_iter().map(Output::Started));
+        for service in effects.started {
+            let root = service.id;
+            out.push(Output::Started(service));
+            self.locate(root, out);
+        }
         out.extend(effects.retired.into_iter().map(Output::Retired));
         out.extend(effects.demoted.into_iter().map(Output::Demoted));
         out.extend(effects.promoted.into_iter().map(Output::Promoted));
@@ -444,6 +458,7 @@ impl Engine {
             };
             let shown = self.redactor.subject(&found.subject);
             let script = self.context.script(&shown.subject);
+            let placed = self.workloads.of(&found.subject);
             let fields = shown.fields(&self.redactor, &found.fields);
             let finding = Finding {
                 subject: &shown.subject,
@@ -455,6 +470,7 @@ impl Engine {
                 degraded: &self.degraded,
                 standing: Some(&standing),
                 script: script.as_ref(),
+                placed: placed.as_deref(),
             };
             self.sequence += 1;
             if let Some(count) = self.counts.get_mut(&found.rule.name) {
@@ -465,6 +481,7 @@ impl Engine {
             verdicts.push(Verdict::alerted(rule, &alert));
             let inquest = inquest(found, standing.id, &alert);
             out.push(Output::Alert(Arc::new(alert)));
+            self.told(&found.subject, &inquest, out);
             let examine = self.inquiry.begin(&found.subject, &inquest);
             out.extend(examine.into_iter().map(Output::Inquire));
         }
@@ -482,7 +499,7 @@ impl Engine {
 
     fn answer(&self, query: Query) {
         let value = match query.kind {
-            QueryKind::Tree => json!({ "services": self.tree.view(&self.redactor) }),
+            QueryKind::Tree => json!({ "services": self.services() }),
             QueryKind::Rules => json!({ "rules": self.counts }),
             QueryKind::Profile => self.judge.view(),
             QueryKind::WhyNot(pid) => {

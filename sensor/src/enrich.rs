@@ -1,5 +1,5 @@
 //! Facts that need a file: hashes of executables, the files that alerts name with their
-//! packages, and the shells installed here.
+//! packages, names of containers and pods, and the shells installed here.
 //!
 //! Runs on a thread of its own behind bounded channels: a slow disk delays a fact,
 //! never an event. A request that finds the queue full is dropped; the rule that wanted
@@ -8,6 +8,8 @@
 mod examine;
 mod package;
 mod peer;
+mod place;
+mod pod;
 mod rpm;
 
 use std::{
@@ -17,15 +19,17 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     thread,
+    time::Instant,
 };
 
 use bstr::ByteSlice as _;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use self::package::Packages;
+use self::{package::Packages, pod::Pods};
 use crate::{
-    detect::{Examine, Fact, KnownShell, Request},
+    config,
+    detect::{Examine, Fact, KnownShell, Locate, Request},
     event::FileId,
     scan,
 };
@@ -62,6 +66,7 @@ const DIRECTORIES: &[&str] = &["/bin", "/usr/bin", "/usr/local/bin"];
 pub struct Asker {
     facts: mpsc::Sender<Request>,
     files: mpsc::Sender<Examine>,
+    places: mpsc::Sender<Locate>,
 }
 
 impl Asker {
@@ -74,6 +79,11 @@ impl Asker {
     pub fn file(&self, examine: Examine) {
         drop(self.files.try_send(examine));
     }
+
+    /// Asks for the names of a container; when dropped, it is asked for again.
+    pub fn place(&self, locate: Locate) {
+        drop(self.places.try_send(locate));
+    }
 }
 
 /// Starts the threads: a large file that an alert names must not delay a fact that a rule
@@ -81,16 +91,30 @@ impl Asker {
 ///
 /// # Errors
 /// When a thread cannot be started.
-pub fn start() -> io::Result<(Asker, mpsc::Receiver<Fact>)> {
+pub fn start(kubernetes: &config::Kubernetes) -> io::Result<(Asker, mpsc::Receiver<Fact>)> {
     let (facts, fact_rx) = mpsc::channel(QUEUE);
     let (files, file_rx) = mpsc::channel(QUEUE);
+    let (places, place_rx) = mpsc::channel(QUEUE);
     let (out, answers) = mpsc::channel(QUEUE);
     spawn("enrich", fact_rx, out.clone(), |request| answer(&request))?;
     let mut packages = Packages::of_host();
-    spawn("enrich-files", file_rx, out, move |file| {
+    spawn("enrich-files", file_rx, out.clone(), move |file| {
         Fact::Examined(Box::new(examine::examine(&file, &mut packages)))
     })?;
-    Ok((Asker { facts, files }, answers))
+    let mut pods = Pods::new(kubernetes.pod_logs.clone());
+    spawn("enrich-places", place_rx, out, move |question| {
+        Fact::Located(Box::new(place::locate(
+            &question,
+            &mut pods,
+            Instant::now(),
+        )))
+    })?;
+    let asker = Asker {
+        facts,
+        files,
+        places,
+    };
+    Ok((asker, answers))
 }
 
 fn spawn<T: Send + 'static>(

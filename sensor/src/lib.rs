@@ -52,3 +52,4 @@ pub mod tally;
 pub mod tree;
 pub mod watch;
 pub mod wire;
+pub mod workload;

@@ -227,6 +227,13 @@ pub fn cgroup_path(id: ProcessId) -> Option<BString> {
     Some(unified(&open(id)?)?.into())
 }
 
+/// `/proc/PID/cgroup` of a process, all hierarchies; `None` when it is gone.
+#[must_use]
+pub fn cgroups(id: ProcessId) -> Option<Vec<u8>> {
+    let text = read(&PathBuf::from(format!("/proc/{}/cgroup", id.tgid)));
+    open(id).map(|_| text)
+}
+
 /// `true` for the first process of a pid namespace: orphans become its children.
 #[must_use]
 pub fn is_init(id: ProcessId) -> bool {

@@ -7,7 +7,7 @@
 //! clock.
 
 mod apache;
-mod container;
+pub mod container;
 mod declared;
 mod java;
 mod script;

@@ -2,6 +2,7 @@
 //! long in honest use; [`super::bound`] cuts the rest where the line needs it.
 
 mod act;
+mod container;
 mod evidence;
 mod incident;
 mod request;
@@ -17,20 +18,19 @@ use super::{
     id,
     message::message,
     model::{
-        Alert, Container, Event, Exit, File, HostName, Image, Matched, Parent, Process, Profile,
-        Reference, Relative, Rule, Service, Stdio, Technique, Threat, User,
+        Alert, Event, Exit, File, HostName, Image, Matched, Parent, Process, Profile, Reference,
+        Relative, Rule, Service, Stdio, Technique, Threat, User,
     },
 };
 use crate::{
     event::{ExitStatus, Fd, Program},
     lineage::{Act, Ancestor, Lineage, Mode, Subject},
-    service::container_id,
 };
 
 /// Longest identifier, user name and the like, bytes of JSON.
 const NAME: usize = 128;
 
-pub(super) use self::incident::{closed, examined};
+pub(super) use self::incident::{closed, examined, located};
 
 pub(super) fn alert(finding: &Finding<'_>, host: &Host, sequence: u64) -> Alert {
     let Finding { subject, rule, .. } = *finding;
@@ -40,6 +40,7 @@ pub(super) fn alert(finding: &Finding<'_>, host: &Host, sequence: u64) -> Alert 
         Act::File(file) => (Some(&**file), None),
         Act::Socket(socket) => (None, Some(&**socket)),
     };
+    let (container, orchestrator) = container::of_subject(subject, finding.placed);
     let techniques = rule.techniques.iter().take(16).map(|id| short(id, 32));
     let technique = Technique {
         id: techniques.collect(),
@@ -71,7 +72,8 @@ pub(super) fn alert(finding: &Finding<'_>, host: &Host, sequence: u64) -> Alert 
         process: Box::new(facts.process(subject)),
         lineage: facts.lineage(&subject.lineage),
         lineage_elided: subject.lineage.elided,
-        container: container(subject),
+        container,
+        orchestrator,
         host: facts.host(),
         profile: profile(finding),
         evidence: evidence::evidence(finding),
@@ -104,15 +106,6 @@ fn profile(finding: &Finding<'_>) -> Option<Profile> {
         reason: short(&standing.judgement.reason(), REASON),
         would_silence: finding.would_silence,
     })
-}
-
-/// The container of the process, or of its service when the process is in none.
-fn container(subject: &Subject) -> Option<Container> {
-    let root = subject.lineage.ancestors.first();
-    let root = root.and_then(|root| root.program.as_deref());
-    let mut programs = std::iter::once(&*subject.program).chain(root);
-    let id = programs.find_map(|program| container_id(&program.cgroup.path))?;
-    Some(Container { id: id.to_owned() })
 }
 
 /// What the host knows, applied to the parts of a subject.

@@ -6,6 +6,7 @@ use bstr::BString;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    detect::Placed,
     event::{ProcessId, Written},
     lineage::{Service, Subject},
 };
@@ -123,9 +124,11 @@ pub struct Finding<'a> {
     pub standing: Option<&'a Standing>,
     /// The script behind it.
     pub script: Option<&'a Script>,
+    /// What is known of its container.
+    pub placed: Option<&'a Placed>,
 }
 
-/// What a notice with facts about an alert's files is about.
+/// What a notice with facts about an alert, found out after it, is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inquest {
     /// Id of the incident.

@@ -4,6 +4,7 @@
 //! `*_b64` are present only when escaping changed their twin.
 
 mod act;
+mod container;
 mod evidence;
 mod incident;
 mod process;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     act::{Endpoint, Inode, Network, Target, WrittenBy},
+    container::{Container, ContainerImage, Orchestrator, Resource},
     evidence::Evidence,
     incident::{Far, FileFacts, Incident, LeftOut, Notice, NoticeEvent, RuleCount, Totals},
     process::{Exit, File, Image, Parent, Process, Reference, Relative, Stdio, User},
@@ -71,6 +73,9 @@ pub struct Alert {
     /// The container it ran in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<Container>,
+    /// The pod it ran in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orchestrator: Option<Orchestrator>,
     /// The machine.
     pub host: HostName,
     /// How the exec stands to the profile of its service.
@@ -184,13 +189,6 @@ pub struct Profile {
     pub reason: String,
     /// In mode `alert` this alert would be silenced.
     pub would_silence: bool,
-}
-
-/// `container.*`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Container {
-    /// 64 hex digits.
-    pub id: String,
 }
 
 /// `host.*`.

@@ -2,7 +2,7 @@
 //! [`NOTICE_SCHEMA`](super::NOTICE_SCHEMA).
 
 use super::{Closed, Far, Host, Inquest, Level, Notice, build, json};
-use crate::detect::Examined;
+use crate::detect::{Examined, Placed};
 
 impl Notice {
     /// The close event of an incident; `sequence` numbers it among the alerts of this run.
@@ -21,6 +21,18 @@ impl Notice {
         sequence: u64,
     ) -> Self {
         build::examined(inquest, examined, host, (time_ns, sequence))
+    }
+
+    /// What the container of an alert was found to be, at `time_ns`, after the alert.
+    #[must_use]
+    pub fn located(
+        inquest: &Inquest,
+        placed: &Placed,
+        host: &Host,
+        time_ns: u64,
+        sequence: u64,
+    ) -> Self {
+        build::located(inquest, placed, host, (time_ns, sequence))
     }
 
     /// The level by which sinks take it: the incident's. For the history only are that a

@@ -54,6 +54,7 @@ impl Alert {
             degraded: &[],
             standing: None,
             script: None,
+            placed: None,
         };
         let mut alert = Self::new(&finding, host, sequence);
         own.message.clone_into(&mut alert.message);

@@ -7,12 +7,14 @@ use super::{
     Standing, Suppressed,
 };
 use crate::{
+    detect::{Placed, PodFacts},
     event::{
         Args, Cgroup, Credentials, ExitStatus, Fd, File, FileAction, FileId, Image, Inode,
         Namespaces, PathSource, ProcessId, Program, Rung, Socket, SocketAction, Source, Stamp,
         Written,
     },
     lineage::{Act, Ancestor, Lineage, Part, Provenance, Role, Service, ServiceKind, Subject},
+    service::container::Runtime,
 };
 
 /// What a [`Finding`] borrows.
@@ -25,6 +27,7 @@ pub(crate) struct Sample {
     pub(crate) host: Host,
     pub(crate) standing: Option<Standing>,
     pub(crate) script: Option<Script>,
+    pub(crate) placed: Option<Placed>,
 }
 
 impl Sample {
@@ -46,6 +49,7 @@ impl Sample {
             degraded,
             standing: self.standing.as_ref(),
             script: self.script.as_ref(),
+            placed: self.placed.as_ref(),
         }
     }
 
@@ -182,6 +186,7 @@ pub(crate) fn sample() -> Sample {
                 age_ns: 61_000_000_000,
             }),
         }),
+        placed: None,
     }
 }
 
@@ -268,6 +273,36 @@ pub(crate) fn file_sample() -> Sample {
         ..File::bare(worker.id, FileAction::Rename, path)
     }));
     sample
+}
+
+/// Id of the container of [`pod_sample`], and UID of its pod.
+pub(crate) const CONTAINER: &str =
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+pub(crate) const POD: &str = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+
+/// [`sample`] in a pod; what is known of it stands in `placed`.
+pub(crate) fn pod_sample() -> Sample {
+    let mut sample = sample();
+    let mut program = (*sample.subject.program).clone();
+    program.cgroup.path = format!("/kubepods/burstable/pod{POD}/crio-{CONTAINER}").into();
+    sample.subject.program = Arc::new(program);
+    sample.placed = Some(placed());
+    sample
+}
+
+pub(crate) fn placed() -> Placed {
+    let text = str::to_owned;
+    Placed {
+        id: text(CONTAINER),
+        runtime: Some(Runtime::CriO),
+        image: Some(text("registry.example/shop/php:8.2")),
+        name: Some(text("php")),
+        pod: Some(PodFacts {
+            uid: text(POD),
+            name: Some((text("shop"), text("web-5d9c7b8f6-x2x7q"))),
+            labels: vec![(text("app"), text("shop"))],
+        }),
+    }
 }
 
 /// The shell below the worker of [`sample`] connects.

@@ -14,6 +14,7 @@ use crate::{
 };
 
 mod act;
+mod container;
 mod hostile;
 mod notice;
 

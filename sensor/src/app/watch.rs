@@ -108,7 +108,7 @@ impl<'a> Watch<'a> {
         surroundings: &'a Surroundings,
     ) -> Result<Self, Failure> {
         let internal = |error: io::Error| Failure::new(Exit::Internal, error);
-        let (asker, facts) = enrich::start().map_err(internal)?;
+        let (asker, facts) = enrich::start(&started.config.kubernetes).map_err(internal)?;
         let found = services(&started.out);
         let mut watch = Self {
             rings: AsyncRings::new(started.ring, started.file_ring).map_err(internal)?,
@@ -396,6 +396,7 @@ impl<'a> Watch<'a> {
                 }
                 Output::Request(request) => self.asker.fact(request),
                 Output::Inquire(file) => self.asker.file(file),
+                Output::Locate(place) => self.asker.place(place),
                 Output::Quiet(counts) => self.surroundings.count(&counts),
             }
         }

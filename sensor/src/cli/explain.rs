@@ -152,6 +152,10 @@ const SEEN: &[(&str, &str)] = &[
     ("to", "/destination/ip"),
     ("port", "/destination/port"),
     ("container", "/container/id"),
+    ("name", "/container/name"),
+    ("image", "/container/image/name"),
+    ("namespace", "/orchestrator/namespace"),
+    ("pod", "/orchestrator/resource/name"),
 ];
 
 /// The request behind it.

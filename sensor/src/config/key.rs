@@ -86,6 +86,7 @@ pub static KEYS: &[Key] = &[
         Vec<String>,
         services.java.main_classes
     ),
+    key!("kubernetes.pod_logs", PathBuf, kubernetes.pod_logs),
     key!("capture.files", bool, capture.files),
     key!("watch.directories", Vec<PathBuf>, watch.directories),
     key!("log.level", LogLevel, log.level),

@@ -21,14 +21,29 @@ pub fn tree(reply: &Value) -> String {
         }
         let words = ["kind", "role", "unit"].map(|name| text(service, name));
         let mut words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
-        let container: String = text(service, "container").chars().take(12).collect();
-        if !container.is_empty() {
-            words.push(format!("container {container}"));
-        }
+        words.extend(place(service));
         line(&mut out, &[], "", &words.join(" "));
         branch(&mut out, list(service, "processes"));
     }
     out
+}
+
+/// `pod shop/web-1` and `container php 0123456789ab registry/php:8`.
+fn place(service: &Value) -> Vec<String> {
+    let mut words = Vec::new();
+    let [namespace, pod] = ["namespace", "pod"].map(|name| text(service, name));
+    if !pod.is_empty() {
+        words.push(format!("pod {}/{}", word(&namespace), word(&pod)));
+    }
+    let id: String = text(service, "container").chars().take(12).collect();
+    if !id.is_empty() {
+        let [name, image] = ["container_name", "image"].map(|name| text(service, name));
+        let parts = ["container", &word(&name), &id, &word(&image)].map(str::to_owned);
+        let known = [true, !name.is_empty(), true, !image.is_empty()];
+        let parts = parts.into_iter().zip(known).filter(|(_, known)| *known);
+        words.extend(parts.map(|(part, _)| part));
+    }
+    words
 }
 
 /// Draws a list of processes and all below; a stack of its own, since a hostile tree may
@@ -180,6 +195,8 @@ mod tests {
         let reply = json!({"services": [
             {"id": "11", "kind": "php-fpm", "role": "app", "unit": "php8.2-fpm.service", "processes": [master]},
             {"kind": "nginx", "unit": "", "container": "0123456789abcdef", "processes": [{}]},
+            {"kind": "nginx", "container": "fedcba9876543210", "container_name": "web",
+             "image": "registry/nginx:1", "namespace": "shop", "pod": "web-1", "processes": [{}]},
         ]});
         let expected = "\
 php-fpm app php8.2-fpm.service
@@ -190,6 +207,9 @@ php-fpm app php8.2-fpm.service
    └─ 15 worker /usr/sbin/php-fpm8.2 [inferred]
 
 nginx container 0123456789ab
+└─ ? ?
+
+nginx pod shop/web-1 container web fedcba987654 registry/nginx:1
 └─ ? ?
 ";
         assert_eq!(tree(&reply), expected);

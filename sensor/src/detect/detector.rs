@@ -211,7 +211,7 @@ impl Detector {
                 self.shells = shells;
                 Verdicts::default()
             }
-            Fact::Examined(_) => Verdicts::default(),
+            Fact::Examined(_) | Fact::Located(_) => Verdicts::default(),
             Fact::Hash {
                 process,
                 file,

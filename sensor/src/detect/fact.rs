@@ -4,7 +4,10 @@ use bstr::BString;
 use serde::{Deserialize, Serialize};
 
 use super::masquerade::KnownShell;
-use crate::event::{FileId, ProcessId};
+use crate::{
+    event::{FileId, ProcessId},
+    service::container::Runtime,
+};
 
 /// What enrichment found out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +25,8 @@ pub enum Fact {
     },
     /// A file that an alert names, as asked for by [`Examine`].
     Examined(Box<Examined>),
+    /// Names of a container and its pod, as asked for by [`Locate`].
+    Located(Box<Located>),
 }
 
 /// A fact that is wanted.
@@ -123,4 +128,60 @@ pub struct Peer {
     pub fd: u8,
     /// Address and port, `listens at` its own, or `unix` and a path.
     pub far: String,
+}
+
+/// Whose container is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Whose {
+    /// The container with this id.
+    Container(String),
+    /// That of a service whose control group, as the kernel's records have it, tells none:
+    /// it may be in one of cgroup version 1.
+    Service(ProcessId),
+}
+
+/// A container that is to be named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Locate {
+    /// Which.
+    pub whose: Whose,
+    /// A process in it, which may have ended.
+    pub process: ProcessId,
+    /// Path of its control group.
+    pub cgroup: BString,
+}
+
+/// What was found out about a container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Located {
+    /// As asked.
+    pub whose: Whose,
+    /// `None` when there is no container.
+    pub container: Option<Placed>,
+}
+
+/// A container and its pod, as far as they are known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// 64 hex digits.
+    pub id: String,
+    /// What runs it.
+    pub runtime: Option<Runtime>,
+    /// Its image, as it was named when the container was made.
+    pub image: Option<String>,
+    /// Its name; in a pod the one of the pod's description.
+    pub name: Option<String>,
+    /// Its pod.
+    pub pod: Option<PodFacts>,
+}
+
+/// A pod of Kubernetes, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodFacts {
+    /// UUID, or the hash of a static pod.
+    pub uid: String,
+    /// Namespace and name: both or none.
+    pub name: Option<(String, String)>,
+    /// Labels that the configuration allows, by key.
+    pub labels: Vec<(String, String)>,
 }

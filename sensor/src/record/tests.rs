@@ -8,7 +8,7 @@ use super::*;
 use crate::service::Apache;
 use crate::{
     alert::Host,
-    detect::{Examined, Fact, FileRole, KnownShell, Peer},
+    detect::{Examined, Fact, FileRole, KnownShell, Located, Peer, Whose},
     engine::Input,
     event::{
         self, Actor, Args, Event, Exec, Exit, ExitStatus, Faults, FileAction, FileId, Fork, Image,
@@ -178,6 +178,10 @@ fn inputs() -> Vec<Input> {
                 fd: 1,
                 far: "10.0.0.1:4".to_owned(),
             }],
+        }))),
+        Input::Fact(Fact::Located(Box::new(Located {
+            whose: Whose::Service(process),
+            container: Some(crate::alert::sample::placed()),
         }))),
     ]
 }

@@ -11,7 +11,10 @@ use anstyle::{AnsiColor, Style};
 
 use self::layout::{Line, Page};
 use crate::{
-    alert::{Alert, Document, Exit, Incident, LeftOut, Level, Relative, WrittenBy},
+    alert::{
+        Alert, Container, Document, Exit, Incident, LeftOut, Level, Orchestrator, Relative,
+        WrittenBy,
+    },
     printable::word,
 };
 
@@ -82,15 +85,32 @@ fn place(alert: &Alert) -> Line {
         parts.push(format!("{} ({})", service.kind, service.role));
         parts.push(service.unit.clone());
     }
-    if let Some(container) = &alert.container {
-        parts.push(format!(
-            "container {}",
-            container.id.get(..12).unwrap_or_default()
-        ));
-    }
+    parts.extend(whereabouts(
+        alert.container.as_ref(),
+        alert.orchestrator.as_ref(),
+    ));
     parts.push(alert.host.name.clone());
     parts.retain(|part| !part.is_empty());
     Line::indent(2).span(DIM, &parts.join("  "))
+}
+
+/// `pod shop/web-1` and `container php 0123456789ab`.
+fn whereabouts(
+    container: Option<&Container>,
+    orchestrator: Option<&Orchestrator>,
+) -> impl Iterator<Item = String> {
+    let pod = orchestrator.and_then(|it| {
+        let (namespace, name) = (it.namespace.as_ref()?, it.resource.name.as_ref()?);
+        Some(format!("pod {namespace}/{name}"))
+    });
+    let container = container.map(|it| {
+        let id = it.id.get(..12).unwrap_or_default();
+        match &it.name {
+            Some(name) => format!("container {} {id}", word(name)),
+            None => format!("container {id}"),
+        }
+    });
+    pod.into_iter().chain(container)
 }
 
 fn lineage(out: &mut String, page: &Page, alert: &Alert) {
@@ -388,7 +408,15 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::alert::sample::{program, sample};
+    use crate::alert::sample::{pod_sample, program, sample};
+
+    #[test]
+    fn a_pod_has_its_place_in_the_third_line() {
+        let drawn = render(&pod_sample().alert(), false, None);
+        let line = "  php-fpm (app)  php8.2-fpm.service  pod shop/web-5d9c7b8f6-x2x7q  \
+                    container php 0123456789ab  web1\n";
+        assert!(drawn.contains(line), "{drawn}");
+    }
 
     #[test]
     fn paths_and_arguments_forge_no_columns() {

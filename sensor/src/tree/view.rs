@@ -30,9 +30,22 @@ pub struct ServiceView {
     pub role: &'static str,
     /// systemd unit; empty when in none.
     pub unit: String,
-    /// Id of the container the root is in; empty when in none.
+    /// Id of the container the root is in; empty when in none. The four fields after it are
+    /// not the tree's knowledge: they are filled in by who has it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub container: String,
+    /// Name of that container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_name: Option<String>,
+    /// Its image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Namespace of its pod.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Name of its pod.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
     /// Records lost since the service is known.
     pub lost_events: u64,
     /// The root, with its descendants.
@@ -148,6 +161,10 @@ impl Tree {
                 role: entry.service.role.name(),
                 unit: entry.service.unit.clone(),
                 container: container(entry.image.as_deref()),
+                container_name: None,
+                image: None,
+                namespace: None,
+                pod: None,
                 lost_events: self.lost.saturating_sub(entry.lost_before),
                 processes: self
                     .process_view((id, id), &children, DEPTH, redactor)
@@ -155,6 +172,12 @@ impl Tree {
                     .collect(),
             })
             .collect()
+    }
+
+    /// What the master of a service runs.
+    #[must_use]
+    pub fn program_of(&self, service: ProcessId) -> Option<&Program> {
+        self.table.service(service)?.image.as_deref()
     }
 
     /// Numbers.

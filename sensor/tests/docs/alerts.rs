@@ -74,11 +74,14 @@ fn incidents() -> String {
          when more than {} are open, and when the sensor stops. Files that an alert names are looked \
          at a moment later, each once for an incident; what is found is a notice of its own, which \
          sinks take by the level of the alert, but for files that are what a package has put there, or \
-         files of an update: those go to the history only, as does the end of an incident of one alert.\n\n## Fields of a notice\n\n{}\n",
+         files of an update: those go to the history only, as does the end of an incident of one alert. \
+         Names of a container and its pod are asked for when a service begins; an alert never waits for them. One that went out \
+         before they were known is followed by one notice for its incident, when they come within {} s.\n\n## Fields of a notice\n\n{}\n",
         incident::BURST,
         incident::EVERY_NS / 1_000_000_000,
         incident::QUIET_NS / 60_000_000_000,
         incident::OPEN,
+        sensor::workload::PATIENCE_NS / 1_000_000_000,
         schema["description"].as_str().unwrap_or_default()
     );
     let mut rows = Vec::new();

@@ -12,6 +12,7 @@ mod image;
 mod jvm;
 mod node;
 mod php;
+mod pod;
 mod python;
 mod ruby;
 

@@ -1,14 +1,17 @@
-//! The place of an alert in its incident, and the notice that closes one.
+//! The place of an alert in its incident, and the notices about one.
 
 use super::{
     super::{
         finding::{Closed, Host, Inquest, Standing, Suppressed},
         id,
-        model::{Far, FileFacts, Incident, LeftOut, Notice, NoticeEvent, RuleCount, Totals},
+        model::{
+            Container, Far, FileFacts, Incident, LeftOut, Notice, NoticeEvent, Orchestrator,
+            RuleCount, Totals,
+        },
     },
-    Facts, NAME, escape, option, short,
+    Facts, NAME, container, escape, option, short,
 };
-use crate::detect::Examined;
+use crate::detect::{Examined, Placed};
 
 const DATASET: &str = "lineage_sensor.incident";
 
@@ -47,6 +50,8 @@ pub(in crate::alert) fn closed(closed: &Closed, host: &Host, sequence: u64) -> N
             suppressed: facts.left_out(&closed.suppressed),
         },
         file: None,
+        container: None,
+        orchestrator: None,
         service: facts.service(closed.service.as_deref()),
         process: facts.reference(closed.spawn_root),
         host: facts.host(),
@@ -63,21 +68,54 @@ pub(in crate::alert) fn examined(
     host: &Host,
     (time_ns, sequence): (u64, u64),
 ) -> Notice {
-    const ACTION: &str = "file-examined";
+    let file = file_facts(&inquest.alert, examined);
+    let id = id::notice(&inquest.alert, &file.path, examined.number);
+    Notice {
+        message: described(&file),
+        file: Some(Box::new(file)),
+        ..updated(inquest, ("file-examined", id), host, (time_ns, sequence))
+    }
+}
+
+/// What the container of an alert was found to be.
+pub(in crate::alert) fn located(
+    inquest: &Inquest,
+    placed: &Placed,
+    host: &Host,
+    (time_ns, sequence): (u64, u64),
+) -> Notice {
+    const ACTION: &str = "container-named";
+    let container = container::named(placed);
+    let orchestrator = container::pod_of(placed);
+    let id = id::notice(&inquest.alert, ACTION, 0);
+    Notice {
+        message: whereabouts(&container, orchestrator.as_ref()),
+        container: Some(container),
+        orchestrator,
+        ..updated(inquest, (ACTION, id), host, (time_ns, sequence))
+    }
+}
+
+/// A notice about an alert that went out, which has nothing to say yet.
+fn updated(
+    inquest: &Inquest,
+    (action, id): (&'static str, String),
+    host: &Host,
+    (time_ns, sequence): (u64, u64),
+) -> Notice {
     let facts = Facts(host);
     let level = inquest.level;
-    let file = file_facts(&inquest.alert, examined);
     Notice {
         timestamp: facts.time(time_ns),
         event: NoticeEvent {
             kind: "event",
-            id: id::notice(&inquest.alert, &file.path, examined.number),
+            id,
             sequence,
             severity: level.severity(),
-            action: ACTION,
+            action,
             dataset: DATASET,
         },
-        message: described(&file),
+        message: String::new(),
         incident: Totals {
             id: inquest.incident.clone(),
             state: "updated",
@@ -91,13 +129,32 @@ pub(in crate::alert) fn examined(
             rules: Vec::new(),
             suppressed: Vec::new(),
         },
-        file: Some(Box::new(file)),
+        file: None,
+        container: None,
+        orchestrator: None,
         service: facts.service(inquest.service.as_deref()),
         process: facts.reference(inquest.spawn_root),
         host: facts.host(),
         time_ns,
         expected: inquest.expected,
     }
+}
+
+/// `it happened in container php (0123456789ab) of registry/php:8 in pod shop/web-1`
+fn whereabouts(container: &Container, orchestrator: Option<&Orchestrator>) -> String {
+    let id = container.id.get(..12).unwrap_or_default();
+    let name = match &container.name {
+        Some(name) => format!("{name} ({id})"),
+        None => id.to_owned(),
+    };
+    let image = container.image.as_ref();
+    let image = image.map_or_else(String::new, |image| format!(" of {}", image.name));
+    let pod = orchestrator.and_then(|it| {
+        let (namespace, name) = (it.namespace.as_ref()?, it.resource.name.as_ref()?);
+        Some(format!(" in pod {namespace}/{name}"))
+    });
+    let pod = pod.unwrap_or_default();
+    format!("it happened in container {name}{image}{pod}")
 }
 
 fn file_facts(alert: &str, examined: &Examined) -> FileFacts {

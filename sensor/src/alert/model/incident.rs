@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{HostName, Reference, Service, is_zero_count};
+use super::{Container, HostName, Orchestrator, Reference, Service, is_zero_count};
 use crate::alert::{
     Level,
     word::{self, Word},
@@ -60,6 +60,12 @@ pub struct Notice {
     /// A file that one of its alerts names, as it was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<Box<FileFacts>>,
+    /// The container of its alerts, as it became known after the first of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<Container>,
+    /// The pod, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orchestrator: Option<Orchestrator>,
     /// The service it happened under.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
@@ -87,7 +93,7 @@ pub struct NoticeEvent {
     pub sequence: u64,
     /// [`Level::severity`] of the incident.
     pub severity: u8,
-    /// `incident-closed` or `file-examined`.
+    /// `incident-closed`, `file-examined` or `container-named`.
     #[serde(deserialize_with = "word::one")]
     pub action: Word,
     /// Always `lineage_sensor.incident`.

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use proptest::prelude::*;
 
 use super::{
-    super::sample::{Sample, ancestor, file_sample, program, sample},
+    super::sample::{Sample, ancestor, file_sample, placed, program, sample},
     checked, own,
 };
 use crate::{
@@ -55,6 +55,12 @@ fn the_worst_case_fits() {
     sample.fields = vec![(long.clone(), long.clone()); 20];
     sample.degraded = vec![long.clone(); 20];
     sample.host.name.clone_from(&long);
+    let mut placed = placed();
+    (placed.image, placed.name) = (Some(long.clone()), Some(long.clone()));
+    let pod = placed.pod.as_mut().expect("it is in a pod");
+    pod.name = Some((long.clone(), long.clone()));
+    pod.labels = vec![(long.clone(), long.clone()); 40];
+    sample.placed = Some(placed);
     sample.host.users = HashMap::from([(0, long.clone()), (33, long)]);
     let line = sample.alert().to_json();
     let alert = checked(&line);

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     alert::{
         Inquest, Level, MAX_BYTES, NOTICE_SCHEMA, Notice,
-        sample::{closed, sample},
+        sample::{closed, placed, pod_sample, sample},
     },
     detect::{Examined, Peer},
     event::ProcessId,
@@ -88,4 +88,40 @@ fn facts_about_a_file_are_told_by_what_they_are_worth() {
         ..Examined::default()
     };
     assert_eq!(notice(&examined).0["file"]["problem"], "gone");
+}
+
+#[test]
+fn a_container_is_named_after_the_alert() {
+    let inquest = Inquest {
+        expected: false,
+        incident: "5f0b9d1c2a3e4f5061728394a5b6c7d8".to_owned(),
+        alert: "883ef1abc31139dc4dcb9f51a6910b59".to_owned(),
+        level: Level::High,
+        service: None,
+        spawn_root: ProcessId::new(9, 9),
+    };
+    let host = sample().host;
+    let notice = Notice::located(&inquest, &placed(), &host, 5, 6);
+    assert_eq!(notice.weight(), Level::High);
+    let json = checked(&notice);
+    assert_eq!(
+        json["message"],
+        "it happened in container php (0123456789ab) of registry.example/shop/php:8.2 \
+         in pod shop/web-5d9c7b8f6-x2x7q"
+    );
+    assert_eq!(json["event"]["action"], "container-named");
+    assert_eq!(json["container"], sample_alert()["container"]);
+    assert_eq!(json["orchestrator"], sample_alert()["orchestrator"]);
+    let again = Notice::located(&inquest, &placed(), &host, 7, 8);
+    assert_eq!(again.event.id, notice.event.id);
+    let expected = Inquest {
+        expected: true,
+        ..inquest
+    };
+    let quiet = Notice::located(&expected, &placed(), &host, 5, 6);
+    assert_eq!(quiet.weight(), Level::Informational);
+}
+
+fn sample_alert() -> Value {
+    serde_json::from_str(&pod_sample().alert().to_json()).unwrap()
 }

@@ -32,6 +32,7 @@ fn fields(alert: &Alert) -> Value {
     let parent = process.parent.as_ref();
     let image = parent.and_then(|parent| parent.image.as_ref());
     let service = alert.service.as_ref();
+    let (container, pod) = (alert.container.as_ref(), alert.orchestrator.as_ref());
     let lineage: Vec<_> = alert
         .lineage
         .iter()
@@ -58,7 +59,12 @@ fn fields(alert: &Alert) -> Value {
         "fd.name": alert.file.as_ref().map(|file| &file.path),
         "fd.rip": alert.destination.map(|it| it.ip.to_string()),
         "fd.rport": alert.destination.map(|it| it.port),
-        "container.id": alert.container.as_ref().map(|container| &container.id),
+        "container.id": container.map(|it| &it.id),
+        "container.name": container.and_then(|it| it.name.as_ref()),
+        "container.image": container.and_then(|it| it.image.as_ref()).map(|it| &it.name),
+        "k8s.ns.name": pod.and_then(|it| it.namespace.as_ref()),
+        "k8s.pod.name": pod.and_then(|it| it.resource.name.as_ref()),
+        "k8s.pod.uid": pod.map(|it| &it.resource.id),
         "service.kind": service.map(|service| service.kind),
         "service.role": service.map(|service| service.role),
         "service.unit": service.map(|service| &service.unit).filter(|unit| !unit.is_empty()),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::present;
-use crate::alert::{Alert, Level};
+use crate::alert::{Alert, Level, Orchestrator};
 
 /// Detection Finding, of category Findings; the activity is Create.
 const CLASS: u32 = 2_004;
@@ -51,8 +51,10 @@ pub(super) fn encode(alert: &Alert) -> Value {
             "related_events": related,
         },
         "evidences": [evidence(alert)],
+        "resources": alert.orchestrator.as_ref().map(|it| [pod(it)]),
         "device": { "type_id": 0, "hostname": alert.host.name, "uid": alert.host.boot_id },
         "unmapped": {
+            "container": serde_json::to_value(&alert.container).unwrap_or_default(),
             "service": serde_json::to_value(&alert.service).unwrap_or_default(),
             "lineage": serde_json::to_value(&alert.lineage).unwrap_or_default(),
         },
@@ -81,11 +83,36 @@ fn evidence(alert: &Alert) -> Value {
             "working_directory": process.working_directory,
             "file": file(&process.executable),
             "user": { "uid": process.user.id, "name": process.user.name },
-            "container": alert.container.as_ref().map(|it| json!({ "uid": it.id })),
+            "container": container(alert),
             "parent_process": parent,
         },
         "file": alert.file.as_ref().map(|it| file(&it.path)),
         "dst_endpoint": far,
+    }))
+}
+
+/// Without its image, of which the class wants an id that is not known.
+fn container(alert: &Alert) -> Option<Value> {
+    let container = alert.container.as_ref()?;
+    let pod = alert.orchestrator.as_ref();
+    Some(present(json!({
+        "uid": container.id,
+        "name": container.name,
+        "runtime": container.runtime,
+        "orchestrator": pod.map(|it| it.kind),
+        "pod_uuid": pod.map(|it| &it.resource.id),
+    })))
+}
+
+/// The resource that the finding is about.
+fn pod(orchestrator: &Orchestrator) -> Value {
+    let pod = &orchestrator.resource;
+    present(json!({
+        "type": pod.kind,
+        "uid": pod.id,
+        "name": pod.name,
+        "namespace": orchestrator.namespace,
+        "labels": Some(&pod.label).filter(|labels| !labels.is_empty()),
     }))
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::alert::sample::{sample, socket_sample};
+use crate::alert::sample::{CONTAINER, POD, pod_sample, sample, socket_sample};
 
 fn encoded(encoding: Encoding, alert: crate::alert::Alert) -> Value {
     let text = encoding.encode(&Document::Alert(Arc::new(alert))).unwrap();
@@ -57,6 +57,40 @@ fn falco_has_what_falcosidekick_reads() {
     let socket = encoded(Encoding::Falco, socket_sample().alert());
     assert_eq!(socket["output_fields"]["fd.rip"], "203.0.113.7");
     assert_eq!(socket["output_fields"]["fd.rport"], 4444);
+}
+
+/// The names that falcosidekick looks for.
+#[test]
+fn a_pod_is_named_in_each_encoding() {
+    let falco = encoded(Encoding::Falco, pod_sample().alert());
+    let fields = &falco["output_fields"];
+    for (field, expected) in [
+        ("container.id", CONTAINER),
+        ("container.name", "php"),
+        ("container.image", "registry.example/shop/php:8.2"),
+        ("k8s.ns.name", "shop"),
+        ("k8s.pod.name", "web-5d9c7b8f6-x2x7q"),
+        ("k8s.pod.uid", POD),
+    ] {
+        assert_eq!(fields[field], expected, "{field}");
+    }
+    let ocsf = encoded(Encoding::Ocsf, pod_sample().alert());
+    assert_eq!(
+        ocsf["evidences"][0]["process"]["container"],
+        json!({
+            "uid": CONTAINER, "name": "php", "runtime": "cri-o", "orchestrator": "kubernetes",
+            "pod_uuid": POD,
+        })
+    );
+    assert_eq!(
+        ocsf["resources"],
+        json!([{
+            "type": "pod", "uid": POD, "name": "web-5d9c7b8f6-x2x7q", "namespace": "shop",
+            "labels": ["app=shop"],
+        }])
+    );
+    let plain = encoded(Encoding::Ocsf, sample().alert());
+    assert!(plain["resources"].is_null(), "{plain}");
 }
 
 #[test]

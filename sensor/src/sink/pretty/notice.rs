@@ -17,9 +17,10 @@ pub(super) fn render(notice: &Notice, colour: bool, width: Option<usize>) -> Str
     let time = time.get(..12).unwrap_or(time);
     let incident = &notice.incident;
     let level = incident.level;
-    let what = match &notice.file {
-        Some(_) => "file",
-        None => incident.state,
+    let what = match (&notice.file, &notice.container) {
+        (Some(_), _) => "file",
+        (None, Some(_)) => "container",
+        (None, None) => incident.state,
     };
     let head = Line::default()
         .span(DIM, &format!("{date} {time}Z  "))

@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 
 use crate::fixture::{
     alert::link,
+    cgroup::Cgroup,
     container::{self, NGINX_CONF, PHP_CONF},
     nginx, php_fpm,
     process::Guard,
@@ -65,10 +66,21 @@ fn a_page_in_a_container_runs_a_shell() {
 
 /// Starts the container in the foreground, with both servers.
 pub(super) fn run(scene: &Scene, root: &Path, id_file: &Path) -> Guard {
+    run_below(None, scene, root, id_file)
+}
+
+/// The same in a control group below `parent`.
+pub(super) fn run_below(
+    parent: Option<&Cgroup>,
+    scene: &Scene,
+    root: &Path,
+    id_file: &Path,
+) -> Guard {
     let php = php_fpm::program().expect("it was there");
     let script = format!(
         "{} -F -y {PHP_CONF} & exec /usr/sbin/nginx -c {NGINX_CONF}",
         php.display()
     );
-    container::run(scene.path(), root, id_file, &["/bin/sh", "-c", &script])
+    let words = ["/bin/sh", "-c", &script];
+    container::run_below(parent, scene.path(), root, id_file, &words)
 }

@@ -1,48 +1,49 @@
 //! The shipped image as the `DaemonSet` runs it, beside nginx and php-fpm in a container.
 
-use std::fs;
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use serde_json::Value;
 
-use super::container::{PODMAN, run};
+use super::{
+    container::{PODMAN, run_below},
+    pod::{UID, log_directory},
+};
 use crate::fixture::{
+    cgroup::{self, Cgroup},
     container, http, php_fpm,
     pod::{self, Pod},
-    scene::{self, Scene},
+    process::Guard,
+    scene::{self, Need, Scene},
     wait,
 };
 
 const CAPABILITIES: u64 = 1 << 2 | 1 << 19 | 1 << 38 | 1 << 39;
 
+/// Its servers are in a control group of a pod, whose directory of logs is there.
 #[test]
 fn the_image_sees_a_shell_in_another_container() {
-    let needs = [PODMAN, &[pod::archive as _, php_fpm::program as _]].concat();
     let name = "server::image::the_image_sees_a_shell_in_another_container";
-    let Some(scene) = Scene::begin(name, &needs) else {
+    let Some(scene) = Scene::begin(name, &needs()) else {
         return;
     };
-    let root = container::file_system(scene.path());
-    scene::write(&root.join("srv/public/id.php"), "<?php system('id; :');");
+    log_directory(scene.path(), "web-0", UID);
     let pod = Pod::start(&scene, &pod::archive().expect("it was there"));
     confined(pod.process().pid);
 
-    let id_file = scene.path().join("id");
-    let web = run(&scene, &root, &id_file);
-    wait::until("an answer out of the container", || {
-        let answer = container::ask(&root, "/id.php").ok()?;
-        answer.contains("uid=33").then_some(())
+    let parent = Cgroup::of_pod(UID);
+    let web = Web::start(&scene, &parent);
+    wait::until("names of the service", || {
+        let tree = tree(&pod, &web.id);
+        tree.iter().all(|it| it["pod"] == "web-0").then_some(())
     });
-    let id = fs::read_to_string(&id_file).expect("the container's id");
-    let shell = pod.alert("shell_under_app_worker", |alert| {
-        alert["process"]["args"] == serde_json::json!(["sh", "-c", "id; :"])
-    });
-    assert_eq!(shell["container"]["id"], id.trim(), "{shell}");
+    web.ask();
+    let shell = pod.alert("shell_under_app_worker", is_attack);
     assert_eq!(shell["service"]["kind"], "php-fpm", "{shell}");
+    assert_placed(&shell, &web.id, Some("web-0"));
     // Of the node's /etc/passwd, which is mounted.
     assert_eq!(shell["process"]["user"]["name"], "www-data", "{shell}");
     assert_eq!(shell["evidence"]["lost_events"], 0, "{shell}");
 
-    tree(&pod, id.trim());
     let metrics = http::get(pod.port, "/metrics").expect("metrics").body;
     assert!(
         metrics.contains("lineage_sensor_hook_info{hook=\"open\""),
@@ -56,19 +57,107 @@ fn the_image_sees_a_shell_in_another_container() {
     pod.stop();
 }
 
+#[test]
+fn the_image_names_a_pod_after_its_first_alert() {
+    let name = "server::image::the_image_names_a_pod_after_its_first_alert";
+    let Some(scene) = Scene::begin(name, &needs()) else {
+        return;
+    };
+    let pod = Pod::start(&scene, &pod::archive().expect("it was there"));
+    let parent = Cgroup::of_pod(UID);
+    let web = Web::start(&scene, &parent);
+    web.ask();
+    let first = pod.alert("shell_under_app_worker", is_attack);
+    assert_placed(&first, &web.id, None);
+    log_directory(scene.path(), "web-0", UID);
+    let notice = pod.notice("container-named");
+    assert_eq!(
+        notice["incident"]["id"], first["incident"]["id"],
+        "{notice}"
+    );
+    assert_placed(&notice, &web.id, Some("web-0"));
+    web.ask();
+    let next = pod.alert("shell_under_app_worker", |alert| {
+        is_attack(alert) && alert["event"]["id"] != first["event"]["id"]
+    });
+    assert_placed(&next, &web.id, Some("web-0"));
+    drop(web);
+    pod.stop();
+}
+
+fn needs() -> Vec<Need> {
+    let own: &[Need] = &[pod::archive, php_fpm::program, cgroup::root];
+    [PODMAN, own].concat()
+}
+
+fn is_attack(alert: &Value) -> bool {
+    alert["process"]["args"] == serde_json::json!(["sh", "-c", "id; :"])
+}
+
+/// The container, and its pod with or without its names.
+#[track_caller]
+fn assert_placed(document: &Value, id: &str, pod: Option<&str>) {
+    let (container, orchestrator) = (&document["container"], &document["orchestrator"]);
+    assert_eq!(container["id"], id, "{document}");
+    assert_eq!(container["runtime"], "podman", "{document}");
+    assert_eq!(orchestrator["type"], "kubernetes", "{document}");
+    assert_eq!(orchestrator["resource"]["id"], UID, "{document}");
+    let name = pod.map_or(Value::Null, Value::from);
+    assert_eq!(orchestrator["resource"]["name"], name, "{document}");
+    let [namespace, php] = ["shop", "php"].map(|it| pod.map_or(Value::Null, |_| it.into()));
+    assert_eq!(orchestrator["namespace"], namespace, "{document}");
+    assert_eq!(container["name"], php, "{document}");
+}
+
+/// nginx and php-fpm in a container.
+struct Web {
+    root: PathBuf,
+    id: String,
+    _servers: Guard,
+}
+
+impl Web {
+    fn start(scene: &Scene, parent: &Cgroup) -> Self {
+        let root = container::file_system(scene.path());
+        scene::write(&root.join("srv/public/id.php"), "<?php system('id; :');");
+        scene::write(&root.join("srv/public/up.php"), "up");
+        let id_file = scene.path().join("id");
+        let servers = run_below(Some(parent), scene, &root, &id_file);
+        wait::until("an answer out of the container", || {
+            let answer = container::ask(&root, "/up.php").ok()?;
+            answer.ends_with("up").then_some(())
+        });
+        let id = fs::read_to_string(&id_file).expect("the container's id");
+        Self {
+            root,
+            id: id.trim().to_owned(),
+            _servers: servers,
+        }
+    }
+
+    /// Has the page run a shell.
+    #[track_caller]
+    fn ask(&self) {
+        let answer = container::ask(&self.root, "/id.php").expect("an answer");
+        assert!(answer.contains("uid=33"), "{answer}");
+    }
+}
+
 /// The control socket answers inside the container.
 #[track_caller]
-fn tree(pod: &Pod, container: &str) {
+fn tree(pod: &Pod, container: &str) -> Vec<Value> {
     let answer = pod.ask(&["tree", "--json"]);
     assert!(answer.status.success(), "{answer:?}");
     let tree: Value = serde_json::from_slice(&answer.stdout).expect("JSON");
     let services = tree["services"].as_array().expect("a list");
     let inside = services
         .iter()
-        .filter(|service| service["container"] == container)
-        .map(|service| service["kind"].as_str().expect("a kind"));
-    let inside: std::collections::BTreeSet<_> = inside.collect();
-    assert_eq!(inside, ["nginx", "php-fpm"].into(), "{tree}");
+        .filter(|service| service["container"] == container);
+    let inside: Vec<_> = inside.cloned().collect();
+    let kinds = inside.iter().filter_map(|service| service["kind"].as_str());
+    let kinds: BTreeSet<_> = kinds.collect();
+    assert_eq!(kinds, ["nginx", "php-fpm"].into(), "{tree}");
+    inside
 }
 
 /// Four capabilities, no new ones, a filter of system calls.

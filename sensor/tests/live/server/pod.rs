@@ -1,0 +1,142 @@
+//! php-fpm in the control group of a container in a pod, with the directories that the
+//! kubelet makes for logs: alerts name namespace, pod and container.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Value, json};
+
+use crate::fixture::{
+    alert::Alert,
+    cgroup::{self, Cgroup},
+    php_fpm::{Pool, Start},
+    recording,
+    scene::{Need, Scene},
+    sensor::Sensor,
+    site::{self, Site},
+    stage::Stage,
+    wait,
+};
+
+pub(super) const UID: &str = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
+const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+const NEEDS: &[Need] = &[cgroup::root];
+
+/// What the kubelet makes for a pod of one container.
+pub(super) fn log_directory(scene: &Path, pod: &str, uid: &str) {
+    let path = scene.join("pods").join(format!("shop_{pod}_{uid}/php"));
+    fs::create_dir_all(path).expect("make a directory");
+}
+
+/// The sensor's settings; `recording` stands in the test's directory.
+fn sensor(recording: &Path) -> Sensor {
+    let pods = recording.with_file_name("pods");
+    let lines = format!("kubernetes: {{ pod_logs: {} }}", pods.display());
+    Sensor::configured(&lines, recording)
+}
+
+fn enter(site: &Site, cgroup: &Cgroup) {
+    cgroup.take(site.php.master());
+    for worker in site.php.workers() {
+        cgroup.take(worker);
+    }
+}
+
+/// The alert's container and pod, named or not.
+#[track_caller]
+fn assert_placed(alert: &Alert, is_named: bool) {
+    let mut container = json!({"id": ID, "runtime": "containerd"});
+    let mut pod = json!({"type": "kubernetes", "resource": {"type": "pod", "id": UID}});
+    if is_named {
+        container["name"] = json!("php");
+        pod["namespace"] = json!("shop");
+        pod["resource"]["name"] = json!("web-0");
+    }
+    assert_eq!(alert.json["container"], container, "{alert}");
+    assert_eq!(alert.json["orchestrator"], pod, "{alert}");
+}
+
+#[test]
+fn the_first_alert_names_the_pod() {
+    let needs = [site::NEEDS, NEEDS].concat();
+    let Some(scene) = Scene::begin("server::pod::the_first_alert_names_the_pod", &needs) else {
+        return;
+    };
+    log_directory(scene.path(), "web-0", UID);
+    let cgroup = Cgroup::of_container(UID, ID);
+    let site = Site::start(&scene, Start::Foreground, Pool::Steady);
+    enter(&site, &cgroup);
+    let recording: PathBuf = scene.path().join("recording");
+    let mut sensor = sensor(&recording);
+    let master = site.php.master().pid;
+    let service = wait::until("names of the service", || {
+        let service = sensor.service(master)?;
+        (!service["pod"].is_null()).then_some(service)
+    });
+    for (field, expected) in [
+        ("container", ID),
+        ("container_name", "php"),
+        ("namespace", "shop"),
+        ("pod", "web-0"),
+    ] {
+        assert_eq!(service[field], expected, "{service}");
+    }
+    let drawn = sensor.ask(&["tree"]).stdout;
+    let drawn = String::from_utf8_lossy(&drawn).into_owned();
+    let place = "pod shop/web-0 container php 0123456789ab";
+    assert!(drawn.contains(place), "{drawn}");
+
+    site.shell("id.php", "id; :");
+    let shell = sensor.alert("shell_under_app_worker", |alert| alert.root() == master);
+    assert_placed(&shell, true);
+    let live = sensor.stop_and_read();
+    let text = String::from_utf8_lossy(&live);
+    assert!(!text.contains("container-named"), "{text}");
+    recording::assert_equal(&recording, &live);
+    drop(site);
+}
+
+#[test]
+fn names_that_come_after_the_alert_are_told_of_its_incident() {
+    let Some(mut stage) = Stage::begin_with("server::pod", NEEDS, sensor) else {
+        return;
+    };
+    let cgroup = Cgroup::of_container(UID, ID);
+    enter(&stage.site, &cgroup);
+    stage.site.shell("id.php", "id; :");
+    let unnamed = stage.saw("shell_under_app_worker", |alert| {
+        alert.args() == ["sh", "-c", "id; :"]
+    });
+    assert_placed(&unnamed, false);
+    log_directory(stage.scene.path(), "web-0", UID);
+    let incident = &unnamed.json["incident"]["id"];
+    let notice = stage.sensor.notice("container-named", |notice| {
+        notice["incident"]["id"] == *incident
+    });
+    assert_named(&notice);
+    stage.only(|alert| alert.concerns(unnamed.pid()));
+
+    stage.site.shell("again.php", "id; : again");
+    let named = stage.saw("shell_under_app_worker", |alert| {
+        alert.args() == ["sh", "-c", "id; : again"]
+    });
+    assert_placed(&named, true);
+    stage.only(|alert| alert.concerns(named.pid()));
+    stage.end();
+}
+
+#[track_caller]
+fn assert_named(notice: &Value) {
+    assert_eq!(notice["orchestrator"]["namespace"], "shop", "{notice}");
+    assert_eq!(
+        notice["orchestrator"]["resource"]["name"], "web-0",
+        "{notice}"
+    );
+    assert_eq!(notice["container"]["name"], "php", "{notice}");
+    assert_eq!(
+        notice["message"],
+        "it happened in container php (0123456789ab) in pod shop/web-0"
+    );
+}

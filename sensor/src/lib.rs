@@ -48,5 +48,6 @@ pub mod simulate;
 pub mod sink;
 mod sqlite;
 pub mod tally;
+pub mod terminal;
 pub mod tree;
 pub mod watch;

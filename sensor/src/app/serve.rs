@@ -32,13 +32,14 @@ use crate::{
     probe::Counters,
     profile::Judge,
     ring::Read,
-    sink::{Colour, Encoding, Maker, Sinks, Stream},
+    sink::{Colour, Encoding, Maker, Sinks, Stream, tail::Tail},
     tally, tree,
 };
 
 /// Everything outside the loop.
 pub(super) struct Surroundings {
     sinks: Sinks,
+    tail: Arc<Tail>,
     metrics: Arc<Metrics>,
     stats: Stats,
     capturing: Condition,
@@ -67,7 +68,9 @@ impl Surroundings {
             None
         };
         // The socket is a file: nothing may fail between making it and serving it.
+        let tail = Arc::<Tail>::default();
         let control = control::Server::bind(&config.control.socket)?;
+        let control = control.with_tail(Arc::clone(&tail));
         let mut servers = vec![tokio::spawn(control.serve(queries, end(stopped.clone())))];
         let address = http.as_ref().map(http::Server::address);
         if let Some(server) = http {
@@ -80,6 +83,7 @@ impl Surroundings {
         };
         Ok(Self {
             sinks,
+            tail,
             metrics,
             stats,
             capturing,
@@ -167,6 +171,7 @@ impl Surroundings {
         if let Document::Alert(alert) = &document {
             self.metrics.count_alert(alert);
         }
+        self.tail.send(&document);
         self.sinks.send(document);
     }
 

@@ -26,7 +26,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
 pub use self::history::{AlertsArgs, ExplainArgs, WhyNotArgs};
 pub use self::page::{CompletionsArgs, ManArgs};
-pub use self::terminal::{TailArgs, TopArgs};
+pub use self::terminal::{TailArgs, TopArgs, TreeArgs};
 use crate::{
     config::{Effective, Format, Scope, environment},
     exit::{Exit, Failure},
@@ -320,17 +320,6 @@ pub struct BtfArgs {
     /// Kernel type information to use instead of /sys/kernel/btf/vmlinux
     #[arg(long, value_name = "FILE")]
     pub btf: Option<PathBuf>,
-}
-
-/// Options of `tree`.
-#[derive(Args, Debug)]
-pub struct TreeArgs {
-    /// Print the sensor's answer as JSON, complete
-    #[arg(long)]
-    pub json: bool,
-    /// Configuration file.
-    #[command(flatten)]
-    pub config: ConfigArgs,
 }
 
 /// Options of `simulate`.

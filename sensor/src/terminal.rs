@@ -7,10 +7,11 @@
 mod signal;
 mod tail;
 mod top;
+mod watch;
 
 use std::{io, os::fd::AsFd, thread, time::Duration};
 
-pub use self::{tail::tail, top::top};
+pub use self::{tail::tail, top::top, watch::watch};
 use crate::control::{AskError, Following, Wanted};
 
 /// How often it is looked whether an agent is there again.

@@ -70,12 +70,14 @@ Examples:
 
 pub(super) const TREE_LONG: &str = "\
 Asks the running sensor, through its control socket, for the live process trees of the \
-services, and draws them: pid, part in the service, executable, arguments. Only root and \
+services, and draws them: pid, part in the service, executable, arguments. With --watch it goes on: \
+in place on a terminal, one snapshot after the other in a pipe. Only root and \
 the sensor's own user are answered.";
 
 pub(super) const TREE: &str = "\
 Examples:
   sudo lineage-sensor tree
+  sudo lineage-sensor tree --watch=5
   sudo lineage-sensor tree --json | jq '.services[].kind'";
 
 pub(super) const TAIL_LONG: &str = "\

@@ -1,9 +1,33 @@
 //! Options of the commands that show what the running sensor sees.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::ConfigArgs;
 use crate::config::Level;
+
+/// Options of `tree`.
+#[derive(Args, Debug)]
+pub struct TreeArgs {
+    /// Print the sensor's answer as JSON, complete
+    #[arg(long)]
+    pub json: bool,
+    /// Go on: draw again every so often, and mark processes that are new [default: 2]
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "2", value_parser = seconds)]
+    pub watch: Option<Duration>,
+    /// Configuration file.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok();
+    let seconds = seconds.filter(|seconds: &f64| (0.1..=3_600.0).contains(seconds));
+    seconds
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| "expected a number of seconds from 0.1 to 3600".to_owned())
+}
 
 /// Options of `tail`.
 #[derive(Args, Debug)]
@@ -34,4 +58,27 @@ pub struct TopArgs {
     /// Configuration file.
     #[command(flatten)]
     pub config: ConfigArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    #[test]
+    fn a_watch_has_an_interval_that_can_be_left_out() {
+        let watch = |line: &str| match Cli::try_parse_from(line.split(' ')).ok()?.command {
+            Command::Tree(args) => Some(args.watch),
+            other => panic!("{other:?}"),
+        };
+        let every = |milliseconds| Some(Some(Duration::from_millis(milliseconds)));
+        assert_eq!(watch("x tree"), Some(None));
+        assert_eq!(watch("x tree --watch"), every(2_000));
+        assert_eq!(watch("x tree --watch=0.5 --json"), every(500));
+        for bad in ["0", "-1", "nan", "x", "1e9"] {
+            assert_eq!(watch(&format!("x tree --watch={bad}")), None);
+        }
+    }
 }

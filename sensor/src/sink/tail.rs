@@ -244,7 +244,7 @@ mod tests {
                 for told in told {
                     match told {
                         Told::Missed(count) => expected += count,
-                        told => {
+                        told @ Told::Document(_) => {
                             prop_assert_eq!(number(&told), expected);
                             expected += 1;
                         }

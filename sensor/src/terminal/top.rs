@@ -83,7 +83,7 @@ impl Screen {
 
     fn run(mut self, model: &mut Model, sensor: &Sensor, signals: &Signals) -> io::Result<()> {
         let mut changed = true;
-        while !signals.came() {
+        while !signals.ended() {
             if changed {
                 self.0.draw(|frame| view::draw(model, frame))?;
             }
@@ -121,6 +121,10 @@ fn key(event: &Event) -> Option<Key> {
     };
     if modifiers.contains(KeyModifiers::CONTROL) {
         return (*code == KeyCode::Char('c')).then_some(Key::Interrupt);
+    }
+    // Escape and a key at once look like one key: Escape counts.
+    if modifiers.contains(KeyModifiers::ALT) {
+        return Some(Key::Back);
     }
     Some(match code {
         KeyCode::Up => Key::Up,

@@ -51,4 +51,5 @@ mod simulate;
 mod sink;
 mod startup;
 mod syslog;
+mod terminal;
 mod watched;

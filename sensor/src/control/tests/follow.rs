@@ -112,15 +112,12 @@ fn a_slow_reader_is_told_what_it_missed_and_stalls_nobody() {
         let (mut next, mut missed) = (0, 0);
         while next < SENT {
             let (_, value) = line(&mut slow);
-            match value["missed"].as_u64() {
-                Some(count) => {
-                    missed += count;
-                    next += count;
-                }
-                None => {
-                    assert_eq!(value["event"]["sequence"], next);
-                    next += 1;
-                }
+            if let Some(count) = value["missed"].as_u64() {
+                missed += count;
+                next += count;
+            } else {
+                assert_eq!(value["event"]["sequence"], next);
+                next += 1;
             }
         }
         assert!(missed > 0 && missed < SENT - WAITING as u64, "{missed}");

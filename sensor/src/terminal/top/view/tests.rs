@@ -120,7 +120,9 @@ proptest! {
         columns in 1_u16..200, rows in 1_u16..60,
     ) {
         let mut model = model();
-        messages.into_iter().for_each(|message| model.take(message));
+        for message in messages {
+            model.take(message);
+        }
         for key in keys {
             prop_assert!(model.press(key));
             prop_assert!(harmless(screen(&model, columns, rows).backend().buffer()));

@@ -13,6 +13,7 @@ mod profile;
 mod quiet;
 pub mod rules;
 mod score;
+mod terminal;
 mod why_not;
 
 use std::{
@@ -25,6 +26,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
 pub use self::history::{AlertsArgs, ExplainArgs, WhyNotArgs};
 pub use self::page::{CompletionsArgs, ManArgs};
+pub use self::terminal::{TailArgs, TopArgs, TreeArgs};
 use crate::{
     config::{Effective, Format, Scope, environment},
     exit::{Exit, Failure},
@@ -59,6 +61,12 @@ pub enum Command {
     /// Show the live process trees of the services
     #[command(long_about = help::TREE_LONG, after_help = help::TREE)]
     Tree(TreeArgs),
+    /// Follow the alerts of the running sensor
+    #[command(long_about = help::TAIL_LONG, after_help = help::TAIL)]
+    Tail(TailArgs),
+    /// Show services, rates and the last alerts on a full screen
+    #[command(long_about = help::TOP_LONG, after_help = help::TOP_EXAMPLES)]
+    Top(TopArgs),
     /// List alerts of the history
     #[command(long_about = help::ALERTS_LONG, after_help = help::ALERTS)]
     Alerts(AlertsArgs),
@@ -312,17 +320,6 @@ pub struct BtfArgs {
     /// Kernel type information to use instead of /sys/kernel/btf/vmlinux
     #[arg(long, value_name = "FILE")]
     pub btf: Option<PathBuf>,
-}
-
-/// Options of `tree`.
-#[derive(Args, Debug)]
-pub struct TreeArgs {
-    /// Print the sensor's answer as JSON, complete
-    #[arg(long)]
-    pub json: bool,
-    /// Configuration file.
-    #[command(flatten)]
-    pub config: ConfigArgs,
 }
 
 /// Options of `simulate`.

@@ -1,9 +1,11 @@
 //! The control socket: how a command asks the running agent.
 //!
-//! One connection carries one request line and one reply line, both JSON. Queries are
+//! One connection carries one request line and one reply line, both JSON; one that follows
+//! alerts carries lines for as long as it is open. Queries are
 //! handed to the core over a bounded channel; nothing here touches the core's state.
 
 mod client;
+mod follow;
 pub mod render;
 mod server;
 
@@ -12,7 +14,8 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 pub use self::{
-    client::{AskError, ask},
+    client::{AskError, Following, Heard, ask},
+    follow::{Draw, Wanted},
     server::{BindError, Server},
 };
 
@@ -35,6 +38,10 @@ pub struct Query {
 pub enum QueryKind {
     /// The live process trees of the services.
     Tree,
+    /// The live process tree of the service whose root has this pid.
+    TreeOf(u32),
+    /// Everything in numbers.
+    Top,
     /// The rules in force, and how often each has alerted.
     Rules,
     /// What services were seen to spawn.

@@ -4,6 +4,7 @@
 //! One task owns it. No lock, no clock, no file, no `/proc`: time arrives with the
 //! inputs, so that the same inputs give the same outputs, byte for byte.
 
+mod overview;
 mod place;
 
 use std::{
@@ -14,6 +15,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use self::overview::Seen;
 use crate::{
     alert::{Alert, Closed, Finding, Host, Inquest, Level, Notice, RuleInfo},
     context::Context,
@@ -133,6 +135,7 @@ pub struct Engine {
     counts: BTreeMap<String, Count>,
     host: Host,
     degraded: Vec<String>,
+    seen: Seen,
     /// Alerts and notices so far.
     sequence: u64,
     /// Time of the latest input that has one, ns.
@@ -165,6 +168,7 @@ impl Engine {
             rules,
             host,
             degraded: Vec::new(),
+            seen: Seen::default(),
             sequence: 0,
             now_ns: 0,
         }
@@ -201,6 +205,7 @@ impl Engine {
         match input {
             Input::Event(event) => {
                 self.now_ns = self.now_ns.max(event.time_ns());
+                self.seen.count(&event);
                 let effects = self.tree.apply(&event);
                 self.judge(effects, out);
             }
@@ -477,6 +482,10 @@ impl Engine {
                 count.alerts += 1;
             }
             let alert = Alert::new(&finding, &self.host, self.sequence);
+            self.seen.alerts[alert.rule.level as usize] += 1;
+            if let Some(service) = &found.subject.service {
+                self.tree.count_alert(service.id, alert.rule.level as usize);
+            }
             incidents.describe(&found.subject, &alert.message);
             verdicts.push(Verdict::alerted(rule, &alert));
             let inquest = inquest(found, standing.id, &alert);
@@ -500,6 +509,8 @@ impl Engine {
     fn answer(&self, query: Query) {
         let value = match query.kind {
             QueryKind::Tree => json!({ "services": self.services() }),
+            QueryKind::TreeOf(pid) => json!({ "services": self.service_of(pid) }),
+            QueryKind::Top => self.overview(),
             QueryKind::Rules => json!({ "rules": self.counts }),
             QueryKind::Profile => self.judge.view(),
             QueryKind::WhyNot(pid) => {

@@ -49,6 +49,7 @@ pub mod simulate;
 pub mod sink;
 mod sqlite;
 pub mod tally;
+pub mod terminal;
 pub mod tree;
 pub mod watch;
 pub mod wire;

@@ -8,7 +8,7 @@ use sensor::{
     app,
     cli::{self, Cli, Command, command, history, page, rules},
     exit::{self, Exit, Failure},
-    probe, simulate,
+    probe, simulate, terminal,
 };
 
 fn main() -> ExitCode {
@@ -46,6 +46,8 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Run(args) => return app::run(args).map(|()| Exit::Ok),
         Command::Record(args) => return app::record(args).map(|()| Exit::Ok),
         Command::Replay(args) => return app::replay(args).map(|()| Exit::Ok),
+        Command::Tail(args) => return terminal::tail(args).map(|()| Exit::Ok),
+        Command::Top(args) => return terminal::top(args).map(|()| Exit::Ok),
         Command::Doctor(args) => command::doctor_command(args)?,
         Command::Config(args) => (command::config_command(args)?, Exit::Ok),
         Command::Tree(args) => (command::tree_command(args)?, Exit::Ok),

@@ -17,6 +17,7 @@ mod spool;
 mod stats;
 mod stream;
 mod syslog;
+pub mod tail;
 #[cfg(test)]
 mod tests;
 mod webhook;
@@ -38,6 +39,7 @@ pub use self::{
     file::{Rotating, Settings as FileSettings},
     filter::{Filter, NO_SERVICE},
     otlp::Otlp,
+    pretty::document as draw,
     queue::{Made, Maker},
     stats::SinkStats,
     stream::{Colour, Encoding, Stream},

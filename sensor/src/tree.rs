@@ -14,6 +14,7 @@ mod exec;
 mod grow;
 mod image;
 mod living;
+mod load;
 mod loss;
 mod node;
 mod orphan;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use sensor_common::limit::{LINEAGE_ENTRIES, SERVICE_ENTRIES};
 
 use self::candidate::Candidates;
+pub use self::load::{Acts, LEVELS, ServiceLoad};
 use self::table::Table;
 pub use self::view::{ProcessView, ServiceView, Stats};
 use crate::event::{Event, Membership, ProcessId, Program, Snapshot};
@@ -189,6 +191,7 @@ impl Tree {
             Event::Socket(socket) => self.socket(socket, &mut effects),
             Event::Lost(lost) => self.lose(lost, &mut effects),
         }
+        self.table.count(&effects.subjects);
         self.enforce();
         effects
     }

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Real servers, a load generator, and the tools that check what deploy/ holds.
-pub(crate) const PACKAGES: [&str; 44] = [
+pub(crate) const PACKAGES: [&str; 45] = [
     "apache2",
     "busybox",
     "cron",
@@ -65,6 +65,7 @@ pub(crate) const PACKAGES: [&str; 44] = [
     "runc",
     "socat",
     "systemd",
+    "tmux",
     "tomcat10",
     "uvicorn",
     "uwsgi",

@@ -39,7 +39,7 @@ use crate::{
     logging,
     metrics::OutletMetrics,
     sandbox::{self, Places},
-    sink::{Colour, Encoding, Sinks, Stream},
+    sink::{Colour, Encoding, Sinks, Stream, tail::Tail},
     wire::{self, Hello, ORDER_MAX, Order, REPORT_MAX, Report},
 };
 
@@ -146,7 +146,9 @@ impl Outlet {
         let places = Places::of(&config);
         places.make();
         // The socket is a file: nothing may fail between making it and serving it.
+        let tail = Arc::<Tail>::default();
         let control = control::Server::bind(&config.control.socket)?;
+        let control = control.with_tail(Arc::clone(&tail));
         sandbox::enter(&places).map_err(|error| Failure::new(Exit::Internal, error))?;
         let sinks = start(&config, &metrics)?;
         metrics.watch_sinks(sinks.stats());
@@ -161,7 +163,7 @@ impl Outlet {
             servers.push(tokio::spawn(server.serve(sources, end(stopped))));
         }
         Ok(Self {
-            relay: Relay::new((sinks, metrics), pulse, (asked, pages), (config, places)),
+            relay: Relay::new((sinks, tail, metrics), pulse, (asked, pages), (config, places)),
             address,
             servers,
             stop,

@@ -17,7 +17,7 @@ use crate::{
     exit::{Exit, Failure},
     probe::{KERNEL_BTF, Options},
     profile::{Lock, lock},
-    service, simulate,
+    service, simulate, terminal,
 };
 
 /// `config check`, `config show` and `config schema`.
@@ -106,12 +106,15 @@ pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> 
         .map_err(|error| Failure::new(Exit::Internal, error))
 }
 
-/// `tree`: asks the running sensor.
+/// `tree`: asks the running sensor, with `--watch` again and again.
 ///
 /// # Errors
 /// [`Exit::Usage`] when the configuration is refused, [`Exit::Unavailable`] when no sensor
 /// answers, [`Exit::Privilege`] when it may not be asked.
 pub fn tree_command(args: &TreeArgs) -> Result<String, Failure> {
+    if let Some(every) = args.watch {
+        return terminal::watch(args, every).map(|()| String::new());
+    }
     let socket = args.config.load()?.config.control.socket;
     let reply = control::ask(&socket, &json!({"query": "tree"}))?;
     if !args.json {

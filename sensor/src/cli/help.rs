@@ -12,6 +12,8 @@ Examples:
   sudo lineage-sensor run                    watch, alerts drawn as trees
   sudo lineage-sensor run | jq .message      in a pipe alerts are JSON lines
   sudo lineage-sensor tree                   what the servers are running now
+  sudo lineage-sensor tail -n 10             alerts as they come, after the last ten
+  sudo lineage-sensor top                    services, rates and alerts on a full screen
   sudo lineage-sensor alerts --since 1h      what has been alerted
   sudo lineage-sensor explain 883ef1ab       why, and what belongs to it
   sudo lineage-sensor doctor                 can it work here, and how well
@@ -20,7 +22,7 @@ Examples:
 
 Exit codes:
   0 success, 1 a comparison found a difference (`profile`), 64 bad usage or configuration, 65 a recording is damaged, 69 the kernel
-  lacks something required (or no sensor is running, for `tree`, `why-not` and `simulate`; no history, for `alerts` and `explain`),
+  lacks something required (or no sensor is running, for `tree`, `tail`, `top`, `why-not` and `simulate`; no history, for `alerts` and `explain`),
   70 a defect in the sensor, 77 privilege is missing";
 
 pub(super) const RUN_LONG: &str = "\
@@ -68,13 +70,40 @@ Examples:
 
 pub(super) const TREE_LONG: &str = "\
 Asks the running sensor, through its control socket, for the live process trees of the \
-services, and draws them: pid, part in the service, executable, arguments. Only root and \
+services, and draws them: pid, part in the service, executable, arguments. With --watch it goes on: \
+in place on a terminal, one snapshot after the other in a pipe. Only root and \
 the sensor's own user are answered.";
 
 pub(super) const TREE: &str = "\
 Examples:
   sudo lineage-sensor tree
+  sudo lineage-sensor tree --watch=5
   sudo lineage-sensor tree --json | jq '.services[].kind'";
+
+pub(super) const TAIL_LONG: &str = "\
+Shows the alerts of the running sensor, and notices about incidents, as they come: drawn as \
+`run` draws them on a terminal, as JSON lines in a pipe. With -n it begins with the latest, from \
+the sensor's memory; `alerts` has all of them. A sensor that ends is waited for, and what it has \
+told by then is shown when it is back. Who reads too slowly is told how many alerts were not \
+shown; the sensor waits for nobody. Eight can follow at once. Only root and the sensor's own user \
+are answered.";
+
+pub(super) const TAIL: &str = "\
+Examples:
+  sudo lineage-sensor tail
+  sudo lineage-sensor tail -n 10 --level low --service php-fpm
+  sudo lineage-sensor tail --rule 'shell_*' | jq -r .message";
+
+pub(super) const TOP_LONG: &str = "\
+Shows on a full screen what the running sensor sees: the services with their processes, what they \
+execute and write a second, their alerts by level since each is known, what was lost, the last alerts. \
+Enter opens the tree of a service or the lineage of an alert, Tab changes between the two lists, s \
+sorts, / filters, p pauses, ? shows the keys, q ends. A sensor that ends is waited for. Needs a \
+terminal; only root and the sensor's own user are answered.";
+
+pub(super) const TOP_EXAMPLES: &str = "\
+Examples:
+  sudo lineage-sensor top";
 
 pub(super) const SIMULATE_LONG: &str = "\
 Makes the running sensor alert: for each built-in rule a simulated server, a copy of this program \

@@ -10,12 +10,15 @@ use std::{
 use rustix::{net::sockopt::socket_peercred, process::geteuid};
 use serde_json::Value;
 
+use super::Wanted;
 use crate::exit::{Exit, Failure};
 
 /// Longest wait for the agent; it gives itself less.
 const WAIT: Duration = Duration::from_secs(15);
 /// Most bytes of a reply: far above 262,144 processes with short command lines.
 const REPLY_MAX: u64 = 512 << 20;
+/// Most bytes of a line that is followed: far above an alert, drawn or not.
+const LINE_MAX: u64 = 1 << 20;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -82,12 +85,14 @@ pub fn ask(path: &Path, request: &Value) -> Result<Value, AskError> {
     }
 }
 
-fn exchange(path: &Path, request: &Value) -> Result<Vec<u8>, AskError> {
+/// A connection to an agent that may be believed; neither end is waited for longer than
+/// [`WAIT`].
+fn connect(path: &Path) -> Result<UnixStream, AskError> {
     let io = |source| AskError::Io {
         path: path.into(),
         source,
     };
-    let mut stream = UnixStream::connect(path).map_err(|error| connect_error(path, error))?;
+    let stream = UnixStream::connect(path).map_err(|error| connect_error(path, error))?;
     let uid = socket_peercred(&stream)
         .map_err(|errno| io(errno.into()))?
         .uid
@@ -100,6 +105,15 @@ fn exchange(path: &Path, request: &Value) -> Result<Vec<u8>, AskError> {
     }
     stream.set_read_timeout(Some(WAIT)).map_err(io)?;
     stream.set_write_timeout(Some(WAIT)).map_err(io)?;
+    Ok(stream)
+}
+
+fn exchange(path: &Path, request: &Value) -> Result<Vec<u8>, AskError> {
+    let io = |source| AskError::Io {
+        path: path.into(),
+        source,
+    };
+    let mut stream = connect(path)?;
     // A refusal can come, and the other end close, before the request is written.
     let sent = stream.write_all(format!("{request}\n").as_bytes());
     let mut line = Vec::new();
@@ -109,6 +123,89 @@ fn exchange(path: &Path, request: &Value) -> Result<Vec<u8>, AskError> {
     }
     let broken = || io::ErrorKind::UnexpectedEof.into();
     Err(io(sent.and(got.map(drop)).err().unwrap_or_else(broken)))
+}
+
+/// A connection that follows alerts.
+#[derive(Debug)]
+pub struct Following {
+    reader: BufReader<UnixStream>,
+    /// What has come of the next line.
+    line: Vec<u8>,
+}
+
+/// What came while it was listened.
+#[derive(Debug)]
+pub enum Heard {
+    /// A line, without its end, and what it says.
+    Line(String, Value),
+    /// Nothing, for so long as was asked for.
+    Nothing,
+    /// The agent has gone.
+    End,
+}
+
+impl Following {
+    /// Follows what is `wanted` of the agent at `path`.
+    ///
+    /// # Errors
+    /// When nobody answers there, may not be asked, or says no.
+    pub fn begin(path: &Path, wanted: &Wanted) -> Result<Self, AskError> {
+        let mut stream = connect(path)?;
+        let request = serde_json::json!({ "query": "tail", "tail": wanted });
+        // A refusal can come, and the other end close, before the request is written.
+        let sent = stream.write_all(format!("{request}\n").as_bytes());
+        let mut following = Self {
+            reader: BufReader::new(stream),
+            line: Vec::new(),
+        };
+        let io = |source| AskError::Io {
+            path: path.into(),
+            source,
+        };
+        match following.hear(WAIT) {
+            Heard::Line(_, first) => match first.get("error").and_then(Value::as_str) {
+                Some(message) => Err(AskError::Refused(message.into())),
+                None => Ok(following),
+            },
+            Heard::Nothing => Err(io(io::ErrorKind::TimedOut.into())),
+            Heard::End => {
+                let broken = || io::ErrorKind::UnexpectedEof.into();
+                Err(io(sent.err().unwrap_or_else(broken)))
+            }
+        }
+    }
+
+    /// Listens for one line, not longer than `wait`, which is more than nothing.
+    pub fn hear(&mut self, wait: Duration) -> Heard {
+        if self.reader.get_ref().set_read_timeout(Some(wait)).is_err() {
+            return Heard::End;
+        }
+        let room = LINE_MAX.saturating_sub(self.line.len() as u64);
+        let read = (&mut self.reader)
+            .take(room)
+            .read_until(b'\n', &mut self.line);
+        match read {
+            Ok(_) if self.line.last() == Some(&b'\n') => {
+                let line = std::mem::take(&mut self.line);
+                let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+                serde_json::from_str(&line).map_or(Heard::End, |value| Heard::Line(line, value))
+            }
+            Err(error) if is_wait(&error) => Heard::Nothing,
+            _ => Heard::End,
+        }
+    }
+
+    /// Says how wide the terminal is now. When the agent has gone, listening tells.
+    pub fn widen(&self, columns: usize) {
+        let line = format!("{}\n", serde_json::json!({ "columns": columns }));
+        let mut stream = self.reader.get_ref();
+        drop(stream.write_all(line.as_bytes()));
+    }
+}
+
+fn is_wait(error: &io::Error) -> bool {
+    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
 }
 
 fn connect_error(path: &Path, error: io::Error) -> AskError {

@@ -1,5 +1,7 @@
 //! Draws the answer to `tree` for people. Missing members are left out, never an error.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use crate::printable::{escape, word};
@@ -7,9 +9,18 @@ use crate::printable::{escape, word};
 /// Characters of a command line that are drawn; JSON has all of it.
 const LINE_MAX: usize = 200;
 
+/// Processes by pid and start.
+pub type Known = HashSet<(u64, u64)>;
+
 /// The services of a reply, each with its tree.
 #[must_use]
 pub fn tree(reply: &Value) -> String {
+    tree_since(reply, None)
+}
+
+/// The same, with a mark on what was not known before.
+#[must_use]
+pub fn tree_since(reply: &Value, before: Option<&Known>) -> String {
     let services = list(reply, "services");
     if services.is_empty() {
         return "no services are running\n".into();
@@ -23,7 +34,7 @@ pub fn tree(reply: &Value) -> String {
         let mut words: Vec<_> = words.into_iter().filter(|word| !word.is_empty()).collect();
         words.extend(place(service));
         line(&mut out, &[], "", &words.join(" "));
-        branch(&mut out, list(service, "processes"));
+        branch(&mut out, list(service, "processes"), before);
     }
     out
 }
@@ -46,9 +57,28 @@ fn place(service: &Value) -> Vec<String> {
     words
 }
 
+/// All processes of a reply.
+#[must_use]
+pub fn known(reply: &Value) -> Known {
+    let mut known = Known::new();
+    let services = list(reply, "services").iter();
+    let mut todo: Vec<&Value> = services.flat_map(|it| list(it, "processes")).collect();
+    while let Some(process) = todo.pop() {
+        known.insert(identity(process));
+        todo.extend(list(process, "children"));
+    }
+    known
+}
+
+fn identity(process: &Value) -> (u64, u64) {
+    let number = |name| process.get(name).and_then(Value::as_u64);
+    let [pid, start] = ["pid", "start_ns"].map(|name| number(name).unwrap_or_default());
+    (pid, start)
+}
+
 /// Draws a list of processes and all below; a stack of its own, since a hostile tree may
 /// be deep.
-fn branch(out: &mut String, roots: &[Value]) {
+fn branch(out: &mut String, roots: &[Value], before: Option<&Known>) {
     let mut open = vec![roots.iter()];
     while let Some(level) = open.last_mut() {
         let Some(process) = level.next() else {
@@ -57,24 +87,26 @@ fn branch(out: &mut String, roots: &[Value]) {
         };
         let rails: Vec<bool> = open.iter().map(|level| level.len() > 0).collect();
         let (more, above) = rails.split_last().unwrap_or((&false, &[]));
+        let is_new = before.is_some_and(|before| !before.contains(&identity(process)));
         line(
             out,
             above,
             if *more { "├─ " } else { "└─ " },
-            &describe(process),
+            &describe(process, is_new),
         );
         open.push(list(process, "children").iter());
     }
 }
 
-/// `812 worker /usr/sbin/php-fpm8.2 -F (scanned)`.
-fn describe(process: &Value) -> String {
+/// `812 (new) worker /usr/sbin/php-fpm8.2 -F [scanned]`.
+fn describe(process: &Value, is_new: bool) -> String {
     let executable = text(process, "executable");
     let mut words = vec![
         process
             .get("pid")
             .and_then(Value::as_u64)
             .map_or_else(|| "?".into(), |pid| pid.to_string()),
+        if is_new { "(new)" } else { "" }.to_owned(),
         text(process, "part"),
         if executable.is_empty() {
             "?".into()
@@ -121,14 +153,14 @@ fn last(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
+pub(crate) fn list<'v>(value: &'v Value, name: &str) -> &'v [Value] {
     value
         .get(name)
         .and_then(Value::as_array)
         .map_or(&[], Vec::as_slice)
 }
 
-fn text(value: &Value, name: &str) -> String {
+pub(crate) fn text(value: &Value, name: &str) -> String {
     value
         .get(name)
         .and_then(Value::as_str)
@@ -225,6 +257,20 @@ nginx
 └─ 12 descendant '/srv/p  [scanned] → '\\''x'\\''' (as p) (exited)
 ";
         assert_eq!(tree(&reply), expected);
+    }
+
+    #[test]
+    fn what_is_new_is_marked() {
+        let process = |pid: u32, start: u32, children: Value| json!({"pid": pid, "start_ns": start, "executable": "/x", "args": [], "children": children});
+        let reply = |root: Value| json!({"services": [{"kind": "nginx", "processes": [root]}]});
+        let first = reply(process(1, 1, json!([process(2, 1, json!([]))])));
+        // The pid is used again.
+        let second = reply(process(1, 1, json!([process(2, 9, json!([]))])));
+        let before = known(&first);
+        assert_eq!(before.len(), 2);
+        let marked = |reply| tree_since(reply, Some(&before)).matches("(new)").count();
+        assert_eq!((marked(&first), marked(&second)), (0, 1));
+        assert!(tree_since(&second, Some(&before)).contains("   └─ 2 (new) /x\n"));
     }
 
     #[test]

@@ -22,13 +22,19 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{UnixListener, UnixStream},
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     time::timeout,
 };
 use tracing::{debug, warn};
 
-use super::{CONNECTIONS_MAX, Query, QueryKind, REQUEST_MAX};
-use crate::exit::{Exit, Failure};
+use super::{
+    CONNECTIONS_MAX, Query, QueryKind, REQUEST_MAX,
+    follow::{self, Wanted},
+};
+use crate::{
+    exit::{Exit, Failure},
+    sink::tail::{FOLLOWERS, Follower, Tail},
+};
 
 /// For reading the request and getting the answer; the same again for writing it.
 const WAIT: Duration = Duration::from_secs(5);
@@ -72,6 +78,7 @@ pub struct Server {
     listener: UnixListener,
     path: PathBuf,
     identity: (u64, u64),
+    tail: Arc<Tail>,
     /// Held for as long as the socket is ours; the kernel lets go when the process dies.
     _lock: File,
 }
@@ -107,8 +114,16 @@ impl Server {
             listener,
             path: path.into(),
             identity,
+            tail: Arc::default(),
             _lock: lock,
         })
+    }
+
+    /// The same, through which `tail` can be followed.
+    #[must_use]
+    pub fn with_tail(mut self, tail: Arc<Tail>) -> Self {
+        self.tail = tail;
+        self
     }
 
     /// Answers until `shutdown`, which drops open connections.
@@ -135,12 +150,11 @@ impl Server {
                 turn_away(stream);
                 continue;
             };
-            let queries = queries.clone();
+            let (queries, tail) = (queries.clone(), Arc::clone(&self.tail));
             connections.spawn(async move {
-                if let Err(error) = converse(stream, &queries).await {
+                if let Err(error) = converse(stream, slot, &queries, &tail).await {
                     debug!(%error, "control connection");
                 }
-                drop(slot);
             });
         }
     }
@@ -222,23 +236,50 @@ fn turn_away(stream: UnixStream) {
 struct Request {
     query: String,
     pid: Option<u32>,
+    tail: Option<Wanted>,
 }
 
-async fn converse(mut stream: UnixStream, queries: &mpsc::Sender<Query>) -> io::Result<()> {
+/// What a request comes to.
+enum Answer {
+    /// A line, and the end.
+    Line(Value),
+    /// Lines for as long as both are there.
+    Follow(Follower, Wanted),
+}
+
+/// `slot` is one of [`CONNECTIONS_MAX`]; who follows gives it back, and takes one of
+/// [`FOLLOWERS`].
+async fn converse(
+    mut stream: UnixStream,
+    slot: OwnedSemaphorePermit,
+    queries: &mpsc::Sender<Query>,
+    tail: &Tail,
+) -> io::Result<()> {
     let uid = stream.peer_cred()?.uid();
-    let reply = if uid == 0 || uid == geteuid().as_raw() {
-        let answer = timeout(WAIT, answer(&mut stream, queries)).await;
-        let answer = answer.unwrap_or_else(|_| Err("timed out".into()));
-        answer.unwrap_or_else(|message| json!({"error": message}))
+    let answer = if uid == 0 || uid == geteuid().as_raw() {
+        let answer = timeout(WAIT, answer(&mut stream, queries, tail)).await;
+        answer.unwrap_or_else(|_| Err("timed out".into()))
     } else {
         warn!(uid, "control socket: refused a user");
-        json!({"error": "not permitted: ask as root or as the sensor's user"})
+        Err("not permitted: ask as root or as the sensor's user".into())
+    };
+    let reply = match answer {
+        Ok(Answer::Follow(follower, wanted)) => {
+            drop(slot);
+            return follow::serve(stream, &follower, wanted).await;
+        }
+        Ok(Answer::Line(reply)) => reply,
+        Err(message) => json!({"error": message}),
     };
     let line = format!("{reply}\n");
     timeout(WAIT, stream.write_all(line.as_bytes())).await?
 }
 
-async fn answer(stream: &mut UnixStream, queries: &mpsc::Sender<Query>) -> Result<Value, String> {
+async fn answer(
+    stream: &mut UnixStream,
+    queries: &mpsc::Sender<Query>,
+    tail: &Tail,
+) -> Result<Answer, String> {
     let mut line = Vec::new();
     let limit = REQUEST_MAX as u64 + 1;
     let read = BufReader::new(stream.take(limit))
@@ -253,12 +294,21 @@ async fn answer(stream: &mut UnixStream, queries: &mpsc::Sender<Query>) -> Resul
     let request: Request =
         serde_json::from_slice(&line).map_err(|error| format!("bad request: {error}"))?;
     let kind = match (request.query.as_str(), request.pid) {
+        ("tail", None) => {
+            let wanted = request.tail.unwrap_or_default();
+            let follower = tail.follow(wanted.filter()?, wanted.last);
+            let full = || format!("{FOLLOWERS} follow alerts already: end a `tail` or a `top`");
+            let follower = follower.ok_or_else(full)?;
+            return Ok(Answer::Follow(follower, wanted));
+        }
         ("tree", None) => QueryKind::Tree,
+        ("tree", Some(pid)) => QueryKind::TreeOf(pid),
+        ("top", None) => QueryKind::Top,
         ("rules", None) => QueryKind::Rules,
         ("profile", None) => QueryKind::Profile,
         ("why-not", Some(pid)) => QueryKind::WhyNot(pid),
         ("why-not", None) => return Err("bad request: why-not needs a pid".into()),
-        _ => return Err("unknown query; known: tree, rules, profile, why-not".into()),
+        _ => return Err("unknown query; known: tree, rules, profile, why-not, top, tail".into()),
     };
     let (reply, answer) = oneshot::channel();
     let gone = "the sensor is shutting down";
@@ -266,5 +316,6 @@ async fn answer(stream: &mut UnixStream, queries: &mpsc::Sender<Query>) -> Resul
         .send(Query { kind, reply })
         .await
         .map_err(|_closed| gone)?;
-    answer.await.map_err(|_closed| gone.into())
+    let answer = answer.await.map_err(|_closed| gone)?;
+    Ok(Answer::Line(answer))
 }

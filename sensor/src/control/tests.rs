@@ -1,8 +1,11 @@
+mod follow;
+
 use std::{
     fs,
     io::{Read as _, Write as _},
     os::unix::{fs::PermissionsExt as _, net::UnixStream},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use serde_json::json;
@@ -12,12 +15,14 @@ use tokio::{
 };
 
 use super::*;
+use crate::sink::tail::Tail;
 
 struct Agent {
     runtime: Runtime,
     stop: Option<oneshot::Sender<()>>,
     task: Option<tokio::task::JoinHandle<()>>,
     dir: tempfile::TempDir,
+    tail: Arc<Tail>,
 }
 
 impl Agent {
@@ -40,12 +45,15 @@ impl Agent {
         let (stop, stopped) = oneshot::channel::<()>();
         let path = dir.path().join("run/control.sock");
         let server = runtime.block_on(async { Server::bind(&path) }).unwrap();
+        let tail = Arc::<Tail>::default();
+        let server = server.with_tail(Arc::clone(&tail));
         let task = runtime.spawn(server.serve(queries, async move { drop(stopped.await) }));
         Self {
             runtime,
             stop: Some(stop),
             task: Some(task),
             dir,
+            tail,
         }
     }
 
@@ -113,7 +121,7 @@ fn bad_requests_are_refused_in_words() {
     let refused = agent.client(|path| ask(path, &json!({"query": "x"})).unwrap_err().to_string());
     assert_eq!(
         refused,
-        "the sensor refused: unknown query; known: tree, rules, profile, why-not"
+        "the sensor refused: unknown query; known: tree, rules, profile, why-not, top, tail"
     );
 }
 

@@ -41,7 +41,15 @@ impl Engine {
 
     /// The live services, with what is known of their containers.
     pub(super) fn services(&self) -> Vec<ServiceView> {
-        let mut services = self.tree.view(&self.redactor);
+        self.placed(self.tree.view(&self.redactor))
+    }
+
+    /// The one whose root has this pid, likewise.
+    pub(super) fn service_of(&self, pid: u32) -> Vec<ServiceView> {
+        self.placed(self.tree.view_of(pid, &self.redactor))
+    }
+
+    fn placed(&self, mut services: Vec<ServiceView>) -> Vec<ServiceView> {
         for service in &mut services {
             let root = ProcessId::new(service.pid, service.start_ns);
             if let Some(placed) = self.workloads.of_service(root, &service.container) {

@@ -23,8 +23,10 @@ const DIM: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
 const MARK: Style = AnsiColor::Yellow.on_default();
 
-/// Draws an alert or a notice without a final newline.
-pub(super) fn document(document: &Document, colour: bool, width: Option<usize>) -> String {
+/// Draws an alert or a notice without a final newline. `width` in columns, `None` without
+/// bound.
+#[must_use]
+pub fn document(document: &Document, colour: bool, width: Option<usize>) -> String {
     match document {
         Document::Alert(alert) => render(alert, colour, width),
         Document::Notice(notice) => notice::render(notice, colour, width),

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::load::Acts;
 use super::node::{Branch, Node, inherited};
 use super::table::Entry;
 use super::{Effects, Scope, Tree};
@@ -244,6 +245,7 @@ impl Tree {
             members: 0,
             live: 0,
             shed: false,
+            acts: Acts::default(),
         };
         if service.kind == ServiceKind::Apache {
             self.apache_begins(root);

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::image::bytes_of;
 use super::living::Living;
+use super::load::Acts;
 use super::node::{Branch, End, Node, inherited};
 use crate::event::{ExitStatus, Kinds, ProcessId, Program};
 use crate::lineage::{Part, Service};
@@ -35,6 +36,8 @@ pub(super) struct Entry {
     pub(super) listens: bool,
     /// A live member was dropped to keep a bound: what the table says of it is not all.
     pub(super) shed: bool,
+    /// What its members did.
+    pub(super) acts: Acts,
 }
 
 /// See the module.

@@ -5,6 +5,7 @@ mod apache;
 mod bounds;
 mod candidate;
 mod follow;
+mod load;
 mod loss;
 mod master;
 mod orphan;

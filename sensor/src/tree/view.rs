@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Tree, node::Branch};
+use super::{Tree, node::Branch, table::Entry};
 use crate::event::{ProcessId, Program};
 use crate::lineage::{Role, ServiceKind};
 use crate::redact::Redactor;
@@ -154,23 +154,19 @@ impl Tree {
         self.table
             .services()
             .filter(|(_, entry)| entry.live > 0 && entry.within.is_none())
-            .map(|(id, entry)| ServiceView {
-                pid: id.tgid,
-                start_ns: id.start_ns,
-                kind: entry.service.kind.name(),
-                role: entry.service.role.name(),
-                unit: entry.service.unit.clone(),
-                container: container(entry.image.as_deref()),
-                container_name: None,
-                image: None,
-                namespace: None,
-                pod: None,
-                lost_events: self.lost.saturating_sub(entry.lost_before),
-                processes: self
-                    .process_view((id, id), &children, DEPTH, redactor)
-                    .into_iter()
-                    .collect(),
-            })
+            .map(|(id, entry)| self.service_view(id, entry, &children, redactor))
+            .collect()
+    }
+
+    /// The live service, a nested one too, whose root has this pid: the latest.
+    #[must_use]
+    pub fn view_of(&self, pid: u32, redactor: &Redactor) -> Vec<ServiceView> {
+        let of_pid = self.table.services().filter(|(id, _)| id.tgid == pid);
+        let found = of_pid.filter(|(_, entry)| entry.live > 0).last();
+        let children = found.map(|_| self.live_children()).unwrap_or_default();
+        found
+            .map(|(id, entry)| self.service_view(id, entry, &children, redactor))
+            .into_iter()
             .collect()
     }
 
@@ -178,6 +174,32 @@ impl Tree {
     #[must_use]
     pub fn program_of(&self, service: ProcessId) -> Option<&Program> {
         self.table.service(service)?.image.as_deref()
+    }
+
+    fn service_view(
+        &self,
+        id: ProcessId,
+        entry: &Entry,
+        children: &Children,
+        redactor: &Redactor,
+    ) -> ServiceView {
+        ServiceView {
+            pid: id.tgid,
+            start_ns: id.start_ns,
+            kind: entry.service.kind.name(),
+            role: entry.service.role.name(),
+            unit: entry.service.unit.clone(),
+            container: container(entry.image.as_deref()),
+            container_name: None,
+            image: None,
+            namespace: None,
+            pod: None,
+            lost_events: self.lost.saturating_sub(entry.lost_before),
+            processes: self
+                .process_view((id, id), children, DEPTH, redactor)
+                .into_iter()
+                .collect(),
+        }
     }
 
     /// Numbers.
@@ -297,7 +319,7 @@ impl Tree {
     }
 }
 
-fn container(program: Option<&Program>) -> String {
+pub(super) fn container(program: Option<&Program>) -> String {
     let id = program.and_then(|program| container_id(&program.cgroup.path));
     id.unwrap_or_default().to_owned()
 }

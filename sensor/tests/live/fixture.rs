@@ -25,5 +25,6 @@ pub(crate) mod scene;
 pub(crate) mod sensor;
 pub(crate) mod site;
 pub(crate) mod stage;
+pub(crate) mod tmux;
 pub(crate) mod tomcat;
 pub(crate) mod wait;

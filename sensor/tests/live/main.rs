@@ -54,4 +54,5 @@ mod soak;
 mod startup;
 mod supervisor;
 mod syslog;
+mod terminal;
 mod watched;

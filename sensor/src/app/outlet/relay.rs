@@ -18,7 +18,7 @@ use crate::{
     http::{Pulse, Scrape},
     metrics::OutletMetrics,
     sandbox::Places,
-    sink::{Sinks, Ticket},
+    sink::{Sinks, Ticket, tail::Tail},
     wire::{
         Answer, Hello, ORDER_MAX, Order, Pipe, Prepared, REPORT_MAX, Report, Told, Turn, What,
         WireError,
@@ -48,6 +48,7 @@ pub(super) enum End {
 /// See the module.
 pub(super) struct Relay {
     sinks: Sinks,
+    tail: Arc<Tail>,
     metrics: Arc<OutletMetrics>,
     pulse: Arc<Pulse>,
     queries: mpsc::Receiver<Query>,
@@ -79,13 +80,14 @@ impl Drop for Acceptance {
 
 impl Relay {
     pub(super) fn new(
-        (sinks, metrics): (Sinks, Arc<OutletMetrics>),
+        (sinks, tail, metrics): (Sinks, Arc<Tail>, Arc<OutletMetrics>),
         pulse: Arc<Pulse>,
         (queries, scrapes): (mpsc::Receiver<Query>, mpsc::Receiver<Scrape>),
         (config, places): (Config, Places),
     ) -> Self {
         Self {
             sinks,
+            tail,
             metrics,
             pulse,
             queries,
@@ -114,7 +116,9 @@ impl Relay {
                 )),
             },
         };
-        self.sinks.send(last_word::alert(hello));
+        let last = last_word::alert(hello);
+        self.tail.send(&last);
+        self.sinks.send(last);
         let left = self.sinks.drain(LAST).await;
         if left > 0 {
             warn!("{left} alerts could not be written in time and are lost");
@@ -202,7 +206,10 @@ impl Relay {
         match told {
             Told::Counts(counts) => self.sinks.count(&counts.into(), Some(&ticket)),
             told => match told.into_document() {
-                Ok(Some(document)) => self.sinks.send_with(&document, Some(&ticket)),
+                Ok(Some(document)) => {
+                    self.tail.send(&document);
+                    self.sinks.send_with(&document, Some(&ticket));
+                }
                 Ok(None) => {}
                 Err(error) => error!("what the collector told is no alert: {error}"),
             },

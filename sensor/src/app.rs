@@ -2,6 +2,7 @@
 //! drain. Nothing here decides anything about processes.
 
 mod core;
+mod internal;
 mod link;
 mod outlet;
 mod profile;
@@ -20,7 +21,7 @@ use tracing::warn;
 
 pub use self::{
     core::engine,
-    outlet::{OUTLET_ARG, outlet},
+    internal::internal,
     profile::profile,
     replay::{Replay, ReplayError, replay},
 };

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, os::unix::net::UnixStream, sync::Arc, time::Dur
 
 use serde_json::Value;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     time::{interval, timeout},
 };
 use tracing::{error, warn};
@@ -100,7 +100,13 @@ impl Relay {
     }
 
     /// Runs until the collector says so or is gone; what came is written by then.
-    pub(super) async fn run(mut self, stream: UnixStream, hello: &Hello) -> End {
+    /// Alone, it gives up its sockets first: the sensor may be started again by then.
+    pub(super) async fn run(
+        mut self,
+        stream: UnixStream,
+        hello: &Hello,
+        stop: &watch::Sender<bool>,
+    ) -> End {
         let end = match Pipe::new(stream, ORDER_MAX, REPORT_MAX) {
             Err(error) => alone(&format!("the way to the collector: {error}")),
             Ok(mut pipe) => match self.converse(&mut pipe).await {
@@ -114,6 +120,7 @@ impl Relay {
                 )),
             },
         };
+        stop.send_replace(true);
         self.sinks.send(last_word::alert(hello));
         let left = self.sinks.drain(LAST).await;
         if left > 0 {

@@ -24,18 +24,15 @@ use tracing::warn;
 pub use self::{file::Files, places::Places};
 use crate::privilege;
 
-/// What the kernel has refused.
+/// Why there is no filter of system calls.
 #[derive(Debug, thiserror::Error)]
-pub enum SandboxError {
-    /// The filter of system calls.
-    #[error("close the sandbox: {0}")]
-    Calls(#[from] seccompiler::Error),
-    /// The list of system calls makes no filter.
-    #[error("close the sandbox: {0}")]
+pub enum CallsError {
+    /// The kernel refuses.
+    #[error(transparent)]
+    Refused(#[from] seccompiler::Error),
+    /// The list makes no filter.
+    #[error(transparent)]
     Filter(#[from] seccompiler::BackendError),
-    /// The rules for files.
-    #[error("close the sandbox: {0}")]
-    Files(#[from] landlock::RulesetError),
 }
 
 /// How close the outlet's sandbox is.
@@ -45,6 +42,8 @@ pub struct Closed {
     pub powerless: bool,
     /// What holds for files.
     pub files: Files,
+    /// Only listed system calls are let through.
+    pub filtered: bool,
 }
 
 impl Closed {
@@ -54,17 +53,20 @@ impl Closed {
         vec![
             ("capabilities", self.powerless),
             ("files", self.files != Files::Any),
-            ("system_calls", true),
+            ("system_calls", self.filtered),
         ]
     }
 }
 
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.powerless {
-            write!(f, "no capabilities, ")?;
-        }
-        write!(f, "files: {}, system calls: listed ones", self.files)
+        let powers = if self.powerless { "none" } else { "as given" };
+        let calls = if self.filtered { "listed ones" } else { "any" };
+        let files = self.files;
+        write!(
+            f,
+            "capabilities: {powers}, files: {files}, system calls: {calls}"
+        )
     }
 }
 
@@ -74,16 +76,14 @@ pub const TRIAL_ARG: &str = "__outlet-trial";
 /// What can still be done in the very sandbox of an outlet that writes to one directory, the
 /// first argument: whether each of the files named behind it can be made, and whether a
 /// process can be started. One line each.
-///
-/// # Errors
-/// When the sandbox cannot be closed.
-pub fn try_out(mut args: impl Iterator<Item = OsString>) -> Result<String, SandboxError> {
+#[must_use]
+pub fn try_out(mut args: impl Iterator<Item = OsString>) -> String {
     let directory = PathBuf::from(args.next().unwrap_or_default());
     let places = Places {
         write: BTreeSet::from([directory]),
         ..Places::default()
     };
-    let mut said = vec![enter(&places)?.to_string()];
+    let mut said = vec![enter(&places).to_string()];
     for path in args {
         let made = File::create(&path).map_or_else(|error| error.to_string(), |_| "made".into());
         said.push(format!("{}: {made}", path.display()));
@@ -94,26 +94,32 @@ pub fn try_out(mut args: impl Iterator<Item = OsString>) -> Result<String, Sandb
     let written =
         fs::read("/proc/self/status").map_or_else(|error| error.to_string(), |_| "read".into());
     said.push(format!("/proc: {written}\n"));
-    Ok(said.join("\n"))
+    said.join("\n")
 }
 
-/// Closes the sandbox of the outlet around this thread and all that it starts.
-///
-/// # Errors
-/// When the kernel refuses what every kernel that the sensor runs on has.
-pub fn enter(places: &Places) -> Result<Closed, SandboxError> {
+/// Closes the sandbox of the outlet around this thread and all that it starts. What the
+/// kernel, or a filter that the outlet was started with, does not let it close stays open and
+/// is said: alerts are to go out all the same.
+pub fn enter(places: &Places) -> Closed {
     let shed = privilege::shed_all();
-    if let Err(error) = shed {
-        // A filter of the service manager; where it is, there are few to begin with.
-        warn!(
-            "the outlet keeps its capabilities: {error}; allow capset(2) in the filter of system \
-             calls it is started with"
-        );
+    if let Err(error) = &shed {
+        warn!("the outlet keeps its capabilities: {error}; {REMEDY}");
     }
-    let files = file::restrict(places)?;
-    calls::outlet()?;
-    Ok(Closed {
+    let files = file::restrict(places).unwrap_or_else(|error| {
+        warn!("what the outlet may open is not restricted: {error}; {REMEDY}");
+        Files::Any
+    });
+    let calls = calls::outlet();
+    if let Err(error) = &calls {
+        warn!("the outlet's system calls are not filtered: {error}; {REMEDY}");
+    }
+    Closed {
         powerless: shed.is_ok(),
         files,
-    })
+        filtered: calls.is_ok(),
+    }
 }
+
+/// For who has a filter of system calls of his own.
+const REMEDY: &str = "allow capset, seccomp and landlock_* in the filter of system calls that the \
+                      sensor is started with";

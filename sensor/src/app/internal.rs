@@ -3,9 +3,12 @@
 
 use std::{env, process::ExitCode};
 
-use super::outlet::{OUTLET_ARG, outlet};
+use super::{
+    outlet::{OUTLET_ARG, outlet},
+    spawner::{SPAWNER_ARG, spawner},
+};
 use crate::{
-    exit::{self, Exit, Failure, OrExit as _},
+    exit::{self, Exit, Failure},
     probe, sandbox, simulate,
 };
 
@@ -18,10 +21,11 @@ pub fn internal() -> Option<ExitCode> {
         Ok(())
     } else if first == OUTLET_ARG {
         outlet()
+    } else if first == SPAWNER_ARG {
+        spawner()
     } else if first == sandbox::TRIAL_ARG {
         let said = sandbox::try_out(env::args_os().skip(2));
-        said.or_exit(Exit::Internal, "trial of the sandbox")
-            .and_then(|said| exit::print(&said))
+        exit::print(&said)
     } else {
         let done = simulate::requested()?;
         return Some(if done { Exit::Ok } else { Exit::Internal }.into());

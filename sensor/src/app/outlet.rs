@@ -147,8 +147,7 @@ impl Outlet {
         places.make();
         // The socket is a file: nothing may fail between making it and serving it.
         let control = control::Server::bind(&config.control.socket)?;
-        let closed =
-            sandbox::enter(&places).map_err(|error| Failure::new(Exit::Internal, error))?;
+        let closed = sandbox::enter(&places);
         debug!("the outlet's sandbox is closed: {closed}");
         metrics.set_sandbox(closed.layers());
         if closed.files == Files::Any {
@@ -178,7 +177,7 @@ impl Outlet {
 
 /// Signals go to all processes of a terminal or a unit: they are for the collector, which
 /// says when to end. One that is gone says so by its end of the pair.
-fn ignored() -> io::Result<[Signal; 3]> {
+pub(super) fn ignored() -> io::Result<[Signal; 3]> {
     Ok([
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,

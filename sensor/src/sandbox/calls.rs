@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition,
-    SeccompFilter, SeccompRule, TargetArch, apply_filter,
+    SeccompFilter, SeccompRule, TargetArch, apply_filter, apply_filter_all_threads,
 };
 
-use super::SandboxError;
+use super::CallsError;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
@@ -192,24 +192,63 @@ const OLD: &[i64] = &[
 const OLD: &[i64] = &[];
 
 /// Puts on the filters of the outlet.
-pub(super) fn outlet() -> Result<(), SandboxError> {
+pub(super) fn outlet() -> Result<(), CallsError> {
     let listed = [BASE, FILES, SOCKETS, OLD].concat();
     kill(&[NEVER, KERNEL].concat())?;
     threads_alone(&listed)
 }
 
-/// Ends the process at these.
-fn kill(calls: &[i64]) -> Result<(), SandboxError> {
-    let rules = calls.iter().map(|&call| (call, Vec::new())).collect();
-    Ok(apply_filter(&program(
-        rules,
-        SeccompAction::Allow,
-        SeccompAction::KillProcess,
-    )?)?)
+/// Puts on the filter of the spawner, which its children inherit: it starts programs, so
+/// only what neither of them ever does is kept from it.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn spawner() -> Result<(), CallsError> {
+    let starts = [libc::SYS_execve, libc::SYS_execveat];
+    let mut never = [NEVER, KERNEL].concat();
+    never.retain(|call| !starts.contains(call));
+    kill(&never)
 }
 
-/// Refuses what is not listed; threads may be started, processes not.
-fn threads_alone(listed: &[i64]) -> Result<(), SandboxError> {
+/// Puts on the filters of the collector, in all its threads: once its hooks are attached it
+/// reads what they say and `/proc`, and has what it needs of the network behind a socket that
+/// is open.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn collector() -> Result<(), CallsError> {
+    let listed = [BASE, FILES, OLD, &[libc::SYS_bpf]].concat();
+    everywhere(kill_program(NEVER)?)?;
+    let (newer, listed) = threads_programs(&listed)?;
+    everywhere(newer)?;
+    everywhere(listed)
+}
+
+fn everywhere(program: BpfProgram) -> Result<(), CallsError> {
+    Ok(apply_filter_all_threads(&program)?)
+}
+
+/// Ends the process at these.
+fn kill(calls: &[i64]) -> Result<(), CallsError> {
+    Ok(apply_filter(&kill_program(calls)?)?)
+}
+
+fn kill_program(calls: &[i64]) -> Result<BpfProgram, BackendError> {
+    let rules = calls.iter().map(|&call| (call, Vec::new())).collect();
+    program(rules, SeccompAction::Allow, SeccompAction::KillProcess)
+}
+
+/// Refuses what is not listed.
+fn threads_alone(listed: &[i64]) -> Result<(), CallsError> {
+    let (newer, listed) = threads_programs(listed)?;
+    // The last one forbids to put on more.
+    apply_filter(&newer)?;
+    Ok(apply_filter(&listed)?)
+}
+
+/// Two filters that refuse what is not listed, in their order; threads may be started,
+/// processes not.
+fn threads_programs(listed: &[i64]) -> Result<(BpfProgram, BpfProgram), BackendError> {
     let mut rules: Rules = listed.iter().map(|&call| (call, Vec::new())).collect();
     let thread = SeccompCondition::new(
         0,
@@ -224,14 +263,8 @@ fn threads_alone(listed: &[i64]) -> Result<(), SandboxError> {
     let missing = SeccompAction::Errno(libc::ENOSYS.cast_unsigned());
     let newer = program(newer, SeccompAction::Allow, missing)?;
     rules.insert(libc::SYS_clone3, Vec::new());
-    // The last one forbids to put on more.
-    apply_filter(&newer)?;
     let refused = SeccompAction::Errno(libc::EPERM.cast_unsigned());
-    Ok(apply_filter(&program(
-        rules,
-        refused,
-        SeccompAction::Allow,
-    )?)?)
+    Ok((newer, program(rules, refused, SeccompAction::Allow)?))
 }
 
 fn program(

@@ -20,39 +20,6 @@ use crate::fixture::{
     wait,
 };
 
-/// Children of a process, of all its threads.
-fn children(pid: u32) -> Vec<u32> {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task"))
-        .into_iter()
-        .flatten();
-    let lists =
-        tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
-    lists
-        .flat_map(|list| {
-            let pids = list.split_whitespace().map(str::parse);
-            pids.map(|pid| pid.expect("a pid")).collect::<Vec<u32>>()
-        })
-        .collect()
-}
-
-/// The process below `pid` whose second argument is this one.
-fn below(pid: u32, arg: &str) -> Option<Process> {
-    let found = children(pid).into_iter().find(|&child| {
-        let line = fs::read(format!("/proc/{child}/cmdline")).unwrap_or_default();
-        line.split(|byte| *byte == 0).nth(1) == Some(arg.as_bytes())
-    });
-    let deeper = || {
-        children(pid)
-            .into_iter()
-            .find_map(|child| below(child, arg))
-    };
-    found.and_then(Process::of).or_else(deeper)
-}
-
-fn outlet(sensor: &Sensor) -> Process {
-    wait::until("the outlet", || below(sensor.pid(), "__outlet"))
-}
-
 /// Fields of `/proc/PID/task/TID/status`, of each thread.
 fn statuses(pid: u32) -> Vec<BTreeMap<String, String>> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("its threads");
@@ -71,12 +38,12 @@ fn statuses(pid: u32) -> Vec<BTreeMap<String, String>> {
 }
 
 #[test]
-fn the_outlet_may_do_next_to_nothing() {
-    let Some(_scene) = Scene::begin("privilege::the_outlet_may_do_next_to_nothing", &[]) else {
+fn each_process_may_do_what_it_needs() {
+    let Some(_scene) = Scene::begin("privilege::each_process_may_do_what_it_needs", &[]) else {
         return;
     };
     let sensor = Sensor::start(Rung::TpBtf);
-    let outlet = outlet(&sensor);
+    let outlet = sensor.outlet();
     let threads = statuses(outlet.pid);
     assert!(threads.len() > 1, "{threads:?}");
     for status in threads {
@@ -85,6 +52,20 @@ fn the_outlet_may_do_next_to_nothing() {
         }
         assert_eq!(status["NoNewPrivs"], "1");
         assert_eq!(status["Seccomp"], "2", "{status:?}");
+    }
+    for status in statuses(sensor.pid()) {
+        assert_eq!(status["NoNewPrivs"], "1");
+        assert_eq!(status["Seccomp"], "2", "the collector: {status:?}");
+    }
+    let spawner = sensor.below("__spawner").expect("the spawner");
+    for status in statuses(spawner.pid) {
+        // CAP_NET_BIND_SERVICE, for an outlet that listens on a low port.
+        for set in ["CapEff", "CapPrm", "CapBnd"] {
+            let bits = u64::from_str_radix(&status[set], 16).expect("hex digits");
+            assert_eq!(bits & !(1 << 10), 0, "{set} {status:?}");
+        }
+        assert_eq!(status["NoNewPrivs"], "1");
+        assert_eq!(status["Seccomp"], "2", "the spawner: {status:?}");
     }
     // No program, no map, no event of the kernel.
     for fd in fs::read_dir(format!("/proc/{}/fd", outlet.pid)).expect("its descriptors") {
@@ -150,7 +131,7 @@ fn an_outlet_that_is_killed_is_replaced_and_nothing_is_lost() {
     let mut sensor = Sensor::start(Rung::TpBtf);
     let site = Site::start(&scene, Start::Foreground, Pool::Steady);
     for round in 0..3 {
-        let first = outlet(&sensor);
+        let first = sensor.outlet();
         first.signal(Signal::KILL);
         let line = format!(": round-{round}");
         site.shell(&format!("round-{round}.php"), &line);
@@ -166,7 +147,7 @@ fn an_outlet_that_is_killed_is_replaced_and_nothing_is_lost() {
         let same = sensor.alerts.iter();
         let same = same.filter(|alert| alert.json["event"]["id"] == Value::from(id.as_str()));
         assert_eq!(same.count(), 1);
-        assert!(outlet(&sensor).pid != first.pid);
+        assert!(sensor.outlet().pid != first.pid);
     }
     let restarts = sensor.metric_where("outlet_restarts_total", "reason=\"ended\"");
     assert!((restarts - 3.0).abs() < f64::EPSILON, "{restarts}");
@@ -188,7 +169,7 @@ fn an_outlet_that_hangs_is_replaced() {
     };
     let mut sensor = Sensor::start(Rung::TpBtf);
     let site = Site::start(&scene, Start::Foreground, Pool::Steady);
-    let hanging = outlet(&sensor);
+    let hanging = sensor.outlet();
     hanging.signal(Signal::STOP);
     site.shell("hang.php", ": while it hangs");
     let alert = sensor.alert_within(Duration::from_secs(60), "shell_under_app_worker", |alert| {
@@ -213,7 +194,7 @@ fn the_outlet_says_that_capture_has_ended() {
         log.display()
     );
     let mut sensor = Sensor::configured(&lines, &scene.path().join("recording"));
-    let outlet = outlet(&sensor);
+    let outlet = sensor.outlet();
     let collector = sensor.pid();
     let killed = Instant::now();
     sensor.stop_within(Signal::KILL, wait::PATIENCE);

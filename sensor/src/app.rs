@@ -2,6 +2,7 @@
 //! drain. Nothing here decides anything about processes.
 
 mod core;
+mod internal;
 mod link;
 mod outlet;
 mod profile;
@@ -10,6 +11,7 @@ mod reload;
 mod replay;
 mod serve;
 pub(crate) mod sinks;
+mod spawner;
 mod start;
 mod supervisor;
 mod watch;
@@ -21,13 +23,14 @@ use tracing::warn;
 
 pub use self::{
     core::engine,
-    outlet::{OUTLET_ARG, outlet},
+    internal::internal,
     profile::profile,
     replay::{Replay, ReplayError, replay},
 };
 use self::{
     reload::{Reloader, Running},
     serve::Surroundings,
+    spawner::Spawner,
     start::{Started, refused},
     watch::{Signals, Watch},
 };
@@ -40,6 +43,7 @@ use crate::{
     logging,
     privilege::{self, Wish},
     probe::Probe,
+    sandbox::calls,
 };
 
 /// Queries that may wait for the engine.
@@ -70,14 +74,18 @@ fn sensor(args: &RunArgs, record: Option<&RecordArgs>) -> Result<(), Failure> {
     let effective = args.effective()?;
     logging::init(effective.config.log, effective.config.output.color.on(true))?;
     // With one thread: capabilities are a matter of each.
+    let internal = |what: &str, error: std::io::Error| {
+        Failure::new(Exit::Internal, format_args!("start {what}: {error}"))
+    };
+    let spawner = Spawner::start().map_err(|error| internal("the spawner", error))?;
     shed(&effective.config);
     let runtime = runtime::Builder::new_multi_thread()
         // The engine has the main thread; HTTP and the control socket share one.
         .worker_threads(1)
         .enable_all()
         .build()
-        .map_err(|error| Failure::new(Exit::Internal, format_args!("start runtime: {error}")))?;
-    let result = runtime.block_on(sense(args, &effective, record));
+        .map_err(|error| internal("runtime", error))?;
+    let result = runtime.block_on(sense(args, &effective, record, spawner));
     // A thread that hangs in a write to a full pipe must not keep the process.
     runtime.shutdown_background();
     result
@@ -102,6 +110,7 @@ async fn sense(
     args: &RunArgs,
     effective: &Effective,
     record: Option<&RecordArgs>,
+    spawner: Spawner,
 ) -> Result<(), Failure> {
     // Before they are read: what changes while the sensor starts is taken up then.
     let seen = reload::seen(effective);
@@ -111,7 +120,7 @@ async fn sense(
     Probe::check_privilege().map_err(|error| refused(&error))?;
     let (query_tx, query_rx) = mpsc::channel::<Query>(QUERIES);
     // Sockets first, hooks last: what fails early leaves nothing attached.
-    let surroundings = Surroundings::open(effective, query_tx).await?;
+    let surroundings = Surroundings::open(effective, query_tx, spawner).await?;
     let result = match Started::new(args, effective, record) {
         Ok(started) => {
             let link = surroundings.link();
@@ -148,6 +157,12 @@ async fn observe(
     surroundings: &Surroundings,
 ) -> Result<(), Failure> {
     surroundings.observe(&started);
+    if let Err(error) = calls::collector() {
+        warn!(
+            "the collector's system calls are not filtered: {error}; allow seccomp(2) in the filter \
+             of system calls that the sensor is started with"
+        );
+    }
     Watch::new(started, queries, signals, reloader, surroundings)?
         .run()
         .await

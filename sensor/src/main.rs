@@ -8,28 +8,12 @@ use sensor::{
     app,
     cli::{self, Cli, Command, command, history, page, rules},
     exit::{self, Exit, Failure},
-    probe, simulate, terminal,
+    terminal,
 };
 
 fn main() -> ExitCode {
-    if std::env::args_os()
-        .nth(1)
-        .is_some_and(|arg| arg == probe::HELPER_ARG)
-    {
-        probe::helper();
-        return Exit::Ok.into();
-    }
-    if std::env::args_os()
-        .nth(1)
-        .is_some_and(|arg| arg == app::OUTLET_ARG)
-    {
-        return match app::outlet() {
-            Ok(()) => Exit::Ok.into(),
-            Err(failure) => failure.report(),
-        };
-    }
-    if let Some(done) = simulate::requested() {
-        return if done { Exit::Ok } else { Exit::Internal }.into();
+    if let Some(exit) = app::internal() {
+        return exit;
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

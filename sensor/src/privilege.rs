@@ -67,6 +67,20 @@ fn shed_to(kept: CapabilitySet) -> Result<(), Errno> {
     set_capabilities(None, wanted)
 }
 
+/// Gives up all but what a process that starts an outlet wants, likewise.
+///
+/// # Errors
+/// Like [`shed`].
+pub fn shed_for_start(wish: Wish) -> Result<(), Errno> {
+    let held = capabilities(None)?.permitted;
+    let low_port = if wish.low_port {
+        CapabilitySet::NET_BIND_SERVICE
+    } else {
+        CapabilitySet::empty()
+    };
+    shed_to(held & low_port)
+}
+
 /// Gives up every capability, for this thread and all that it starts, and the gain of any by
 /// what is executed.
 ///

@@ -23,7 +23,7 @@ use tracing::{error, info, warn};
 use self::{backlog::Backlog, session::End};
 pub(super) use self::{
     questions::Questions,
-    start::{Launch, Launched, Program},
+    start::{Launch, Launched, Process},
 };
 use crate::{
     alert::Document,

@@ -22,7 +22,7 @@ use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
 };
-use tracing::error;
+use tracing::{debug, error, info};
 
 use self::relay::{End, Relay};
 use super::{
@@ -38,13 +38,13 @@ use crate::{
     http::{self, Pulse, Scrape, Sources},
     logging,
     metrics::OutletMetrics,
-    sandbox::{self, Places},
+    sandbox::{self, Files, Places},
     sink::{Colour, Encoding, Sinks, Stream, tail::Tail},
     wire::{self, Hello, ORDER_MAX, Order, REPORT_MAX, Report},
 };
 
-/// First argument of the outlet: the binary must call [`outlet`] when it sees it.
-pub const OUTLET_ARG: &str = "__outlet";
+/// First argument of the outlet: [`super::internal`] calls [`outlet`] when it sees it.
+pub(super) const OUTLET_ARG: &str = "__outlet";
 /// Questions that may wait.
 const QUESTIONS: usize = 16;
 /// How long may be written what is left when the collector is gone.
@@ -54,7 +54,7 @@ const LAST: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// When it was not started by a collector, or the collector is gone.
-pub fn outlet() -> Result<(), Failure> {
+pub(super) fn outlet() -> Result<(), Failure> {
     // Without it the name would be that of the link it was started by.
     let _same = rustix::thread::set_name(c"lineage-outlet");
     let stream = io::stdin().as_fd().try_clone_to_owned();
@@ -102,7 +102,7 @@ async fn serve(stream: UnixStream, hello: &Hello, config: Config) -> Result<(), 
         _signals,
         ..
     } = open;
-    let end = relay.run(stream, hello).await;
+    let end = relay.run(stream, hello, &stop).await;
     stop.send_replace(true);
     for server in servers {
         // A server that panicked has been logged by its task.
@@ -149,7 +149,12 @@ impl Outlet {
         let tail = Arc::<Tail>::default();
         let control = control::Server::bind(&config.control.socket)?;
         let control = control.with_tail(Arc::clone(&tail));
-        sandbox::enter(&places).map_err(|error| Failure::new(Exit::Internal, error))?;
+        let closed = sandbox::enter(&places);
+        debug!("the outlet's sandbox is closed: {closed}");
+        metrics.set_sandbox(closed.layers());
+        if closed.files == Files::Any {
+            info!("this kernel has no Landlock: what the outlet may open is not restricted");
+        }
         let sinks = start(&config, &metrics)?;
         metrics.watch_sinks(sinks.stats());
         let mut servers = vec![tokio::spawn(control.serve(queries, end(stopped.clone())))];
@@ -174,7 +179,7 @@ impl Outlet {
 
 /// Signals go to all processes of a terminal or a unit: they are for the collector, which
 /// says when to end. One that is gone says so by its end of the pair.
-fn ignored() -> io::Result<[Signal; 3]> {
+pub(super) fn ignored() -> io::Result<[Signal; 3]> {
     Ok([
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,

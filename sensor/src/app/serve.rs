@@ -9,8 +9,9 @@ use tokio::sync::mpsc;
 use tracing::debug;
 
 use super::{
-    link::{self, Link, Program, Questions, Ticket},
+    link::{self, Link, Questions, Ticket},
     sinks,
+    spawner::Spawner,
     start::Started,
 };
 use crate::{
@@ -49,6 +50,7 @@ impl Surroundings {
     pub(super) async fn open(
         effective: &Effective,
         queries: mpsc::Sender<Query>,
+        spawner: Spawner,
     ) -> Result<Self, Failure> {
         let config = &effective.config;
         sinks::check(config)?;
@@ -58,7 +60,7 @@ impl Surroundings {
         let capturing = readiness.condition("capture", "the hooks are not attached yet");
         let settings = link::Settings {
             hello: hello(config),
-            launch: Box::new(Program),
+            launch: Box::new(spawner),
             questions: Questions::new(queries, Arc::clone(&metrics)),
             core: Arc::clone(&core),
             beat: link::BEAT,

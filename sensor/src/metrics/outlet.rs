@@ -39,6 +39,8 @@ pub struct OutletMetrics {
 struct Sinks {
     stats: Arc<Mutex<Vec<Arc<SinkStats>>>>,
     up: Arc<AtomicBool>,
+    /// Layers of the sandbox, and whether they hold.
+    layers: Arc<Mutex<Vec<(&'static str, bool)>>>,
     desc: Desc,
 }
 
@@ -54,6 +56,7 @@ impl OutletMetrics {
         let sinks = Sinks {
             stats: Arc::default(),
             up: Arc::default(),
+            layers: Arc::default(),
             desc: Opts::new("collector_up", UP).describe()?,
         };
         registry.register(Box::new(latency.clone()))?;
@@ -73,6 +76,16 @@ impl OutletMetrics {
             .stats
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = stats;
+    }
+
+    /// States which layers of the outlet's sandbox hold.
+    pub fn set_sandbox(&self, layers: Vec<(&'static str, bool)>) {
+        let mut known = self
+            .sinks
+            .layers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *known = layers;
     }
 
     /// Measures an alert that a sink has just written, or its receiver accepted; the kernel
@@ -141,6 +154,15 @@ impl Collector for Sinks {
             UP,
             [],
             [([], u64::from(self.up.load(Relaxed)))],
+        );
+        let layers = self.layers.lock().unwrap_or_else(PoisonError::into_inner);
+        page.gauges(
+            "outlet_sandbox",
+            "1 for each layer of the outlet's sandbox that holds here.",
+            ["layer"],
+            layers
+                .iter()
+                .map(|(layer, holds)| ([*layer], u64::from(*holds))),
         );
         page.sinks(&sinks);
         page.0

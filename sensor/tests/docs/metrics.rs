@@ -79,6 +79,8 @@ fn scrape() -> String {
         .expect("a thread can be started");
     let outlet = OutletMetrics::new(|| 1).expect("names of metrics are unique");
     outlet.watch_sinks(sinks.stats());
+    let layers = ["capabilities", "files", "system_calls"];
+    outlet.set_sandbox(layers.map(|layer| (layer, true)).to_vec());
     let ladder = Hook::ladder().map(|(hook, rung)| (hook.to_owned(), rung.name().to_owned()));
     metrics.set_hooks(ladder.collect());
     metrics.set_degraded(vec!["0".to_owned()]);

@@ -42,6 +42,7 @@ mod lab;
 mod lifecycle;
 mod loss;
 mod otlp;
+mod privilege;
 mod profile;
 mod prometheus;
 mod record;

@@ -116,12 +116,12 @@ fn rsyslog_understands_what_it_gets() {
     let mut sensor = Sensor::configured(&sinks, &scene.path().join("recording"));
     let site = Site::start(&scene, Start::Foreground, Pool::Steady);
     let first = site.attack(&mut sensor, "first");
-    written(&out, &first, sensor.pid());
+    written(&out, &first, sensor.outlet().pid);
 
     drop(rsyslog);
     let _rsyslog = rsyslogd(&scene, port);
     let second = site.attack(&mut sensor, "second");
-    written(&out, &second, sensor.pid());
+    written(&out, &second, sensor.outlet().pid);
     for sink in ["local", "udp", "tcp"] {
         let label = format!("sink=\"{sink}\"");
         assert!(sensor.metric_where("sink_dropped_total", &label) < 1.0);

@@ -8,7 +8,7 @@ use tokio::{
 };
 use tracing::warn;
 
-use super::{GRACE, Keeper, Launched, Order, Preparing, START, Ticket, start::Process};
+use super::{GRACE, Keeper, Launched, Order, Preparing, Process, START, Ticket};
 use crate::{
     exit::{Exit, Failure},
     wire::{

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, os::unix::net::UnixStream, sync::Arc, time::Dur
 
 use serde_json::Value;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     time::{interval, timeout},
 };
 use tracing::{error, warn};
@@ -102,7 +102,13 @@ impl Relay {
     }
 
     /// Runs until the collector says so or is gone; what came is written by then.
-    pub(super) async fn run(mut self, stream: UnixStream, hello: &Hello) -> End {
+    /// Alone, it gives up its sockets first: the sensor may be started again by then.
+    pub(super) async fn run(
+        mut self,
+        stream: UnixStream,
+        hello: &Hello,
+        stop: &watch::Sender<bool>,
+    ) -> End {
         let end = match Pipe::new(stream, ORDER_MAX, REPORT_MAX) {
             Err(error) => alone(&format!("the way to the collector: {error}")),
             Ok(mut pipe) => match self.converse(&mut pipe).await {
@@ -116,6 +122,7 @@ impl Relay {
                 )),
             },
         };
+        stop.send_replace(true);
         let last = last_word::alert(hello);
         self.tail.send(&last);
         self.sinks.send(last);

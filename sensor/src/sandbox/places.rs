@@ -1,0 +1,91 @@
+//! Directories that the outlet needs, from its configuration.
+
+use std::{
+    collections::BTreeSet,
+    fs::DirBuilder,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+};
+
+use crate::{app::sinks, config::Config};
+
+/// Directories in which the outlet reads and writes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    /// In these it makes, writes and removes files.
+    pub write: BTreeSet<PathBuf>,
+    /// In these it reads: tokens and certificates are replaced by others of the same name.
+    pub read: BTreeSet<PathBuf>,
+}
+
+impl Places {
+    /// Those that a configuration names.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let mut places = Self::default();
+        places.write.insert(directory(&config.control.socket));
+        if config.history.enabled {
+            places.write.insert(directory(&config.history.path));
+        }
+        for sink in &config.sinks {
+            let written = sinks::written(sink);
+            places.write.extend(written.as_deref().map(directory));
+            places
+                .read
+                .extend(sinks::read(sink).map(|it| directory(&it)));
+        }
+        places
+    }
+
+    /// Everything that `other` needs is here.
+    #[must_use]
+    pub fn cover(&self, other: &Self) -> bool {
+        let reads = |it: &PathBuf| self.read.contains(it) || self.write.contains(it);
+        other.write.is_subset(&self.write) && other.read.iter().all(reads)
+    }
+
+    /// Makes the directories that are missing, for this user only: later it could not. What
+    /// cannot be made is said by who wants to write there.
+    pub fn make(&self) {
+        for directory in &self.write {
+            let mut builder = DirBuilder::new();
+            drop(builder.recursive(true).mode(0o700).create(directory));
+        }
+    }
+}
+
+fn directory(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory.into(),
+        Some(_) => ".".into(),
+        None => "/".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(sinks: &str) -> Places {
+        let text = format!(
+            "history: {{path: /h/history.db}}\ncontrol: {{socket: /c/s}}\nsinks: [{sinks}]"
+        );
+        Places::of(&Config::from_outlet_yaml(&text).unwrap())
+    }
+
+    #[test]
+    fn directories_of_what_is_written_and_read() {
+        let hook =
+            "{name: h, type: webhook, url: 'https://h/', spool: /s/spool.db, token_file: /t/token}";
+        let some = places(hook);
+        let write: Vec<_> = some.write.iter().map(|it| it.to_str().unwrap()).collect();
+        assert_eq!(write, ["/c", "/h", "/s"]);
+        assert!(some.read.contains(Path::new("/t")) && some.read.len() == 1);
+        let fewer = places("");
+        assert!(some.cover(&fewer) && some.cover(&some) && !fewer.cover(&some));
+        let file = places("{name: f, type: file, path: /s/log}");
+        assert!(some.cover(&file) && !file.cover(&some));
+        let bare = places("{name: f, type: file, path: /log}");
+        assert!(bare.write.contains(Path::new("/")));
+    }
+}

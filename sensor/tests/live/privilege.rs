@@ -1,0 +1,211 @@
+//! The processes of a running sensor: what each may do, and what becomes of one when the
+//! other is killed or hangs.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::fixture::{
+    php_fpm::{Pool, Start},
+    process::Process,
+    scene::Scene,
+    sensor::{self, Rung, Sensor},
+    site::{self, Site},
+    wait,
+};
+
+/// Fields of `/proc/PID/task/TID/status`, of each thread.
+fn statuses(pid: u32) -> Vec<BTreeMap<String, String>> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("its threads");
+    let texts = tasks.map(|task| {
+        let path = task.expect("a thread").path().join("status");
+        fs::read_to_string(path).expect("a live thread")
+    });
+    texts
+        .map(|text| {
+            let fields = text.lines().filter_map(|line| line.split_once(':'));
+            fields
+                .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+                .collect()
+        })
+        .collect()
+}
+
+#[test]
+fn each_process_may_do_what_it_needs() {
+    let Some(_scene) = Scene::begin("privilege::each_process_may_do_what_it_needs", &[]) else {
+        return;
+    };
+    let sensor = Sensor::start(Rung::TpBtf);
+    let outlet = sensor.outlet();
+    let threads = statuses(outlet.pid);
+    assert!(threads.len() > 1, "{threads:?}");
+    for status in threads {
+        for set in ["CapEff", "CapPrm", "CapInh", "CapAmb"] {
+            assert_eq!(status[set], "0000000000000000", "{set} {status:?}");
+        }
+        assert_eq!(status["NoNewPrivs"], "1");
+        assert_eq!(status["Seccomp"], "2", "{status:?}");
+    }
+    for status in statuses(sensor.pid()) {
+        assert_eq!(status["NoNewPrivs"], "1");
+        assert_eq!(status["Seccomp"], "2", "the collector: {status:?}");
+    }
+    let spawner = sensor.below("__spawner").expect("the spawner");
+    for status in statuses(spawner.pid) {
+        // CAP_NET_BIND_SERVICE, for an outlet that listens on a low port.
+        for set in ["CapEff", "CapPrm", "CapBnd"] {
+            let bits = u64::from_str_radix(&status[set], 16).expect("hex digits");
+            assert_eq!(bits & !(1 << 10), 0, "{set} {status:?}");
+        }
+        assert_eq!(status["NoNewPrivs"], "1");
+        assert_eq!(status["Seccomp"], "2", "the spawner: {status:?}");
+    }
+    // No program, no map, no event of the kernel.
+    for fd in fs::read_dir(format!("/proc/{}/fd", outlet.pid)).expect("its descriptors") {
+        let link = fs::read_link(fd.expect("a descriptor").path()).unwrap_or_default();
+        let link = link.to_string_lossy().into_owned();
+        assert!(!link.contains("bpf") && !link.contains("perf"), "{link}");
+    }
+    let layers = ["capabilities", "files", "system_calls"];
+    for layer in layers {
+        let label = format!("layer=\"{layer}\"");
+        let holds = sensor.metric_where("outlet_sandbox", &label);
+        assert!((holds - 1.0).abs() < f64::EPSILON, "{layer}: {holds}");
+    }
+    sensor.stop();
+}
+
+#[test]
+fn in_its_sandbox_nothing_is_written_elsewhere_and_nothing_is_started() {
+    let name = "privilege::in_its_sandbox_nothing_is_written_elsewhere_and_nothing_is_started";
+    let Some(scene) = Scene::begin(name, &[]) else {
+        return;
+    };
+    let (own, other) = (scene.path().join("own"), scene.path().join("other"));
+    for directory in [&own, &other] {
+        fs::create_dir(directory).expect("make a directory");
+    }
+    let (inside, outside) = (own.join("file"), other.join("file"));
+    let output = Command::new(sensor::program_path())
+        .arg("__outlet-trial")
+        .args([&own, &inside, &outside])
+        .output()
+        .expect("run the program");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    if said.contains("any, for lack of Landlock") {
+        println!("SKIP {name}: no Landlock");
+        return;
+    }
+    assert!(inside.exists() && !outside.exists(), "{said}");
+    for refused in [
+        format!("{}: Permission denied", outside.display()),
+        "a process: Operation not permitted".to_owned(),
+        "/proc: Permission denied".to_owned(),
+    ] {
+        assert!(said.contains(&refused), "{said}");
+    }
+}
+
+/// Lines of the history with this id.
+fn kept(sensor: &Sensor, id: &str) -> usize {
+    let output = sensor.ask(&["alerts", "--json", "--limit", "1000"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().filter(|line| line.contains(id)).count()
+}
+
+/// An attack while there is no outlet: its alert comes all the same, once.
+#[test]
+fn an_outlet_that_is_killed_is_replaced_and_nothing_is_lost() {
+    let name = "privilege::an_outlet_that_is_killed_is_replaced_and_nothing_is_lost";
+    let Some(scene) = Scene::begin(name, site::NEEDS) else {
+        return;
+    };
+    let mut sensor = Sensor::start(Rung::TpBtf);
+    let site = Site::start(&scene, Start::Foreground, Pool::Steady);
+    for round in 0..3 {
+        let first = sensor.outlet();
+        first.signal(Signal::KILL);
+        let line = format!(": round-{round}");
+        site.shell(&format!("round-{round}.php"), &line);
+        let alert = sensor.alert("shell_under_app_worker", |alert| {
+            alert.args() == ["sh", "-c", &line]
+        });
+        let id = alert.json["event"]["id"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
+        wait::until("the history", || (kept(&sensor, &id) > 0).then_some(()));
+        sensor.mark();
+        let same = sensor.alerts.iter();
+        let same = same.filter(|alert| alert.json["event"]["id"] == Value::from(id.as_str()));
+        assert_eq!(same.count(), 1);
+        assert!(sensor.outlet().pid != first.pid);
+    }
+    let restarts = sensor.metric_where("outlet_restarts_total", "reason=\"ended\"");
+    assert!((restarts - 3.0).abs() < f64::EPSILON, "{restarts}");
+    assert!(
+        sensor.log().contains("the outlet is gone"),
+        "{}",
+        sensor.log()
+    );
+    assert!(sensor.metric("outlet_dropped_total") < 1.0);
+    sensor.stop();
+}
+
+/// It neither reads nor answers: capture goes on, and another takes its place.
+#[test]
+fn an_outlet_that_hangs_is_replaced() {
+    let name = "privilege::an_outlet_that_hangs_is_replaced";
+    let Some(scene) = Scene::begin(name, site::NEEDS) else {
+        return;
+    };
+    let mut sensor = Sensor::start(Rung::TpBtf);
+    let site = Site::start(&scene, Start::Foreground, Pool::Steady);
+    let hanging = sensor.outlet();
+    hanging.signal(Signal::STOP);
+    site.shell("hang.php", ": while it hangs");
+    let alert = sensor.alert_within(Duration::from_secs(60), "shell_under_app_worker", |alert| {
+        alert.args() == ["sh", "-c", ": while it hangs"]
+    });
+    assert!(!hanging.is_alive(), "{alert}");
+    let restarts = sensor.metric_where("outlet_restarts_total", "reason=\"silent\"");
+    assert!((restarts - 1.0).abs() < f64::EPSILON, "{restarts}");
+    sensor.stop();
+}
+
+/// Killed, the collector cannot say anything: the outlet does, everywhere, and ends.
+#[test]
+fn the_outlet_says_that_capture_has_ended() {
+    let name = "privilege::the_outlet_says_that_capture_has_ended";
+    let Some(scene) = Scene::begin(name, &[]) else {
+        return;
+    };
+    let log = scene.path().join("alerts.log");
+    let lines = format!(
+        "sinks: [{{name: log, type: file, path: {}}}]",
+        log.display()
+    );
+    let mut sensor = Sensor::configured(&lines, &scene.path().join("recording"));
+    let outlet = sensor.outlet();
+    let collector = sensor.pid();
+    let killed = Instant::now();
+    sensor.stop_within(Signal::KILL, wait::PATIENCE);
+    wait::until("the outlet to end", || (!outlet.is_alive()).then_some(()));
+    assert!(killed.elapsed() < Duration::from_secs(10));
+    let written = fs::read_to_string(&log).expect("the file");
+    let last: Value = serde_json::from_str(written.lines().last().expect("a line")).expect("JSON");
+    assert_eq!(last["rule"]["id"], "capture_ended");
+    assert_eq!(last["process"]["pid"], collector);
+    assert!(!sensor.socket.exists(), "the control socket is left");
+    let output = sensor.ask(&["alerts", "--json"]);
+    let kept = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(kept.contains("capture_ended"), "{kept}");
+}

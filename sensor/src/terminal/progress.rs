@@ -107,13 +107,9 @@ fn line(what: &str, unit: Unit, (done, total): (u64, u64), took: Duration) -> St
         Unit::Bytes => format!("{} of {} MiB", done >> 20, total.div_ceil(1 << 20)),
         Unit::Of(things) => format!("{done} of {total} {things}"),
     };
-    let left = match done {
-        0 => String::new(),
-        _ => {
-            let seconds = took.as_secs().saturating_mul(total - done) / done;
-            format!("  {seconds} s left")
-        }
-    };
+    let left = took.as_secs().saturating_mul(total - done);
+    let left = left.checked_div(done);
+    let left = left.map_or_else(String::new, |seconds| format!("  {seconds} s left"));
     format!("{what}  {percent} %  {amount}{left}")
 }
 

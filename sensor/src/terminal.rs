@@ -4,6 +4,7 @@
 //! All of it asks through the control socket and needs nothing else of the sensor. What is
 //! shown has been escaped: nothing a watched process is called can steer the terminal.
 
+pub mod progress;
 mod signal;
 mod tail;
 mod top;

@@ -23,6 +23,7 @@ use crate::{
     printable::escape,
     profile::{self, Chain, Key, Lock, Seen, lock},
     record::{Reader, RecordError},
+    terminal::progress::Watched,
 };
 
 /// Runs `profile ...`.
@@ -148,7 +149,7 @@ fn replayed(
     let name = escape(&path.to_string_lossy()).into_owned();
     let file = File::open(path).or_exit(Exit::Usage, format_args!("open {name}"))?;
     let damaged = |error: &RecordError| Failure::new(Exit::Data, format_args!("{name}: {error}"));
-    let reader = Reader::new(file).map_err(|error| damaged(&error))?;
+    let reader = Reader::new(Watched::new(file, &name)).map_err(|error| damaged(&error))?;
     let header = reader.header().clone();
     let mut config = Config::from_core_yaml(&header.config).or_exit(Exit::Data, &name)?;
     config.profiles.mode = Mode::Learn;

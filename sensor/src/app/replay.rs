@@ -24,6 +24,7 @@ use crate::{
     record::{Header, Reader, RecordError},
     reload::ReloadError,
     sink::{Deliver as _, DeliverError},
+    terminal::progress::{Progress, Watched},
 };
 
 /// The core of a recording, fed by hand.
@@ -122,6 +123,8 @@ pub fn replay(args: &ReplayArgs) -> Result<(), Failure> {
     let lock = effective_lock(&effective)?;
     let name = escape(&args.file.to_string_lossy()).into_owned();
     let file = open(&args.file).or_exit(Exit::Usage, format_args!("open {name}"))?;
+    let file = Watched::new(file, &name);
+    let progress = file.progress();
     let reader = Reader::new(file).map_err(|error| damaged(&name, &error))?;
     let header = reader.header();
     let recorded = Config::from_core_yaml(&header.config).or_exit(Exit::Data, &name)?;
@@ -138,8 +141,10 @@ pub fn replay(args: &ReplayArgs) -> Result<(), Failure> {
         level: level(effective.config.output.level),
         speed: args.speed,
         seen: Seen::default(),
+        progress,
     };
     let result = run.all(reader, &name, redacted);
+    run.progress.clear();
     run.seen.tell();
     result
 }
@@ -209,15 +214,22 @@ struct Run {
     level: crate::alert::Level,
     speed: Speed,
     seen: Seen,
+    progress: Progress,
 }
 
 impl Run {
-    fn all(&mut self, mut reader: Reader<File>, name: &str, redacted: bool) -> Result<(), Failure> {
+    fn all(
+        &mut self,
+        mut reader: Reader<Watched>,
+        name: &str,
+        redacted: bool,
+    ) -> Result<(), Failure> {
         for input in reader.by_ref() {
             let input = input.map_err(|error| damaged(name, &error))?;
             self.seen.note(&input);
             self.seen.wait(self.speed);
             if matches!(input, Input::Reload(_)) && !self.core.faithful {
+                self.progress.clear();
                 warn(format_args!(
                     "the recorded sensor took up other rules or settings here; those given go on"
                 ));
@@ -228,6 +240,7 @@ impl Run {
                 if document.weight() < self.level {
                     continue;
                 }
+                self.progress.clear();
                 match self.sink.deliver(&document) {
                     Ok(()) => {}
                     Err(DeliverError::Closed) => return Ok(()),
@@ -235,6 +248,7 @@ impl Run {
                 }
             }
         }
+        self.progress.clear();
         if let Some(count @ 1..) = reader.redacted().filter(|_| redacted) {
             warn(format_args!(
                 "{count} arguments were redacted before rules read them: what hangs on them differs"

@@ -87,7 +87,16 @@ mod tests {
     fn every_shell_knows_the_commands() {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
             let script = completions(&CompletionsArgs { shell });
-            for word in ["lineage-sensor", "why-not", "simulate", "--config"] {
+            let words = [
+                "lineage-sensor",
+                "why-not",
+                "simulate",
+                "tail",
+                "top",
+                "--config",
+                "--watch",
+            ];
+            for word in words {
                 let word = if shell == Shell::Fish {
                     word.trim_start_matches('-')
                 } else {
@@ -108,6 +117,8 @@ mod tests {
         for name in [
             "lineage-sensor.1",
             "lineage-sensor-run.1",
+            "lineage-sensor-tail.1",
+            "lineage-sensor-top.1",
             "lineage-sensor-rules-check.1",
         ] {
             let page = fs::read_to_string(directory.path().join(name)).unwrap();

@@ -16,6 +16,7 @@ use crate::{
     detect::{self, Rule, RuleSet, Source},
     exit::{Exit, Failure},
     printable::escape,
+    terminal::progress::{Progress, Unit},
 };
 
 /// Most bytes of an alert that is read for `rules new`.
@@ -47,8 +48,13 @@ fn test(args: &RulesTestArgs) -> Result<(String, Exit), Failure> {
     directory.map_or(Ok(()), readable)?;
     let directories: Vec<PathBuf> = args.directory.iter().cloned().collect();
     let columns = score::replay(&args.recording, &args.benign, &directories)?;
+    let mut progress = None;
     let table = score::Table {
-        trial: detect::trial(directory),
+        trial: detect::trial(directory, |done, all| {
+            let progress =
+                progress.get_or_insert_with(|| Progress::new("rules", Unit::Of("rules"), all));
+            progress.at(done);
+        }),
         columns,
     };
     let exit = verdict(table.trial.problems.is_empty() && table.alarms() == 0);

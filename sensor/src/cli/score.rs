@@ -14,6 +14,7 @@ use crate::{
     exit::{Exit, Failure, OrExit as _},
     printable::escape,
     record::{Reader, RecordError},
+    terminal::progress::Watched,
 };
 
 /// Alerts from this level on count as false in a recording of ordinary life: the level
@@ -79,7 +80,7 @@ fn column(path: &Path, benign: bool, directories: &[PathBuf]) -> Result<Column, 
     let name = escape(&path.to_string_lossy()).into_owned();
     let damaged = |error: RecordError| Failure::new(Exit::Data, format_args!("{name}: {error}"));
     let file = File::open(path).or_exit(Exit::Usage, format_args!("open {name}"))?;
-    let reader = Reader::new(file).map_err(damaged)?;
+    let reader = Reader::new(Watched::new(file, &name)).map_err(damaged)?;
     let rules = RuleSet::load(directories).map_err(|error| Failure::new(Exit::Usage, error))?;
     let core = Replay::new(reader.header(), rules).or_exit(Exit::Data, &name)?;
     let mut core = core.trying();

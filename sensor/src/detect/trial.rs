@@ -43,9 +43,10 @@ pub struct Trial {
     pub skipped: Vec<Skipped>,
 }
 
-/// Tries the rules under `directory`, or the shipped ones.
+/// Tries the rules under `directory`, or the shipped ones; says from time to time how many
+/// are done, of how many.
 #[must_use]
-pub fn trial(directory: Option<&Path>) -> Trial {
+pub fn trial(directory: Option<&Path>, mut done: impl FnMut(u64, u64)) -> Trial {
     let (sources, problems) = match directory {
         Some(directory) => source::read(directory),
         None => (source::shipped().collect(), Vec::new()),
@@ -61,7 +62,9 @@ pub fn trial(directory: Option<&Path>) -> Trial {
     let list = rules.list().to_vec();
     let mut detector = shown(rules);
     let acts = Acts::new();
-    for rule in list {
+    let all = list.len() as u64;
+    for (number, rule) in (0..).zip(list) {
+        done(number, all);
         let Run {
             firing,
             silent,
@@ -130,7 +133,10 @@ mod tests {
 
     #[test]
     fn the_shipped_rules_keep_their_examples_and_have_a_cost() {
-        let trial = trial(None);
+        let mut last = (0, 0);
+        let trial = trial(None, |done, all| last = (done, all));
+        assert_eq!(last.0 + 1, last.1);
+        assert_eq!(last.1, trial.rules.len() as u64);
         assert_eq!(trial.problems, []);
         for tried in &trial.rules {
             let Tried { firing, silent, .. } = tried;

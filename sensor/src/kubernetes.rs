@@ -112,7 +112,7 @@ fn put(known: &mut BTreeMap<String, Pod>, uid: String, pod: Pod) -> bool {
 /// Ends the thread when it is dropped, as soon as that has something to read or to wait for.
 #[derive(Debug)]
 pub struct Guard {
-    _stop: mpsc::Sender<()>,
+    _stop: mpsc::SyncSender<()>,
 }
 
 /// Starts the thread.
@@ -121,7 +121,7 @@ pub struct Guard {
 /// When it cannot be started.
 pub fn start(settings: Settings) -> io::Result<(Pods, Guard)> {
     let pods = Pods::default();
-    let (stop, stopped) = mpsc::channel();
+    let (stop, stopped) = mpsc::sync_channel(0);
     let watch = Watch::new(settings, pods.clone(), stopped);
     let thread = thread::Builder::new().name("kubernetes".to_owned());
     thread.spawn(move || watch.run())?;

@@ -120,8 +120,8 @@ mod tests {
         placed(found, &mut sources, Instant::now())
     }
 
-    fn shop(name: &str) -> Option<(String, String)> {
-        Some(("shop".to_owned(), name.to_owned()))
+    fn shop(name: &str) -> (String, String) {
+        ("shop".to_owned(), name.to_owned())
     }
 
     #[test]
@@ -129,22 +129,22 @@ mod tests {
         let path = format!("/kubepods/pod{UID}/{ID}");
         let none = of(&path, &|_| Described::default());
         assert_eq!(none.name.as_deref(), Some("php"));
-        assert_eq!(none.pod.unwrap().name, shop("web-1"));
+        assert_eq!(none.pod.unwrap().name, Some(shop("web-1")));
         let told = of(&path, &|_| Described {
             image: Some("php:8".to_owned()),
             name: Some("fpm".to_owned()),
-            pod: shop("web-2"),
+            pod: Some(shop("web-2")),
         });
         assert_eq!(told.name.as_deref(), Some("fpm"));
         assert_eq!(told.image.as_deref(), Some("php:8"));
-        assert_eq!(told.pod.unwrap().name, shop("web-2"));
+        assert_eq!(told.pod.unwrap().name, Some(shop("web-2")));
         let odd = of(&path, &|_| Described {
             image: None,
             name: Some("../x".to_owned()),
             pod: Some(("Shop\n".to_owned(), "web".to_owned())),
         });
         assert_eq!(odd.name.as_deref(), Some("php"));
-        assert_eq!(odd.pod.unwrap().name, shop("web-1"));
+        assert_eq!(odd.pod.unwrap().name, Some(shop("web-1")));
     }
 
     #[test]
@@ -160,9 +160,12 @@ mod tests {
                 .is_empty()
         );
         let label = ("app".to_owned(), "shop".to_owned());
-        api.know(UID, "shop", "web-1", &[label.clone()]);
+        api.know(UID, "shop", "web-1", std::slice::from_ref(&label));
         let found = with(&path, &none, Some(&api)).pod.unwrap();
-        assert_eq!((found.name, found.labels), (shop("web-1"), vec![label]));
+        assert_eq!(
+            (found.name, found.labels),
+            (Some(shop("web-1")), vec![label])
+        );
         // In no directory.
         api.know(OTHER, "mall", "web-9", &[]);
         let path = format!("/kubepods/pod{OTHER}/{ID}");
@@ -176,7 +179,7 @@ mod tests {
         let path = format!("/kubepods/pod{UID}/{OUTER}/docker/{ID}");
         let found = of(&path, &|_| Described::default());
         assert_eq!((found.id.as_str(), found.name), (ID, None));
-        assert_eq!(found.pod.unwrap().name, shop("web-1"));
+        assert_eq!(found.pod.unwrap().name, Some(shop("web-1")));
         let found = of(&format!("/docker/{ID}"), &|_| Described {
             name: Some("Web_1".to_owned()),
             ..Described::default()

@@ -49,7 +49,7 @@ pub(super) struct Names {
 pub(super) struct Pods {
     directory: PathBuf,
     /// By UID; `None` where two directories claim it.
-    pods: BTreeMap<String, Option<(String, String)>>,
+    names: BTreeMap<String, Option<(String, String)>>,
     /// Pod and container by the container's id.
     links: BTreeMap<String, Link>,
     read: Option<Instant>,
@@ -63,7 +63,7 @@ impl Pods {
     pub(super) fn new(directory: PathBuf) -> Self {
         Self {
             directory,
-            pods: BTreeMap::new(),
+            names: BTreeMap::new(),
             links: BTreeMap::new(),
             read: None,
         }
@@ -89,15 +89,15 @@ impl Pods {
             return false;
         }
         self.read = Some(now);
-        self.pods.clear();
+        self.names.clear();
         self.links.clear();
         if let Some(directory) = open(&self.directory) {
             for (name, kind) in entries(&directory, PODS) {
                 if kind == FileType::Directory
                     && let Some((uid, pod)) = pod_of(&name)
                 {
-                    let claimed = self.pods.contains_key(&uid);
-                    self.pods.insert(uid, (!claimed).then_some(pod));
+                    let claimed = self.names.contains_key(&uid);
+                    self.names.insert(uid, (!claimed).then_some(pod));
                 }
             }
         }
@@ -112,7 +112,7 @@ impl Pods {
     }
 
     fn look(&self, uid: &str, container: &str) -> Option<Names> {
-        let pod = self.pods.get(uid)?.clone()?;
+        let pod = self.names.get(uid)?.clone()?;
         let linked = self.links.get(container);
         let linked = linked.filter(|(of, _)| *of == pod);
         let name = linked.map(|(_, name)| name.clone());

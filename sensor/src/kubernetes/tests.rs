@@ -6,7 +6,7 @@ mod server;
 use std::{
     fs,
     path::Path,
-    sync::mpsc::{self, Sender},
+    sync::mpsc::{self, SyncSender},
     time::Instant,
 };
 
@@ -62,13 +62,13 @@ fn gone() -> String {
 }
 
 /// A watch that the test feeds; it ends when the sender is dropped.
-fn fed() -> (Sender<String>, Act) {
-    let (feed, pieces) = mpsc::channel();
+fn fed() -> (SyncSender<String>, Act) {
+    let (feed, pieces) = mpsc::sync_channel(4_096);
     (feed, Act::Stream(pieces))
 }
 
 /// A watch that says this and stays open.
-fn open(pieces: &[String]) -> (Sender<String>, Act) {
+fn open(pieces: &[String]) -> (SyncSender<String>, Act) {
     let (feed, act) = fed();
     for piece in pieces {
         feed.send(piece.clone()).unwrap();
@@ -92,7 +92,7 @@ fn settings(url: &str, account: &Path) -> Settings {
         token_file: account.join("token"),
         ca_file: account.join("ca.crt"),
         timeout: Duration::from_millis(800),
-        watch: Duration::from_secs(60),
+        watch: Duration::from_mins(1),
         pause: Duration::from_millis(20),
     }
 }

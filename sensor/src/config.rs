@@ -12,6 +12,7 @@ pub mod error;
 pub mod file;
 pub mod form;
 pub mod key;
+mod kubernetes;
 mod outlet;
 pub mod profiles;
 mod redact;
@@ -30,7 +31,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 pub use self::{
-    effective::Effective, error::ConfigError, form::Bounded, profiles::Profiles, redact::Redact,
+    effective::Effective, error::ConfigError, form::Bounded, kubernetes::Kubernetes,
+    profiles::Profiles, redact::Redact,
 };
 use crate::{
     detect::{Adjustment, Exception},
@@ -65,7 +67,7 @@ pub struct Config {
     pub redact: Redact,
     /// What counts as a server.
     pub services: Services,
-    /// Names of pods.
+    /// Names and labels of pods.
     pub kubernetes: Kubernetes,
     /// What is captured.
     pub capture: Capture,
@@ -246,21 +248,6 @@ pub struct Services {
 pub struct Java {
     /// Extra main classes or jar file names.
     pub main_classes: Vec<String>,
-}
-
-/// Names of pods, on a node of Kubernetes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Kubernetes {
-    /// Where the kubelet keeps the logs of pods.
-    pub pod_logs: PathBuf,
-}
-
-impl Default for Kubernetes {
-    fn default() -> Self {
-        Self {
-            pod_logs: "/var/log/pods".into(),
-        }
-    }
 }
 
 /// What is captured besides processes.

@@ -19,25 +19,30 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bstr::ByteSlice as _;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use self::{package::Packages, pod::Pods};
+use self::{package::Packages, place::Sources, pod::Pods};
 use crate::{
     config,
     detect::{Examine, Fact, KnownShell, Locate, Request},
     event::FileId,
-    scan,
+    inspect, kubernetes, scan,
 };
 
 /// Requests that may wait.
 const QUEUE: usize = 256;
 /// Largest file hashed, bytes. Shells are far smaller.
 const LARGEST: u64 = 64 << 20;
+/// For an answer of the API of Kubernetes; for a watch, after which it begins anew; the first
+/// pause after a failure.
+const API_TIMEOUT: Duration = Duration::from_secs(30);
+const API_WATCH: Duration = Duration::from_mins(5);
+const API_PAUSE: Duration = Duration::from_secs(1);
 /// Shells looked at beyond those in `/etc/shells`.
 const SHELLS: &[&str] = &[
     "ash",
@@ -102,12 +107,15 @@ pub fn start(kubernetes: &config::Kubernetes) -> io::Result<(Asker, mpsc::Receiv
         Fact::Examined(Box::new(examine::examine(&file, &mut packages)))
     })?;
     let mut pods = Pods::new(kubernetes.pod_logs.clone());
+    let api = kubernetes.watch.then(|| watch(kubernetes)).transpose()?;
     spawn("enrich-places", place_rx, out, move |question| {
-        Fact::Located(Box::new(place::locate(
-            &question,
-            &mut pods,
-            Instant::now(),
-        )))
+        let mut sources = Sources {
+            described: &inspect::described,
+            pods: &mut pods,
+            api: api.as_ref().map(|(pods, _)| pods),
+        };
+        let located = place::locate(&question, &mut sources, Instant::now());
+        Fact::Located(Box::new(located))
     })?;
     let asker = Asker {
         facts,
@@ -115,6 +123,20 @@ pub fn start(kubernetes: &config::Kubernetes) -> io::Result<(Asker, mpsc::Receiv
         places,
     };
     Ok((asker, answers))
+}
+
+/// Follows the pods of this node.
+fn watch(config: &config::Kubernetes) -> io::Result<(kubernetes::Pods, kubernetes::Guard)> {
+    kubernetes::start(kubernetes::Settings {
+        api: config.api.0.clone(),
+        node: config.node.0.clone(),
+        labels: config.labels.0.clone(),
+        token_file: config.token_file.clone(),
+        ca_file: config.ca_file.clone(),
+        timeout: API_TIMEOUT,
+        watch: API_WATCH,
+        pause: API_PAUSE,
+    })
 }
 
 fn spawn<T: Send + 'static>(

@@ -10,6 +10,7 @@ mod apache;
 pub mod container;
 mod declared;
 mod java;
+pub mod kube_name;
 mod script;
 mod server;
 #[cfg(test)]

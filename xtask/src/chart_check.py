@@ -88,7 +88,7 @@ def test_objects_are_valid_for_the_oldest_and_newest_kubernetes():
             if body["apiVersion"] != FOREIGN:
                 for version in VERSIONS:
                     kubernetes_validate.validate(body, version, strict=True)
-    expected = "ConfigMap DaemonSet NetworkPolicy PodMonitor PriorityClass PrometheusRule ServiceAccount"
+    expected = "ClusterRole ClusterRoleBinding ConfigMap DaemonSet NetworkPolicy PodMonitor PriorityClass PrometheusRule ServiceAccount"
     assert seen == set(expected.split()), seen
 
 
@@ -184,6 +184,31 @@ def test_the_network_policy_lets_out_what_the_values_say():
     assert egress() == []
     assert egress(egress=receiver) == receiver
     assert refused(networkPolicy={"egress": "192.0.2.7"})
+
+
+def test_rights_in_the_cluster_are_for_who_asks_for_labels():
+    plain, watching = objects(), objects(kubernetes={"watch": True})
+    assert not [file for file in plain if "role" in file], plain.keys()
+    role, binding = watching["clusterrole.yaml"], watching["clusterrolebinding.yaml"]
+    rule = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}
+    assert role["rules"] == [rule]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    spec = watching["daemonset.yaml"]["spec"]["template"]["spec"]
+    subject = {
+        "kind": "ServiceAccount",
+        "name": spec["serviceAccountName"],
+        "namespace": "lineage-sensor",
+    }
+    assert binding["subjects"] == [subject]
+    assert spec["automountServiceAccountToken"] is True
+    env = {it["name"]: it for it in spec["containers"][0]["env"]}
+    assert env["LINEAGE_SENSOR__KUBERNETES__WATCH"]["value"] == "true"
+    node = env["LINEAGE_SENSOR__KUBERNETES__NODE"]["valueFrom"]["fieldRef"]["fieldPath"]
+    assert node == "spec.nodeName"
+    spec = plain["daemonset.yaml"]["spec"]["template"]["spec"]
+    assert spec["automountServiceAccountToken"] is False
+    assert not [it for it in spec["containers"][0]["env"] if "KUBERNETES" in it["name"]]
+    assert refused(kubernetes={"watch": "yes"})
 
 
 def test_wrong_values_are_refused():

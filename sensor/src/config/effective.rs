@@ -146,7 +146,8 @@ impl Effective {
     /// Looks at the paths the configuration names.
     ///
     /// # Errors
-    /// When a rule directory is missing or none, or a unix socket cannot have that path.
+    /// When a rule directory is missing or none, a unix socket cannot have that path, or a
+    /// key that others need is not set.
     pub fn check_paths(&self) -> Result<(), ConfigError> {
         for RuleDirectory { path, required } in self.rule_directories() {
             let reason = match path.metadata() {
@@ -159,6 +160,13 @@ impl Effective {
                 key: "rules.directories",
                 path,
                 reason,
+            });
+        }
+        let kubernetes = &self.config.kubernetes;
+        if kubernetes.watch && kubernetes.node.0.is_empty() {
+            return Err(ConfigError::Lacking {
+                key: "kubernetes.node",
+                why: "with `kubernetes.watch` it must name this node",
             });
         }
         let socket = &self.config.control.socket;

@@ -96,6 +96,14 @@ pub enum ConfigError {
         /// Why, with the remedy.
         reason: String,
     },
+    /// A key is not set that others need.
+    #[error("`{key}` is empty: {why}")]
+    Lacking {
+        /// Path of the key.
+        key: &'static str,
+        /// Who needs it.
+        why: &'static str,
+    },
     /// A path given in the configuration that cannot work.
     #[error("`{key}`: {} {reason}", path.display())]
     Path {

@@ -259,7 +259,8 @@ fn address(raw: &Raw) -> Option<String> {
     (plain && crate::sink::Transport::parse(text).is_some()).then(|| text.clone())
 }
 
-fn url(raw: &Raw) -> Option<String> {
+/// An address of HTTP.
+pub(super) fn url(raw: &Raw) -> Option<String> {
     let Raw::Text(text) = raw else { return None };
     let rest = text
         .strip_prefix("https://")

@@ -20,7 +20,10 @@ use rustix::fs::{
     AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, openat, openat2, readlinkat, statat,
 };
 
-use crate::service::container::is_uid;
+use crate::service::{
+    container::is_uid,
+    kube_name::{is_label, is_subdomain},
+};
 
 /// Entries read of the directory of pods; of the directory of links; of one pod; of one
 /// container. A node has some hundred pods at most.
@@ -46,7 +49,7 @@ pub(super) struct Names {
 pub(super) struct Pods {
     directory: PathBuf,
     /// By UID; `None` where two directories claim it.
-    pods: BTreeMap<String, Option<(String, String)>>,
+    names: BTreeMap<String, Option<(String, String)>>,
     /// Pod and container by the container's id.
     links: BTreeMap<String, Link>,
     read: Option<Instant>,
@@ -60,7 +63,7 @@ impl Pods {
     pub(super) fn new(directory: PathBuf) -> Self {
         Self {
             directory,
-            pods: BTreeMap::new(),
+            names: BTreeMap::new(),
             links: BTreeMap::new(),
             read: None,
         }
@@ -86,15 +89,15 @@ impl Pods {
             return false;
         }
         self.read = Some(now);
-        self.pods.clear();
+        self.names.clear();
         self.links.clear();
         if let Some(directory) = open(&self.directory) {
             for (name, kind) in entries(&directory, PODS) {
                 if kind == FileType::Directory
                     && let Some((uid, pod)) = pod_of(&name)
                 {
-                    let claimed = self.pods.contains_key(&uid);
-                    self.pods.insert(uid, (!claimed).then_some(pod));
+                    let claimed = self.names.contains_key(&uid);
+                    self.names.insert(uid, (!claimed).then_some(pod));
                 }
             }
         }
@@ -109,7 +112,7 @@ impl Pods {
     }
 
     fn look(&self, uid: &str, container: &str) -> Option<Names> {
-        let pod = self.pods.get(uid)?.clone()?;
+        let pod = self.names.get(uid)?.clone()?;
         let linked = self.links.get(container);
         let linked = linked.filter(|(of, _)| *of == pod);
         let name = linked.map(|(_, name)| name.clone());
@@ -196,27 +199,6 @@ fn link_of(entry: &str) -> Option<(String, Link)> {
         && is_label(container);
     let pod = (namespace.to_owned(), pod.to_owned());
     is_link.then(|| (id.to_owned(), (pod, container.to_owned())))
-}
-
-/// A label of DNS (RFC 1123): name of a namespace or container.
-pub(super) fn is_label(text: &str) -> bool {
-    let inner = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
-    (1..=63).contains(&text.len())
-        && text.bytes().all(inner)
-        && !text.starts_with('-')
-        && !text.ends_with('-')
-}
-
-/// Labels of DNS between dots: name of a pod.
-pub(super) fn is_subdomain(text: &str) -> bool {
-    let label = |part: &str| {
-        let inner = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
-        !part.is_empty()
-            && part.bytes().all(inner)
-            && !part.starts_with('-')
-            && !part.ends_with('-')
-    };
-    text.len() <= 253 && text.split('.').all(label)
 }
 
 /// A directory that the configuration names: links on the way to it are the

@@ -180,9 +180,12 @@ fn uid_of(text: &str, dash: u8) -> Option<String> {
     let mut bytes = text.bytes().enumerate();
     let is_uid = match text.len() {
         32 => bytes.all(|(_, byte)| is_hex(byte)),
-        36 => bytes.all(|(place, byte)| match is_dash(place) {
-            true => byte == dash,
-            false => is_hex(byte),
+        36 => bytes.all(|(place, byte)| {
+            if is_dash(place) {
+                byte == dash
+            } else {
+                is_hex(byte)
+            }
         }),
         _ => false,
     };

@@ -136,6 +136,21 @@ fn default_paths_are_mounted() {
     }
 }
 
+/// Names of pods are where the sensor looks for them, and nobody writes there.
+#[test]
+fn the_directories_of_the_kubelet_are_mounted_read_only() {
+    let container = container();
+    let mounts = container["volumeMounts"].as_sequence().expect("a list");
+    let logs = sensor::config::Config::default().kubernetes.pod_logs;
+    for path in [logs.clone(), logs.with_file_name("containers")] {
+        let mount = mounts
+            .iter()
+            .find(|mount| mount["mountPath"].as_str() == path.to_str());
+        let mount = mount.unwrap_or_else(|| panic!("{} is not mounted", path.display()));
+        assert_eq!(mount["readOnly"], true, "{}", path.display());
+    }
+}
+
 /// The chart holds no second copy.
 #[test]
 fn the_rules_of_the_chart_are_those_of_deploy_prometheus() {

@@ -3,7 +3,10 @@
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
+    thread,
 };
 
 use serde_json::{Value, json};
@@ -125,6 +128,80 @@ fn names_that_come_after_the_alert_are_told_of_its_incident() {
     assert_placed(&named, true);
     stage.only(|alert| alert.concerns(named.pid()));
     stage.end();
+}
+
+/// The API of Kubernetes as far as the sensor asks it: a list of one pod, then a watch in
+/// which nothing happens.
+fn api() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bind a loopback port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            thread::spawn(move || answer(BufReader::new(stream)));
+        }
+    });
+    format!("http://{address}")
+}
+
+fn answer(mut stream: BufReader<TcpStream>) -> std::io::Result<()> {
+    let pod = json!({"metadata": {
+        "uid": UID, "namespace": "shop", "name": "web-0", "resourceVersion": "7",
+        "labels": {"team": "red", "secret": "x"},
+    }});
+    let list = json!({"metadata": {"resourceVersion": "9"}, "items": [pod]}).to_string();
+    loop {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if stream.read_line(&mut head)? == 0 {
+                return Ok(());
+            }
+        }
+        let answer = if head.contains("watch=true") {
+            "transfer-encoding: chunked\r\n\r\n".to_owned()
+        } else {
+            format!("content-length: {}\r\n\r\n{list}", list.len())
+        };
+        let answer = format!("HTTP/1.1 200 OK\r\n{answer}");
+        stream.get_mut().write_all(answer.as_bytes())?;
+    }
+}
+
+/// Without the kubelet's directories: names come from the API, too.
+#[test]
+fn labels_come_from_the_api() {
+    let needs = [site::NEEDS, NEEDS].concat();
+    let Some(scene) = Scene::begin("server::pod::labels_come_from_the_api", &needs) else {
+        return;
+    };
+    let certificate = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]);
+    let certificate = certificate.expect("make a certificate").cert.pem();
+    let (token, ca) = (scene.file("token", "t"), scene.file("ca.crt", certificate));
+    let lines = format!(
+        "kubernetes: {{ pod_logs: /nonexistent, watch: true, node: node-1, labels: [team], \
+         api: \"{}\", token_file: {}, ca_file: {} }}",
+        api(),
+        token.display(),
+        ca.display()
+    );
+    let cgroup = Cgroup::of_container(UID, ID);
+    let site = Site::start(&scene, Start::Foreground, Pool::Steady);
+    enter(&site, &cgroup);
+    let recording = scene.path().join("recording");
+    let mut sensor = Sensor::configured(&lines, &recording);
+    let master = site.php.master().pid;
+    wait::until("names of the service", || {
+        let service = sensor.service(master)?;
+        (service["pod"] == "web-0").then_some(())
+    });
+    site.shell("id.php", "id; :");
+    let shell = sensor.alert("shell_under_app_worker", |alert| alert.root() == master);
+    let pod = &shell.json["orchestrator"];
+    assert_eq!(pod["namespace"], "shop", "{shell}");
+    assert_eq!(pod["resource"]["name"], "web-0", "{shell}");
+    assert_eq!(pod["resource"]["label"], json!(["team=red"]), "{shell}");
+    let live = sensor.stop_and_read();
+    recording::assert_equal(&recording, &live);
+    drop(site);
 }
 
 #[track_caller]

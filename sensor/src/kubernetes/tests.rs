@@ -1,0 +1,466 @@
+//! The watch against a stub of the API server: lists, events, disconnects, versions that are
+//! gone, tokens that are not believed, slowness, garbage, and more pods than are kept.
+
+mod server;
+
+use std::{
+    fs,
+    path::Path,
+    sync::mpsc::{self, SyncSender},
+    time::Instant,
+};
+
+use serde_json::{Value, json};
+
+use self::server::{Act, Server};
+use super::*;
+
+/// UID of the pod with this number.
+fn uid(number: usize) -> String {
+    format!("00000000-0000-4000-8000-{number:012x}")
+}
+
+/// The pod with this number, as the API has it.
+fn pod(number: usize, version: usize, app: &str) -> Value {
+    json!({
+        "kind": "PartialObjectMetadata",
+        "metadata": {
+            "uid": uid(number), "name": format!("web-{number}"), "namespace": "shop",
+            "resourceVersion": version.to_string(),
+            "labels": {"app": app, "secret": "not asked for"},
+        },
+    })
+}
+
+fn list(pods: &[Value], version: usize) -> Act {
+    page(pods, version, "")
+}
+
+fn page(pods: &[Value], version: usize, more: &str) -> Act {
+    let list = json!({
+        "kind": "PartialObjectMetadataList",
+        "metadata": {"resourceVersion": version.to_string(), "continue": more},
+        "items": pods,
+    });
+    Act::Answer(200, list.to_string())
+}
+
+fn event(kind: &str, object: &Value) -> String {
+    format!("{}\n", json!({"type": kind, "object": object}))
+}
+
+fn bookmark(version: usize) -> String {
+    let object = json!({"metadata": {"resourceVersion": version.to_string()}});
+    event("BOOKMARK", &object)
+}
+
+fn gone() -> String {
+    event(
+        "ERROR",
+        &json!({"kind": "Status", "code": 410, "reason": "Expired"}),
+    )
+}
+
+/// A watch that the test feeds; it ends when the sender is dropped.
+fn fed() -> (SyncSender<String>, Act) {
+    let (feed, pieces) = mpsc::sync_channel(4_096);
+    (feed, Act::Stream(pieces))
+}
+
+/// A watch that says this and stays open.
+fn open(pieces: &[String]) -> (SyncSender<String>, Act) {
+    let (feed, act) = fed();
+    for piece in pieces {
+        feed.send(piece.clone()).unwrap();
+    }
+    (feed, act)
+}
+
+/// A watch of a stub, and the files of its account.
+struct Followed {
+    server: Server,
+    pods: Pods,
+    account: tempfile::TempDir,
+    _guard: Guard,
+}
+
+fn settings(url: &str, account: &Path) -> Settings {
+    Settings {
+        api: url.to_owned(),
+        node: "node-1".to_owned(),
+        labels: vec!["app".to_owned(), "team".to_owned()],
+        token_file: account.join("token"),
+        ca_file: account.join("ca.crt"),
+        timeout: Duration::from_millis(800),
+        watch: Duration::from_mins(1),
+        pause: Duration::from_millis(20),
+    }
+}
+
+fn follow_with(
+    acts: Vec<Act>,
+    tls: Option<(Arc<rustls::ServerConfig>, String)>,
+    mutate: impl FnOnce(&mut Settings),
+) -> Followed {
+    let account = tempfile::tempdir().unwrap();
+    let (tls, ca) = tls.unzip();
+    // Plain HTTP needs none, but there always is one.
+    let ca = ca.unwrap_or_else(|| certificate().1);
+    fs::write(account.path().join("ca.crt"), ca).unwrap();
+    fs::write(account.path().join("token"), "first\n").unwrap();
+    let server = Server::start(acts, tls);
+    let mut settings = settings(&server.url, account.path());
+    mutate(&mut settings);
+    let (pods, guard) = start(settings).unwrap();
+    Followed {
+        server,
+        pods,
+        account,
+        _guard: guard,
+    }
+}
+
+fn follow(acts: Vec<Act>) -> Followed {
+    follow_with(acts, None, |_| ())
+}
+
+/// A server's configuration, and the certificate to believe.
+fn certificate() -> (Arc<rustls::ServerConfig>, String) {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = made.signing_key.serialize_der().try_into().unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    (Arc::new(config), made.cert.pem())
+}
+
+/// Waits for a condition.
+#[track_caller]
+fn until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < deadline, "not within 20 s: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+impl Followed {
+    fn app(&self, number: usize) -> Option<String> {
+        let pod = self.pods.get(&uid(number))?;
+        assert_eq!(
+            (&*pod.namespace, pod.name),
+            ("shop", format!("web-{number}"))
+        );
+        assert!(pod.labels.iter().all(|(key, _)| key == "app"));
+        Some(pod.labels.into_iter().next()?.1)
+    }
+
+    #[track_caller]
+    fn until_app(&self, number: usize, app: Option<&str>) {
+        until(&format!("{app:?} of {number}"), || {
+            self.app(number).as_deref() == app
+        });
+    }
+}
+
+#[test]
+fn pods_are_listed_and_followed() {
+    let (feed, watch) = fed();
+    let followed = follow(vec![list(&[pod(1, 5, "a"), pod(2, 6, "b")], 7), watch]);
+    let asked = followed.server.asked();
+    assert!(asked.is_list());
+    assert!(asked.target.starts_with("/api/v1/pods?"), "{asked:?}");
+    assert!(
+        asked
+            .target
+            .contains("fieldSelector=spec.nodeName%3Dnode-1"),
+        "{asked:?}"
+    );
+    assert!(
+        asked.head.contains("authorization: bearer first"),
+        "{asked:?}"
+    );
+    // What stands in a pod's description is not asked for.
+    assert!(
+        asked.head.contains("as=partialobjectmetadatalist"),
+        "{asked:?}"
+    );
+    let asked = followed.server.asked();
+    assert!(asked.is_watch_from("7"), "{asked:?}");
+    assert!(
+        asked.target.contains("allowWatchBookmarks=true"),
+        "{asked:?}"
+    );
+    assert!(asked.target.contains("timeoutSeconds=60"), "{asked:?}");
+    assert!(
+        asked
+            .target
+            .contains("fieldSelector=spec.nodeName%3Dnode-1"),
+        "{asked:?}"
+    );
+    followed.until_app(1, Some("a"));
+    followed.until_app(2, Some("b"));
+    feed.send(event("ADDED", &pod(3, 8, "c"))).unwrap();
+    followed.until_app(3, Some("c"));
+    feed.send(event("MODIFIED", &pod(1, 9, "z"))).unwrap();
+    followed.until_app(1, Some("z"));
+    feed.send(event("DELETED", &pod(2, 10, "b"))).unwrap();
+    followed.until_app(2, None);
+    assert_eq!(followed.app(3).as_deref(), Some("c"));
+}
+
+/// In pieces that are no lines, and several lines in one.
+#[test]
+fn slow_drops_and_bursts_are_lines_all_the_same() {
+    let (feed, watch) = fed();
+    let followed = follow(vec![list(&[], 7), watch]);
+    let line = event("ADDED", &pod(1, 8, "a"));
+    for byte in line.chars() {
+        feed.send(byte.to_string()).unwrap();
+    }
+    followed.until_app(1, Some("a"));
+    let lines = [
+        event("ADDED", &pod(2, 9, "b")),
+        event("DELETED", &pod(1, 10, "a")),
+    ]
+    .concat();
+    feed.send(lines).unwrap();
+    followed.until_app(2, Some("b"));
+    followed.until_app(1, None);
+}
+
+#[test]
+fn after_a_disconnect_the_watch_goes_on_where_it_was() {
+    let (feed, first) = fed();
+    let (_second, second) = fed();
+    let cut = Act::Cut(vec![
+        event("ADDED", &pod(1, 20, "a")),
+        // In the middle of a line.
+        "{\"type\":\"DELETED\",\"obj".to_owned(),
+    ]);
+    let followed = follow(vec![list(&[], 7), first, cut]);
+    assert!(followed.server.asked().is_list());
+    assert!(followed.server.asked().is_watch_from("7"));
+    feed.send(bookmark(15)).unwrap();
+    drop(feed);
+    // An end in order: from the bookmark, without a list.
+    assert!(followed.server.asked().is_watch_from("15"));
+    followed.until_app(1, Some("a"));
+    // A reset: what is missing is not known, so all is listed again.
+    followed
+        .server
+        .then(list(&[pod(1, 20, "a"), pod(2, 21, "b")], 22));
+    followed.server.then(second);
+    assert!(followed.server.asked().is_list());
+    assert!(followed.server.asked().is_watch_from("22"));
+    followed.until_app(2, Some("b"));
+    assert_eq!(followed.app(1).as_deref(), Some("a"));
+}
+
+#[test]
+fn what_is_gone_is_listed_again() {
+    // In a watch, and in answer to one.
+    for act in [open(&[gone()]).1, Act::Answer(410, "{}".to_owned())] {
+        let (_open, last) = fed();
+        let followed = follow(vec![
+            list(&[pod(1, 5, "a"), pod(2, 6, "b")], 7),
+            act,
+            list(&[pod(2, 6, "c")], 90),
+            last,
+        ]);
+        assert!(followed.server.asked().is_list());
+        assert!(followed.server.asked().is_watch_from("7"));
+        assert!(followed.server.asked().is_list());
+        assert!(followed.server.asked().is_watch_from("90"));
+        assert_eq!(
+            (followed.app(1), followed.app(2).as_deref()),
+            (None, Some("c"))
+        );
+    }
+}
+
+#[test]
+fn a_token_is_read_again() {
+    let followed = follow(vec![Act::Answer(401, "{}".to_owned())]);
+    let asked = followed.server.asked();
+    assert!(
+        asked.head.contains("authorization: bearer first"),
+        "{asked:?}"
+    );
+    let (_open, watch) = fed();
+    fs::write(followed.account.path().join("token"), "second\n").unwrap();
+    // Between the two it may have asked with either.
+    followed.server.then(Act::Answer(401, "{}".to_owned()));
+    followed.server.then(list(&[pod(1, 5, "a")], 7));
+    followed.server.then(watch);
+    followed.server.asked();
+    let asked = followed.server.asked();
+    assert!(
+        asked.head.contains("authorization: bearer second"),
+        "{asked:?}"
+    );
+    followed.until_app(1, Some("a"));
+}
+
+#[test]
+fn refusals_are_tried_again_after_longer_and_longer() {
+    let failures = [403, 500, 503, 302, 404].map(|status| Act::Answer(status, "no".to_owned()));
+    let (_open, watch) = fed();
+    let mut acts = Vec::from(failures);
+    acts.extend([Act::Noise, list(&[pod(1, 5, "a")], 7), watch]);
+    let began = Instant::now();
+    let followed = follow(acts);
+    followed.until_app(1, Some("a"));
+    // Six pauses from 20 ms on, each at least half of its length.
+    assert!(began.elapsed() >= Duration::from_millis(10 * (1 + 2 + 4 + 8 + 16 + 32)));
+}
+
+#[test]
+fn a_server_that_asks_for_a_pause_gets_it() {
+    let followed = follow(vec![Act::Header(429, "retry-after: 30")]);
+    followed.server.asked();
+    assert!(followed.server.is_left_alone(Duration::from_millis(400)));
+}
+
+#[test]
+fn a_server_that_stalls_is_given_up() {
+    let (_open, watch) = fed();
+    let followed = follow(vec![
+        Act::Stall,
+        Act::StallAfterHead,
+        list(&[pod(1, 5, "a")], 7),
+        // A watch that says nothing is no stall: bookmarks come once a minute.
+        watch,
+    ]);
+    followed.until_app(1, Some("a"));
+    for _ in 0..4 {
+        followed.server.asked();
+    }
+    assert!(followed.server.is_left_alone(Duration::from_millis(1_200)));
+}
+
+#[test]
+fn garbage_changes_nothing_that_is_known() {
+    let endless = "x".repeat(2 << 20);
+    let garbage = [
+        "not JSON\n".to_owned(),
+        "{}\n".to_owned(),
+        "\u{0}\n".to_owned(),
+        "{\"type\":\"ADDED\",\"object\":5}\n".to_owned(),
+        event("CHANGED", &pod(1, 9, "x")),
+        event("ERROR", &json!({"code": 500})),
+        endless,
+        format!("{}\n", "[".repeat(100_000)),
+    ];
+    for line in garbage {
+        let mut acts = vec![list(&[pod(1, 5, "a")], 7), Act::Cut(vec![line])];
+        let bodies = ["", "[]", "{\"metadata\":{}}", "{\"items\":[]}", "\u{feff}"];
+        acts.extend(bodies.map(|body| Act::Answer(200, body.to_owned())));
+        let (_open, watch) = fed();
+        acts.extend([list(&[pod(1, 5, "a"), pod(2, 6, "b")], 7), watch]);
+        let followed = follow_with(acts, None, |settings| {
+            settings.pause = Duration::from_millis(1);
+        });
+        followed.until_app(1, Some("a"));
+        until("the last list", || {
+            assert_eq!(followed.app(1).as_deref(), Some("a"));
+            followed.app(2).is_some()
+        });
+    }
+}
+
+#[test]
+fn names_that_are_none_are_not_taken() {
+    let mut odd: Vec<Value> = (1..9).map(|number| pod(number, 5, "a")).collect();
+    odd[0]["metadata"]["name"] = json!("../x");
+    odd[1]["metadata"]["namespace"] = json!("Shop");
+    odd[2]["metadata"]["uid"] = json!("x");
+    odd[3]["metadata"]["labels"] = json!({"app": "\u{1b}[2J"});
+    odd[4]["metadata"]["labels"] = Value::Null;
+    odd[5]["metadata"]["labels"] = json!({"app": "a".repeat(64), "team": "red"});
+    // The mirror of a static pod, which the node knows by its hash.
+    let hash = "9f86d081884c7d659a2feaa0c55ad015";
+    odd[6]["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": hash});
+    let (_open, watch) = fed();
+    let followed = follow(vec![list(&odd, 7), watch]);
+    followed.until_app(8, Some("a"));
+    for number in [1, 2, 3, 7] {
+        assert_eq!(followed.pods.get(&uid(number)), None, "{number}");
+    }
+    for (number, labels) in [(4, vec![]), (5, vec![]), (6, vec![("team", "red")])] {
+        let found = followed.pods.get(&uid(number)).unwrap().labels;
+        let found: Vec<_> = found
+            .iter()
+            .map(|(key, value)| (&**key, &**value))
+            .collect();
+        assert_eq!(found, labels, "{number}");
+    }
+    assert_eq!(followed.pods.get(hash).unwrap().name, "web-7");
+}
+
+#[test]
+fn ten_thousand_pods_are_bounded() {
+    let all: Vec<Value> = (0..10_000).map(|number| pod(number, 5, "a")).collect();
+    let pages = all.chunks(250).enumerate();
+    let last = 10_000 / 250 - 1;
+    let mut acts: Vec<Act> = pages
+        .map(|(number, pods)| page(pods, 7, if number == last { "" } else { "next" }))
+        .collect();
+    let (feed, watch) = open(&[event("ADDED", &pod(20_000, 8, "a"))]);
+    acts.push(watch);
+    let followed = follow(acts);
+    assert!(followed.server.asked().is_list());
+    for _ in 0..last {
+        assert!(followed.server.asked().target.contains("continue=next"));
+    }
+    assert!(followed.server.asked().is_watch_from("7"));
+    // There is no room for another one, and for what changes there is.
+    feed.send(event("MODIFIED", &pod(0, 9, "z"))).unwrap();
+    followed.until_app(0, Some("z"));
+    assert_eq!(followed.pods.with(|known| known.len()), PODS);
+    assert_eq!(followed.app(20_000), None);
+    // A list that does not end is no list.
+    let endless = (0..client::PAGES).map(|_| page(&all[..1], 7, "next"));
+    let followed = follow(endless.collect());
+    for _ in 0..client::PAGES {
+        followed.server.asked();
+    }
+    assert!(followed.server.asked().is_list());
+    assert_eq!(followed.app(0), None);
+}
+
+#[test]
+fn only_the_clusters_own_certificate_is_believed() {
+    let (_open, watch) = fed();
+    let acts = vec![list(&[pod(1, 5, "a")], 7), watch];
+    let followed = follow_with(acts, Some(certificate()), |_| ());
+    followed.until_app(1, Some("a"));
+    let (config, _) = certificate();
+    let (_, other) = certificate();
+    let acts = vec![list(&[pod(1, 5, "a")], 7)];
+    let followed = follow_with(acts, Some((config, other)), |_| ());
+    assert!(followed.server.is_left_alone(Duration::from_millis(500)));
+    assert_eq!(followed.app(1), None);
+}
+
+#[test]
+fn it_ends_with_its_guard() {
+    let (feed, watch) = fed();
+    let followed = follow(vec![list(&[], 7), watch]);
+    assert!(followed.server.asked().is_list());
+    assert!(followed.server.asked().is_watch_from("7"));
+    let Followed {
+        server,
+        _guard: guard,
+        account: _account,
+        ..
+    } = followed;
+    drop(guard);
+    feed.send(bookmark(8)).unwrap();
+    drop(feed);
+    assert!(server.is_left_alone(Duration::from_millis(400)));
+}

@@ -1,0 +1,158 @@
+//! The loop: all pods listed, then what happens to them, and again from the begin when that
+//! cannot go on.
+
+use std::{
+    collections::BTreeMap,
+    sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError},
+    time::{Duration, Instant},
+};
+
+use tracing::{info, warn};
+
+use super::{
+    Client, Item, Pods, Settings,
+    client::{PAGES, Trouble},
+    object::{Event, Meta},
+    pace::{Pace, chance},
+    put,
+};
+
+/// A watch that ends before that, with nothing said, counts as a failure.
+const BRIEF: Duration = Duration::from_secs(1);
+
+/// See the module.
+pub(super) struct Watch {
+    settings: Settings,
+    pods: Pods,
+    stopped: Receiver<()>,
+    pace: Pace,
+    /// The last failure that was logged: one that stays is said once.
+    said: Option<Trouble>,
+}
+
+impl Watch {
+    pub(super) fn new(settings: Settings, pods: Pods, stopped: Receiver<()>) -> Self {
+        Self {
+            pace: Pace::new(settings.pause),
+            settings,
+            pods,
+            stopped,
+            said: None,
+        }
+    }
+
+    /// Until the guard is gone.
+    pub(super) fn run(mut self) {
+        loop {
+            let Err(trouble) = self.round() else { return };
+            let asked = match &trouble {
+                Trouble::Gone => None,
+                Trouble::Failed(_, asked) => *asked,
+            };
+            self.say(trouble);
+            let pause = self.pace.pause(asked, chance());
+            match self.stopped.recv_timeout(pause) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn say(&mut self, trouble: Trouble) {
+        if let Trouble::Failed(why, _) = &trouble
+            && self.said.as_ref() != Some(&trouble)
+        {
+            warn!("pods of this node are not followed, trying again: {why}");
+        }
+        self.said = Some(trouble);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.try_recv() == Err(TryRecvError::Disconnected)
+    }
+
+    /// Lists, and watches for as long as that goes on; `Ok` when the guard is gone.
+    fn round(&mut self) -> Result<(), Trouble> {
+        let client = Client::new(&self.settings)?;
+        let mut version = self.list(&client)?;
+        if self.said.take().is_some_and(|said| said != Trouble::Gone) {
+            info!("pods of this node are followed again");
+        }
+        while !self.is_stopped() {
+            let began = Instant::now();
+            let events = self.watch(&client, &mut version)?;
+            if events == 0 && began.elapsed() < BRIEF.min(self.settings.watch / 2) {
+                return Err(Trouble::failed(&"a watch ended as soon as it began"));
+            }
+            self.pace.reset();
+        }
+        Ok(())
+    }
+
+    /// Takes all of a list, page by page; the version that a watch goes on from.
+    fn list(&self, client: &Client) -> Result<String, Trouble> {
+        let mut all = BTreeMap::new();
+        let (mut after, mut left_out) = (None, 0_usize);
+        for _ in 0..PAGES {
+            let page = client.list(after.as_deref())?;
+            for Item { metadata } in page.items.into_iter().flatten() {
+                if let Some((uid, pod)) = metadata.pod(&self.settings.labels) {
+                    left_out += usize::from(!put(&mut all, uid, pod));
+                }
+            }
+            after = page.metadata.more.filter(|more| !more.is_empty());
+            if after.is_none() {
+                if left_out > 0 {
+                    warn!("{left_out} pods of this node are too many: they have no labels");
+                }
+                self.pods.replace(all);
+                return Ok(page.metadata.resource_version);
+            }
+        }
+        Err(Trouble::failed(&"a list that does not end"))
+    }
+
+    /// Follows one watch to its end; how many events it had.
+    fn watch(&self, client: &Client, version: &mut String) -> Result<u64, Trouble> {
+        let mut lines = client.watch(version)?;
+        let mut events = 0;
+        while let Some(line) = lines.next()? {
+            self.apply(&line, version)?;
+            events += 1;
+            if self.is_stopped() {
+                break;
+            }
+        }
+        Ok(events)
+    }
+
+    fn apply(&self, line: &[u8], version: &mut String) -> Result<(), Trouble> {
+        let event: Event = serde_json::from_slice(line).map_err(|error| Trouble::failed(&error))?;
+        if event.kind == "ERROR" {
+            return Err(match event.object["code"].as_u64() {
+                Some(410) => Trouble::Gone,
+                code => Trouble::failed(&format_args!("an error in the watch: code {code:?}")),
+            });
+        }
+        let object: Item =
+            serde_json::from_value(event.object).map_err(|error| Trouble::failed(&error))?;
+        let meta: Meta = object.metadata;
+        let pod = meta.pod(&self.settings.labels);
+        match (event.kind.as_str(), pod) {
+            ("ADDED" | "MODIFIED", Some((uid, pod))) => {
+                self.pods.put(uid, pod);
+            }
+            ("DELETED", Some((uid, _))) => self.pods.remove(&uid),
+            // Its version is all that a bookmark has.
+            ("BOOKMARK", _) | (_, None) => {}
+            (other, _) => {
+                let other: String = other.chars().take(32).collect();
+                return Err(Trouble::failed(&format_args!("an event {other:?}")));
+            }
+        }
+        if !meta.resource_version.is_empty() {
+            *version = meta.resource_version;
+        }
+        Ok(())
+    }
+}

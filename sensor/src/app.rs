@@ -32,6 +32,7 @@ use self::{
     serve::Surroundings,
     spawner::Spawner,
     start::{Started, refused},
+    supervisor::Supervisor,
     watch::{Signals, Watch},
 };
 use crate::{
@@ -157,15 +158,24 @@ async fn observe(
     surroundings: &Surroundings,
 ) -> Result<(), Failure> {
     surroundings.observe(&started);
-    if let Err(error) = calls::collector() {
+    let supervisor = Supervisor::new();
+    // What follows this node's pods is the only part of it that talks to others.
+    let network = started.config.kubernetes.watch;
+    if let Err(error) = calls::collector(network) {
         warn!(
             "the collector's system calls are not filtered: {error}; allow seccomp(2) in the filter \
              of system calls that the sensor is started with"
         );
     }
-    Watch::new(started, queries, signals, reloader, surroundings)?
-        .run()
-        .await
+    Watch::new(
+        started,
+        queries,
+        (signals, supervisor),
+        reloader,
+        surroundings,
+    )?
+    .run()
+    .await
 }
 
 /// The least level that is written.

@@ -168,7 +168,12 @@ impl Outlet {
             servers.push(tokio::spawn(server.serve(sources, end(stopped))));
         }
         Ok(Self {
-            relay: Relay::new((sinks, tail, metrics), pulse, (asked, pages), (config, places)),
+            relay: Relay::new(
+                (sinks, tail, metrics),
+                pulse,
+                (asked, pages),
+                (config, places),
+            ),
             address,
             servers,
             stop,

@@ -103,7 +103,7 @@ impl<'a> Watch<'a> {
     pub(super) fn new(
         started: Started,
         queries: mpsc::Receiver<Query>,
-        signals: Signals,
+        (signals, supervisor): (Signals, Supervisor),
         reloader: Reloader,
         surroundings: &'a Surroundings,
     ) -> Result<Self, Failure> {
@@ -122,7 +122,7 @@ impl<'a> Watch<'a> {
             queries,
             surroundings,
             signals,
-            supervisor: Supervisor::new(),
+            supervisor,
             reloader,
             host_scope: started.host_scope,
             out: started.out,
@@ -205,7 +205,7 @@ impl<'a> Watch<'a> {
             }
         }
         info!("stopping: detaching, writing what is left");
-        Supervisor::stopping();
+        self.supervisor.stopping();
         self.attached.detach();
         while self.take() {
             self.deliver();

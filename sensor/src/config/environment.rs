@@ -25,6 +25,16 @@ pub fn simulated() -> Option<OsString> {
     std::env::var_os(SIMULATED)
 }
 
+/// Where the service manager listens that has started this process; see `sd_notify(3)`.
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+pub fn supervisor() -> Option<OsString> {
+    std::env::var_os("NOTIFY_SOCKET")
+}
+
 /// Variables of a process, as `std::env::vars_os` gives them.
 pub type Variables = Vec<(OsString, OsString)>;
 

@@ -212,12 +212,15 @@ pub fn spawner() -> Result<(), CallsError> {
 
 /// Puts on the filters of the collector, in all its threads: once its hooks are attached it
 /// reads what they say and `/proc`, and has what it needs of the network behind a socket that
-/// is open.
+/// is open. With `network` it may open others.
 ///
 /// # Errors
 /// When the kernel refuses.
-pub fn collector() -> Result<(), CallsError> {
-    let listed = [BASE, FILES, OLD, &[libc::SYS_bpf]].concat();
+pub fn collector(network: bool) -> Result<(), CallsError> {
+    let mut listed = [BASE, FILES, OLD, &[libc::SYS_bpf]].concat();
+    if network {
+        listed.extend(SOCKETS);
+    }
     everywhere(kill_program(NEVER)?)?;
     let (newer, listed) = threads_programs(&listed)?;
     everywhere(newer)?;

@@ -25,7 +25,9 @@ fn shown() -> String {
     let output = script.stdin(std::process::Stdio::null()).output();
     let output = output.expect("script is part of every Debian");
     assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).expect("UTF-8").replace('\r', "")
+    String::from_utf8(output.stdout)
+        .expect("UTF-8")
+        .replace('\r', "")
 }
 
 #[test]
@@ -34,7 +36,10 @@ fn picture() {
     let alerts = shown.split("\n\n\u{1b}[2m2026-");
     let alert = alerts.filter(|alert| alert.contains(RULE)).last();
     let alert = format!("\u{1b}[2m2026-{}\n", alert.expect("the alert").trim_end());
-    assert!(alert.contains("28932") && alert.lines().count() > 10, "{alert}");
+    assert!(
+        alert.contains("28932") && alert.lines().count() > 10,
+        "{alert}"
+    );
     let svg = Term::new().render_svg(&alert);
     generated("docs/alert.svg", &svg);
 }

@@ -9,6 +9,7 @@ mod profile;
 mod record;
 mod reload;
 mod replay;
+mod self_test;
 mod serve;
 pub(crate) mod sinks;
 mod spawner;
@@ -119,7 +120,7 @@ async fn sense(
     Probe::check_privilege().map_err(|error| refused(&error))?;
     let (query_tx, query_rx) = mpsc::channel::<Query>(QUERIES);
     // Sockets first, hooks last: what fails early leaves nothing attached.
-    let surroundings = Surroundings::open(effective, query_tx, spawner).await?;
+    let surroundings = Surroundings::open(effective, query_tx, spawner.clone()).await?;
     let result = match Started::new(args, effective, record) {
         Ok(started) => {
             let link = surroundings.link();
@@ -132,7 +133,8 @@ async fn sense(
             };
             match Reloader::start(args.clone(), running) {
                 Ok(reloader) => {
-                    let observe = observe(started, query_rx, signals, reloader, &surroundings);
+                    let helpers = (reloader, spawner);
+                    let observe = observe(started, query_rx, signals, helpers, &surroundings);
                     Box::pin(observe).await
                 }
                 Err(error) => Err(Failure::new(
@@ -152,7 +154,7 @@ async fn observe(
     started: Started,
     queries: mpsc::Receiver<Query>,
     signals: Signals,
-    reloader: Reloader,
+    helpers: (Reloader, Spawner),
     surroundings: &Surroundings,
 ) -> Result<(), Failure> {
     surroundings.observe(&started);
@@ -162,7 +164,7 @@ async fn observe(
              of system calls that the sensor is started with"
         );
     }
-    Watch::new(started, queries, signals, reloader, surroundings)?
+    Watch::new(started, queries, signals, helpers, surroundings)?
         .run()
         .await
 }

@@ -9,6 +9,7 @@ mod profile;
 mod record;
 mod reload;
 mod replay;
+mod self_test;
 mod serve;
 pub(crate) mod sinks;
 mod spawner;
@@ -121,7 +122,7 @@ async fn sense(
     Probe::check_privilege().map_err(|error| refused(&error))?;
     let (query_tx, query_rx) = mpsc::channel::<Query>(QUERIES);
     // Sockets first, hooks last: what fails early leaves nothing attached.
-    let surroundings = Surroundings::open(effective, query_tx, spawner).await?;
+    let surroundings = Surroundings::open(effective, query_tx, spawner.clone()).await?;
     let result = match Started::new(args, effective, record) {
         Ok(started) => {
             let link = surroundings.link();
@@ -134,7 +135,8 @@ async fn sense(
             };
             match Reloader::start(args.clone(), running) {
                 Ok(reloader) => {
-                    let observe = observe(started, query_rx, signals, reloader, &surroundings);
+                    let helpers = (reloader, spawner);
+                    let observe = observe(started, query_rx, signals, helpers, &surroundings);
                     Box::pin(observe).await
                 }
                 Err(error) => Err(Failure::new(
@@ -154,7 +156,7 @@ async fn observe(
     started: Started,
     queries: mpsc::Receiver<Query>,
     signals: Signals,
-    reloader: Reloader,
+    helpers: (Reloader, Spawner),
     surroundings: &Surroundings,
 ) -> Result<(), Failure> {
     surroundings.observe(&started);
@@ -171,7 +173,7 @@ async fn observe(
         started,
         queries,
         (signals, supervisor),
-        reloader,
+        helpers,
         surroundings,
     )?
     .run()

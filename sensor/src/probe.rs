@@ -40,7 +40,7 @@ pub use self::{
     hook::{Family, Forced, Hook, Rung, Trial, shortcoming},
     offset::Override,
     seed::{Found, Judge, Seed, Survey},
-    self_test::{HELPER_ARG, helper},
+    self_test::{HELPER_ARG, helper, verify},
 };
 use crate::{
     btf::Btf,

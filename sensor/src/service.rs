@@ -164,7 +164,9 @@ impl Catalogue {
     pub fn names(&self) -> Vec<(NameKey, u32)> {
         let mut all: Vec<_> = names().collect();
         for key in self.declared.iter().filter_map(Declaration::stem) {
-            if all.len() < NAME_ENTRIES as usize && !all.iter().any(|(known, _)| *known == key) {
+            // The last place is for the name of the sensor itself.
+            if all.len() + 1 < NAME_ENTRIES as usize && !all.iter().any(|(known, _)| *known == key)
+            {
                 let index = u32::try_from(all.len()).unwrap_or_default();
                 all.push((key, index));
             }

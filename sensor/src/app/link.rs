@@ -40,6 +40,8 @@ const ORDERS: usize = 4_096;
 /// until one has lived for so long.
 const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// How long it is tried: then the sensor ends, so that who supervises it starts it anew.
+const HOPE: Duration = Duration::from_mins(1);
 const PROVEN: Duration = Duration::from_secs(30);
 /// How long the first start may take, and preparing sinks.
 const START: Duration = Duration::from_secs(15);
@@ -156,6 +158,11 @@ impl Link {
             // Dropped without a word: it has ended as well.
             drop(stopped.await);
         }
+    }
+
+    /// Resolves when there will be no outlet any more.
+    pub(super) async fn abandoned(&self) {
+        self.orders.closed().await;
     }
 
     fn hand(&self, order: Order) {
@@ -285,6 +292,7 @@ impl Keeper {
 
     /// Starts another outlet, and tries until there is one or none is wanted any more.
     async fn again(&mut self, pause: &mut Duration, reason: &str) -> Option<session::Session> {
+        let began = Instant::now();
         let lost = self.backlog.rewind();
         self.lose(lost);
         if reason != "reload" {
@@ -304,6 +312,10 @@ impl Keeper {
                         session.pid()
                     );
                     return Some(session);
+                }
+                Err(failure) if began.elapsed() > HOPE => {
+                    error!("the outlet cannot be started again: {failure}");
+                    return None;
                 }
                 Err(failure) => {
                     error!("the outlet cannot be started again: {failure}; trying on");

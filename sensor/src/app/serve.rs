@@ -2,32 +2,36 @@
 //! collector's metrics. All of it is opened before the hooks are attached and closed after
 //! they are gone.
 
-use std::{collections::HashMap, error::Error, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    cell::Cell, collections::HashMap, error::Error, net::SocketAddr, sync::Arc, time::Duration,
+};
 
 use sensor_common::counter::Counter;
 use tokio::sync::mpsc;
-use tracing::debug;
+use tracing::{debug, error, info};
 
 use super::{
     link::{self, Link, Questions, Ticket},
+    self_test::Outcome,
     sinks,
     spawner::Spawner,
     start::Started,
 };
 use crate::{
-    alert::{Document, Host},
+    alert::{Alert, Document, Host, Own},
     clock,
     config::{Config, Effective},
     control::Query,
     detect::{Excepted, MemoStats},
     engine::Engine,
-    event::Event,
+    event::{Event, ProcessId},
     exit::{Exit, Failure},
     host,
     http::{Condition, Readiness},
     incident,
     lineage::ServiceKind,
     metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
+    printable::escape,
     probe::Counters,
     profile::Judge,
     ring::Read,
@@ -35,12 +39,24 @@ use crate::{
     wire::{self, Hello},
 };
 
+/// Reasons in the metric, in the order of [`Surroundings::doubts`].
+const DOUBTS: [&str; 2] = ["scan_incomplete", "self_test_failed"];
+
+const TRIAGE: &str = "What the kernel records no longer agrees with /proc, or nothing is recorded: \
+somebody may have detached or blinded the sensor's programs. Compare with `lineage-sensor doctor`, \
+look for who used bpf(2), and restart the sensor.";
+
 /// Everything outside the loop.
 pub(super) struct Surroundings {
     metrics: Arc<Metrics>,
     stats: Stats,
     readiness: Readiness,
     capturing: Condition,
+    proven: Condition,
+    /// What cannot be trusted at present: the tree, the kernel side.
+    doubts: [Cell<bool>; 2],
+    /// Facts of the machine, for alerts about the sensor itself.
+    host: Host,
     http: Option<SocketAddr>,
     link: Link,
 }
@@ -58,8 +74,11 @@ impl Surroundings {
         let metrics = Arc::new(metrics(&core)?);
         let readiness = Readiness::default();
         let capturing = readiness.condition("capture", "the hooks are not attached yet");
+        let proven = readiness.condition("self-test", "not made yet");
+        let hello = hello(config);
+        let host = hello.host.clone();
         let settings = link::Settings {
-            hello: hello(config),
+            hello,
             launch: Box::new(spawner),
             questions: Questions::new(queries, Arc::clone(&metrics)),
             core: Arc::clone(&core),
@@ -76,6 +95,9 @@ impl Surroundings {
             stats,
             readiness,
             capturing,
+            proven,
+            doubts: [const { Cell::new(false) }; 2],
+            host,
             http,
             link,
         })
@@ -84,6 +106,7 @@ impl Surroundings {
     /// Tells the metrics what start-up has found out.
     pub(super) fn observe(&self, started: &Started) {
         self.stats.core.set_self_test(clock::boottime_ns());
+        self.proven.met();
         self.metrics
             .watch_kernel(Arc::<Counters>::clone(&started.counters));
         let hooks = started.hooks.iter();
@@ -108,12 +131,53 @@ impl Surroundings {
 
     /// Says whether processes may be missing in the tree.
     pub(super) fn stale(&self, stale: bool) {
-        let reasons = if stale {
-            vec!["scan_incomplete".to_owned()]
-        } else {
-            Vec::new()
+        let [tree, _] = &self.doubts;
+        tree.set(stale);
+        self.doubt();
+    }
+
+    fn doubt(&self) {
+        let reasons = self.doubts.iter().zip(DOUBTS);
+        let reasons = reasons.filter(|(doubt, _)| doubt.get());
+        let reasons = reasons.map(|(_, reason)| reason.to_owned());
+        self.metrics.set_degraded(reasons.collect());
+    }
+
+    /// The self-test was made again. A failure is said once, until it passes again.
+    pub(super) fn tested(&self, outcome: Outcome) {
+        let [_, unproven] = &self.doubts;
+        match outcome {
+            Ok(()) => {
+                self.stats.core.set_self_test(clock::boottime_ns());
+                if unproven.replace(false) {
+                    info!("the self-test passes again");
+                    self.proven.met();
+                }
+            }
+            Err(why) => {
+                self.proven.unmet(&why);
+                if !unproven.replace(true) {
+                    error!("self-test: {why}");
+                    self.tell(self.disproven(&why));
+                }
+            }
+        }
+        self.doubt();
+        self.link.missing(self.readiness.missing());
+    }
+
+    fn disproven(&self, why: &str) -> Document {
+        let message = format!("the sensor's self-test has failed: {}", escape(why));
+        let own = Own {
+            rule: "self_test_failed",
+            uuid: "0a3b1c5e-7f0f-4b6f-9a3c-6f1d3a0b8f52",
+            title: "The sensor's self-test has failed",
+            message: &message,
+            triage: TRIAGE,
+            process: ProcessId::new(std::process::id(), 0),
+            time_ns: clock::boottime_ns(),
         };
-        self.metrics.set_degraded(reasons);
+        Document::Alert(Alert::of_sensor(&own, &self.host, 0).into())
     }
 
     /// Which configuration is in force; `reloaded` when it took the place of another.
@@ -181,6 +245,11 @@ impl Surroundings {
             || "no HTTP (http.enabled is false)".to_owned(),
             |address| format!("metrics http://{address}/metrics"),
         )
+    }
+
+    /// Resolves when no outlet can be started any more.
+    pub(super) async fn abandoned(&self) {
+        self.link.abandoned().await;
     }
 
     /// Has the outlet write what is left and close the sockets.

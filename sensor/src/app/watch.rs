@@ -18,7 +18,8 @@ use tokio::{
 use tracing::{debug, info, trace, warn};
 
 use super::{
-    record::Reporter, reload::Reloader, serve::Surroundings, start::Started, supervisor::Supervisor,
+    record::Reporter, reload::Reloader, self_test::SelfTest, serve::Surroundings, spawner::Spawner,
+    start::Started, supervisor::Supervisor,
 };
 use crate::{
     alert::Document,
@@ -53,6 +54,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Processes looked at at once.
 const LOOKS: usize = 64;
 
+/// Why it ends when the outlet does for good.
+const MUTE: &str = "the outlet cannot be started again: what is seen could not be told to anybody";
+
 /// State of the loop.
 pub(super) struct Watch<'a> {
     core: Core,
@@ -68,6 +72,7 @@ pub(super) struct Watch<'a> {
     signals: Signals,
     supervisor: Supervisor,
     reloader: Reloader,
+    self_test: SelfTest,
     host_scope: bool,
     out: Vec<Output>,
     /// A loss happened that the tree has not been repaired after.
@@ -104,7 +109,7 @@ impl<'a> Watch<'a> {
         started: Started,
         queries: mpsc::Receiver<Query>,
         (signals, supervisor): (Signals, Supervisor),
-        reloader: Reloader,
+        (reloader, spawner): (Reloader, Spawner),
         surroundings: &'a Surroundings,
     ) -> Result<Self, Failure> {
         let internal = |error: io::Error| Failure::new(Exit::Internal, error);
@@ -124,6 +129,7 @@ impl<'a> Watch<'a> {
             signals,
             supervisor,
             reloader,
+            self_test: SelfTest::start(spawner).map_err(internal)?,
             host_scope: started.host_scope,
             out: started.out,
             stale: started.stale,
@@ -173,6 +179,7 @@ impl<'a> Watch<'a> {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // Most records wake nobody: while there are more, no wake-up is waited for.
         let mut more = true;
+        let mut end = Ok(());
         loop {
             tokio::select! {
                 biased;
@@ -181,6 +188,7 @@ impl<'a> Watch<'a> {
                     Wish::Reload => self.reloader.ask(),
                 },
                 outcome = self.reloader.next() => self.reload(outcome),
+                outcome = self.self_test.next() => self.surroundings.tested(outcome),
                 Some(fact) = self.facts.recv() => self.step(Input::Fact(fact)),
                 Some(query) = self.queries.recv() => {
                     // Forks wake nobody: what has happened by now is part of the answer.
@@ -197,6 +205,10 @@ impl<'a> Watch<'a> {
                     woken.map_err(|error| Failure::new(Exit::Internal, error))?;
                     more = true;
                 }
+                () = self.surroundings.abandoned() => {
+                    end = Err(Failure::new(Exit::Internal, MUTE));
+                    break;
+                }
                 () = tokio::task::yield_now(), if more => more = self.take(),
             }
             self.deliver();
@@ -212,7 +224,7 @@ impl<'a> Watch<'a> {
         }
         self.step(Input::Stop);
         self.deliver();
-        self.core.tape.map_or(Ok(()), super::record::finish)
+        end.and(self.core.tape.map_or(Ok(()), super::record::finish))
     }
 
     fn step(&mut self, input: Input) {
@@ -227,12 +239,14 @@ impl<'a> Watch<'a> {
             out,
             surroundings,
             stale,
+            self_test,
             ..
         } = self;
         for _ in 0..BATCH {
             let more = rings.step(|read| {
                 trace!("{read:?}");
                 surroundings.stats().read(&read);
+                self_test.see(&read);
                 *stale |= core.take(read, out);
             });
             if !more {

@@ -56,26 +56,14 @@ impl Probe {
 
     fn compare(&mut self, pid: u32) -> Result<(), ProbeError> {
         let (fork, exec) = self.await_records(pid)?;
-        let now = clock::boottime_ns();
         same("pid", &fork.child.tgid, &exec.process.tgid)?;
         same("creator", &fork.creator.tgid, &std::process::id())?;
-        same("parent", &exec.parent.tgid, &std::process::id())?;
         same(
             "start time at fork and exec, in ns",
             &fork.child.start_ns,
             &exec.process.start_ns,
         )?;
-        let stat = procfs::process::Process::new(i32::try_from(pid).unwrap_or(0))
-            .and_then(|process| process.stat())
-            .map_err(|error| ProbeError::SelfTest(format!("read /proc/{pid}/stat: {error}")))?;
-        same(
-            "start time, in clock ticks",
-            &(exec.process.start_ns / scan::TICK_NS),
-            &stat.starttime,
-        )?;
-        let expected = scan::program(exec.process, now)
-            .ok_or_else(|| ProbeError::SelfTest(format!("/proc/{pid} cannot be read")))?;
-        programs(&exec.program, &expected)?;
+        verify(&exec, std::process::id())?;
         let row = self.row_of(pid)?.ok_or_else(|| {
             ProbeError::SelfTest("the task iterator misses the helper".to_owned())
         })?;
@@ -122,6 +110,26 @@ impl Probe {
             DEADLINE.as_secs()
         )))
     }
+}
+
+/// Compares the record of a helper's exec with `/proc`, while the helper lives.
+///
+/// # Errors
+/// A mismatch, which names the field.
+pub fn verify(exec: &Exec, parent: u32) -> Result<(), ProbeError> {
+    let pid = exec.process.tgid;
+    same("parent", &exec.parent.tgid, &parent)?;
+    let stat = procfs::process::Process::new(i32::try_from(pid).unwrap_or(0))
+        .and_then(|process| process.stat())
+        .map_err(|error| ProbeError::SelfTest(format!("read /proc/{pid}/stat: {error}")))?;
+    same(
+        "start time, in clock ticks",
+        &(exec.process.start_ns / scan::TICK_NS),
+        &stat.starttime,
+    )?;
+    let expected = scan::program(exec.process, clock::boottime_ns())
+        .ok_or_else(|| ProbeError::SelfTest(format!("/proc/{pid} cannot be read")))?;
+    programs(&exec.program, &expected)
 }
 
 /// The helper; killed and reaped whatever happens.

@@ -12,6 +12,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::fixture::{
+    http,
     php_fpm::{Pool, Start},
     process::Process,
     scene::Scene,
@@ -208,4 +209,32 @@ fn the_outlet_says_that_capture_has_ended() {
     let output = sensor.ask(&["alerts", "--json"]);
     let kept = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(kept.contains("capture_ended"), "{kept}");
+}
+
+/// The test is made again while the sensor runs; when it cannot be, that is said.
+#[test]
+fn the_self_test_is_made_again_and_its_failure_is_said() {
+    let name = "privilege::the_self_test_is_made_again_and_its_failure_is_said";
+    let Some(_scene) = Scene::begin(name, &[]) else {
+        return;
+    };
+    let mut sensor = Sensor::start(Rung::TpBtf);
+    // That of the start only gets older.
+    let mut oldest = sensor.metric("self_test_age_seconds");
+    wait::until("another self-test", || {
+        let age = sensor.metric("self_test_age_seconds");
+        let made_again = age < oldest;
+        oldest = age;
+        made_again.then_some(())
+    });
+    let spawner = sensor.below("__spawner").expect("the spawner");
+    spawner.signal(Signal::KILL);
+    let alert = sensor.alert_within(Duration::from_secs(90), "self_test_failed", |_| true);
+    assert_eq!(alert.json["process"]["pid"], sensor.pid());
+    let unready = http::get(sensor.port, "/readyz").expect("ask");
+    assert_eq!(unready.status, 503);
+    assert!(unready.body.contains("self-test: "), "{}", unready.body);
+    let degraded = sensor.metric_where("degraded", "self_test_failed");
+    assert!((degraded - 1.0).abs() < f64::EPSILON, "{degraded}");
+    sensor.stop();
 }

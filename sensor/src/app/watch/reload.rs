@@ -3,7 +3,10 @@
 use tracing::{debug, error, info, warn};
 
 use super::{
-    super::reload::{Next, Outcome},
+    super::{
+        reload::{Next, Outcome},
+        self_test,
+    },
     Watch,
 };
 use crate::{config::Config, engine::Input, inspect, logging, reload::catalogue};
@@ -80,7 +83,7 @@ impl Watch<'_> {
             return true;
         }
         let catalogue = catalogue(config);
-        if let Err(error) = self.attached.recognise(&catalogue.names()) {
+        if let Err(error) = self.attached.recognise(&self_test::names(&catalogue)) {
             error!("cannot recognise what services.declare names: {error}");
             return false;
         }

@@ -218,14 +218,14 @@ pub fn spawner() -> Result<(), CallsError> {
 /// When the kernel refuses.
 pub fn collector() -> Result<(), CallsError> {
     let listed = [BASE, FILES, OLD, &[libc::SYS_bpf]].concat();
-    everywhere(kill_program(NEVER)?)?;
+    everywhere(&kill_program(NEVER)?)?;
     let (newer, listed) = threads_programs(&listed)?;
-    everywhere(newer)?;
-    everywhere(listed)
+    everywhere(&newer)?;
+    everywhere(&listed)
 }
 
-fn everywhere(program: BpfProgram) -> Result<(), CallsError> {
-    Ok(apply_filter_all_threads(&program)?)
+fn everywhere(program: &BpfProgram) -> Result<(), CallsError> {
+    Ok(apply_filter_all_threads(program)?)
 }
 
 /// Ends the process at these.

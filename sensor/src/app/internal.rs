@@ -15,7 +15,7 @@ use crate::{
 /// Life of such a process; `None` for the program that somebody has started.
 #[must_use]
 pub fn internal() -> Option<ExitCode> {
-    let first = env::args_os().nth(1)?;
+    let first = env::args_os().nth(1).unwrap_or_default();
     let done = if first == probe::HELPER_ARG {
         probe::helper();
         Ok(())

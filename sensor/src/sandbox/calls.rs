@@ -221,14 +221,14 @@ pub fn collector(network: bool) -> Result<(), CallsError> {
     if network {
         listed.extend(SOCKETS);
     }
-    everywhere(kill_program(NEVER)?)?;
+    everywhere(&kill_program(NEVER)?)?;
     let (newer, listed) = threads_programs(&listed)?;
-    everywhere(newer)?;
-    everywhere(listed)
+    everywhere(&newer)?;
+    everywhere(&listed)
 }
 
-fn everywhere(program: BpfProgram) -> Result<(), CallsError> {
-    Ok(apply_filter_all_threads(&program)?)
+fn everywhere(program: &BpfProgram) -> Result<(), CallsError> {
+    Ok(apply_filter_all_threads(program)?)
 }
 
 /// Ends the process at these.

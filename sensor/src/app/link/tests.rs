@@ -22,7 +22,7 @@ struct Theatre {
 
 struct Actor;
 
-impl start::Process for Actor {
+impl Process for Actor {
     fn pid(&self) -> u32 {
         1
     }

@@ -67,7 +67,7 @@ impl Spawner {
         drop(self.ask(deed::END, pid, None));
     }
 
-    fn ask(&self, what: u8, pid: u32, with: Option<OwnedFd>) -> io::Result<u32> {
+    fn ask(&self, what: u8, pid: u32, with: Option<&OwnedFd>) -> io::Result<u32> {
         let mut request = [what; REQUEST];
         if let Some(room) = request.last_chunk_mut::<4>() {
             *room = pid.to_le_bytes();
@@ -75,7 +75,7 @@ impl Spawner {
         let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
-        let rights = with.as_ref().map(|it| [it.as_fd()]);
+        let rights = with.map(|it| [it.as_fd()]);
         if let Some(rights) = &rights {
             control.push(SendAncillaryMessage::ScmRights(rights));
         }
@@ -94,7 +94,7 @@ impl Spawner {
 impl Launch for Spawner {
     fn launch(&mut self) -> io::Result<Launched> {
         let (stream, theirs) = UnixStream::pair()?;
-        let pid = self.ask(deed::OUTLET, 0, Some(theirs.into()))?;
+        let pid = self.ask(deed::OUTLET, 0, Some(&theirs.into()))?;
         Ok(Launched {
             stream,
             process: Box::new(Outlet(pid, self.clone())),

@@ -1,14 +1,25 @@
-//! The control socket against another user. Needs root, to become one.
+//! The control socket and the program: another user is refused (needs root, to become one),
+//! and a `tail` that nobody reads misses alerts and says how many.
+
+mod recorded;
 
 use std::{
     fs::{self, Permissions},
+    io::{BufRead as _, BufReader, Read as _},
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::Path,
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
+    sync::Arc,
+    thread,
 };
 
-use sensor::control::{Query, Server};
-use serde_json::json;
+use sensor::{
+    alert::{Alert, Document},
+    app::Replay,
+    control::{Query, Server},
+    sink::tail::Tail,
+};
+use serde_json::{Value, json};
 use tokio::{runtime::Builder, sync::mpsc};
 
 const NOBODY: u32 = 65_534;
@@ -52,7 +63,7 @@ fn another_user_gets_no_answer() {
         }
     });
 
-    std::thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
+    thread::spawn(move || runtime.block_on(std::future::pending::<()>()));
 
     assert_eq!(tree(dir.path(), 0).status.code(), Some(0));
     let output = tree(dir.path(), NOBODY);
@@ -65,4 +76,102 @@ fn another_user_gets_no_answer() {
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("not permitted"), "{error}");
     assert!(output.stdout.is_empty());
+}
+
+/// An alert of a golden recording.
+fn alert() -> Alert {
+    let (header, inputs) = recorded::golden("nginx-php-fpm-attack");
+    let mut core = Replay::new(&header, recorded::rules()).expect("it was made here");
+    let alert = inputs.into_iter().find_map(|input| {
+        let mut said = core.step(input).expect("it was made here");
+        said.find_map(|document| match document {
+            Document::Alert(alert) => Some(alert),
+            Document::Notice(_) => None,
+        })
+    });
+    Alert::clone(&alert.expect("the attack alerts"))
+}
+
+/// Ended with the test, however that ends.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn a_tail_that_nobody_reads_says_how_much_it_missed() {
+    const SENT: u64 = 5_000;
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("control.sock");
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let tail = Arc::<Tail>::default();
+    let server = runtime.block_on(async { Server::bind(&socket) }).unwrap();
+    let server = server.with_tail(Arc::clone(&tail));
+    let (queries, _core) = mpsc::channel::<Query>(1);
+    runtime.spawn(server.serve(queries, std::future::pending()));
+    let base = alert();
+    let send = |number: u64| {
+        let mut alert = base.clone();
+        alert.event.id = number.to_string();
+        tail.send(&Document::Alert(Arc::new(alert)));
+    };
+
+    send(0);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lineage-sensor"));
+    command.args(["tail", "-n", "1", "--level", "informational"]);
+    command.env("LINEAGE_SENSOR__CONTROL__SOCKET", &socket);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = Ended(command.spawn().expect("the program starts"));
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
+    let mut stderr = child.0.stderr.take().unwrap();
+    let said = thread::spawn(move || {
+        let mut said = String::new();
+        stderr.read_to_string(&mut said).map(|_| said)
+    });
+    let mut next = || -> u64 {
+        let line = lines.next().expect("a line comes").expect("it can be read");
+        let document: Value = serde_json::from_str(&line).expect("a line is JSON");
+        document["event"]["id"].as_str().unwrap().parse().unwrap()
+    };
+    // It follows; from now on nobody reads, until all is told.
+    assert_eq!(next(), 0);
+    (1..SENT).for_each(send);
+    let (mut sent, mut shown, mut last) = (SENT, 1, 0);
+    while last < SENT {
+        // There is room for one more as soon as one is read.
+        send(sent);
+        sent += 1;
+        let number = next();
+        assert!(number > last, "{number} after {last}");
+        (last, shown) = (number, shown + 1);
+    }
+    drop(child);
+    let said = said.join().unwrap().unwrap();
+    let missed = said.lines().map(|line| {
+        let (count, end) = line
+            .strip_prefix("lineage-sensor: ")
+            .unwrap()
+            .split_once(' ')
+            .unwrap();
+        assert!(
+            end.ends_with("not shown: this terminal was too slow"),
+            "{line}"
+        );
+        count.parse::<u64>().unwrap()
+    });
+    let missed: u64 = missed.sum();
+    assert!(missed > 0, "{said}");
+    // What was told up to the last that is shown was shown, or counted.
+    assert!(
+        shown + missed >= last + 1 && shown + missed <= sent,
+        "{shown} + {missed}, {last}"
+    );
 }

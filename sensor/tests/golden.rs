@@ -16,17 +16,21 @@ use std::{
 };
 
 use sensor::{
-    alert::Level,
+    alert::{Alert, Level},
     app,
     config::Config,
+    control::{Query, QueryKind},
     detect::RuleSet,
-    engine::{Input, Output},
+    engine::{Engine, Input, Output},
     event::Event,
     lineage::ServiceKind,
     profile::Lock,
     record::{Header, Reader},
     service::{Evidence, SERVERS},
+    tree::LEVELS,
 };
+use serde_json::Value;
+use tokio::sync::oneshot;
 
 /// Largest recording kept in the repository, bytes: a new cluster of `PostgreSQL` is 3,500
 /// files.
@@ -52,6 +56,14 @@ struct Golden {
     lines: String,
     /// Files and sockets among the records.
     acts: (usize, usize),
+    /// Execs among the records.
+    execs: u64,
+    /// Alerts by level, least first.
+    levels: [u64; LEVELS],
+    /// What `top` was told at the end.
+    top: Value,
+    /// Alerts that `top` counted for their service at once, and those it had to.
+    counted: (u64, u64),
     /// Everything recorded, for people.
     text: String,
 }
@@ -74,6 +86,10 @@ impl Golden {
             alerted: BTreeSet::new(),
             lines: String::new(),
             acts: (0, 0),
+            execs: 0,
+            levels: [0; LEVELS],
+            top: Value::Null,
+            counted: (0, 0),
             text: String::new(),
             path,
         };
@@ -85,13 +101,37 @@ impl Golden {
             let input = input.unwrap_or_else(|error| panic!("{}: {error}", golden.path.display()));
             golden.note(&input);
             engine.step(input, &mut out);
-            out.drain(..).for_each(|output| golden.take(&output));
+            for output in out.drain(..).collect::<Vec<_>>() {
+                golden.take(&output);
+                if let Output::Alert(alert) = &output {
+                    golden.count(alert, &top(&mut engine));
+                }
+            }
         }
+        golden.top = top(&mut engine);
         golden
+    }
+
+    /// The service of an alert has one more of its level.
+    fn count(&mut self, alert: &Alert, top: &Value) {
+        let level = alert.rule.level as usize;
+        self.levels[level] += 1;
+        let Some(root) = alert.lineage.first().filter(|_| alert.service.is_some()) else {
+            return;
+        };
+        let services = top["services"].as_array().expect("a list of services");
+        let service = services.iter().find(|it| it["pid"] == root.pid);
+        // It may have ended before its alert came.
+        if let Some(service) = service {
+            let has = service["alerts"][level].as_u64().is_some_and(|it| it > 0);
+            let (counted, all) = self.counted;
+            self.counted = (counted + u64::from(has), all + 1);
+        }
     }
 
     fn note(&mut self, input: &Input) {
         match input {
+            Input::Event(Event::Exec(_)) => self.execs += 1,
             Input::Event(Event::File(_)) => self.acts.0 += 1,
             Input::Event(Event::Socket(_)) => self.acts.1 += 1,
             _ => {}
@@ -114,6 +154,14 @@ impl Golden {
             _ => {}
         }
     }
+}
+
+/// What `top` would be told now.
+fn top(engine: &mut Engine) -> Value {
+    let (reply, mut answer) = oneshot::channel();
+    let kind = QueryKind::Top;
+    engine.step(Input::Query(Query { kind, reply }), &mut Vec::new());
+    answer.try_recv().expect("the core answers at once")
 }
 
 /// Every recording, in order of names, replayed once for all tests.
@@ -163,6 +211,24 @@ fn replays_give_the_alerts_they_gave() {
             golden.name,
             found.lines().count(),
             expected.lines().count(),
+        );
+    }
+}
+
+/// Numbers of `top` are those of what was recorded and told.
+#[test]
+fn top_counts_what_happened() {
+    for golden in GOLDEN.iter() {
+        let (name, seen) = (&golden.name, &golden.top["seen"]);
+        assert_eq!(seen["execs"], golden.execs, "{name}");
+        assert_eq!(seen["files"], golden.acts.0, "{name}");
+        assert_eq!(seen["sockets"], golden.acts.1, "{name}");
+        assert_eq!(seen["alerts"], serde_json::json!(golden.levels), "{name}");
+        let (counted, all) = golden.counted;
+        assert_eq!(counted, all, "{name}");
+        assert!(
+            all > 0 || !golden.is_attack(),
+            "{name}: no service of an alert was told"
         );
     }
 }

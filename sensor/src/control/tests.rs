@@ -98,6 +98,29 @@ fn a_query_is_answered_and_the_socket_is_private() {
 }
 
 #[test]
+fn each_word_is_its_query() {
+    let (queries, mut core) = mpsc::channel::<Query>(4);
+    let agent = Agent::with(queries);
+    agent.runtime.spawn(async move {
+        while let Some(query) = core.recv().await {
+            let kind = json!({ "kind": format!("{:?}", query.kind) });
+            drop(query.reply.send(kind));
+        }
+    });
+    for (request, kind) in [
+        (json!({"query": "tree"}), "Tree"),
+        (json!({"query": "tree", "pid": 7}), "TreeOf(7)"),
+        (json!({"query": "top"}), "Top"),
+        (json!({"query": "rules"}), "Rules"),
+        (json!({"query": "profile"}), "Profile"),
+        (json!({"query": "why-not", "pid": 7}), "WhyNot(7)"),
+    ] {
+        let reply = agent.client(move |path| ask(path, &request).unwrap());
+        assert_eq!(reply["kind"], kind);
+    }
+}
+
+#[test]
 fn bad_requests_are_refused_in_words() {
     let agent = Agent::start();
     for (request, word) in [

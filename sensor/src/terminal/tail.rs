@@ -88,9 +88,10 @@ impl<'a> Tail<'a> {
 
     fn run(mut self) -> Result<(), Stop> {
         loop {
+            self.resize();
             match self.following.hear(LOOK) {
                 Heard::Line(line, value) => self.show(&line, &value)?,
-                Heard::Nothing => self.resize(),
+                Heard::Nothing => {}
                 Heard::End => self.wait()?,
             }
         }

@@ -231,7 +231,9 @@ impl Report {
             ),
             None => (
                 Status::Degraded,
-                "no unified hierarchy is mounted: alerts name no unit and no container".to_owned(),
+                "no unified hierarchy is mounted: alerts name no unit, and a container only \
+                 after /proc was asked for it"
+                    .to_owned(),
             ),
         };
         self.checks.push(Check {

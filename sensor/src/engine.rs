@@ -210,6 +210,8 @@ impl Engine {
                 self.judge(effects, out);
             }
             Input::Snapshot(snapshot) => {
+                // The first one comes before any tick: what it has asked for must not be late.
+                self.now_ns = self.now_ns.max(snapshot.time_ns);
                 let effects = self.tree.seed(&snapshot);
                 self.judge(effects, out);
             }

@@ -1,171 +1,21 @@
 //! The watch against a stub of the API server: lists, events, disconnects, versions that are
 //! gone, tokens that are not believed, slowness, garbage, and more pods than are kept.
 
+mod fixture;
 mod server;
 
-use std::{
-    fs,
-    path::Path,
-    sync::mpsc::{self, SyncSender},
-    time::Instant,
-};
+use std::{fs, time::Instant};
 
 use serde_json::{Value, json};
 
-use self::server::{Act, Server};
+use self::{
+    fixture::{
+        Followed, bookmark, certificate, event, fed, follow, follow_with, gone, list, open, page,
+        pod, uid, until,
+    },
+    server::Act,
+};
 use super::*;
-
-/// UID of the pod with this number.
-fn uid(number: usize) -> String {
-    format!("00000000-0000-4000-8000-{number:012x}")
-}
-
-/// The pod with this number, as the API has it.
-fn pod(number: usize, version: usize, app: &str) -> Value {
-    json!({
-        "kind": "PartialObjectMetadata",
-        "metadata": {
-            "uid": uid(number), "name": format!("web-{number}"), "namespace": "shop",
-            "resourceVersion": version.to_string(),
-            "labels": {"app": app, "secret": "not asked for"},
-        },
-    })
-}
-
-fn list(pods: &[Value], version: usize) -> Act {
-    page(pods, version, "")
-}
-
-fn page(pods: &[Value], version: usize, more: &str) -> Act {
-    let list = json!({
-        "kind": "PartialObjectMetadataList",
-        "metadata": {"resourceVersion": version.to_string(), "continue": more},
-        "items": pods,
-    });
-    Act::Answer(200, list.to_string())
-}
-
-fn event(kind: &str, object: &Value) -> String {
-    format!("{}\n", json!({"type": kind, "object": object}))
-}
-
-fn bookmark(version: usize) -> String {
-    let object = json!({"metadata": {"resourceVersion": version.to_string()}});
-    event("BOOKMARK", &object)
-}
-
-fn gone() -> String {
-    event(
-        "ERROR",
-        &json!({"kind": "Status", "code": 410, "reason": "Expired"}),
-    )
-}
-
-/// A watch that the test feeds; it ends when the sender is dropped.
-fn fed() -> (SyncSender<String>, Act) {
-    let (feed, pieces) = mpsc::sync_channel(4_096);
-    (feed, Act::Stream(pieces))
-}
-
-/// A watch that says this and stays open.
-fn open(pieces: &[String]) -> (SyncSender<String>, Act) {
-    let (feed, act) = fed();
-    for piece in pieces {
-        feed.send(piece.clone()).unwrap();
-    }
-    (feed, act)
-}
-
-/// A watch of a stub, and the files of its account.
-struct Followed {
-    server: Server,
-    pods: Pods,
-    account: tempfile::TempDir,
-    _guard: Guard,
-}
-
-fn settings(url: &str, account: &Path) -> Settings {
-    Settings {
-        api: url.to_owned(),
-        node: "node-1".to_owned(),
-        labels: vec!["app".to_owned(), "team".to_owned()],
-        token_file: account.join("token"),
-        ca_file: account.join("ca.crt"),
-        timeout: Duration::from_millis(800),
-        watch: Duration::from_mins(1),
-        pause: Duration::from_millis(20),
-    }
-}
-
-fn follow_with(
-    acts: Vec<Act>,
-    tls: Option<(Arc<rustls::ServerConfig>, String)>,
-    mutate: impl FnOnce(&mut Settings),
-) -> Followed {
-    let account = tempfile::tempdir().unwrap();
-    let (tls, ca) = tls.unzip();
-    // Plain HTTP needs none, but there always is one.
-    let ca = ca.unwrap_or_else(|| certificate().1);
-    fs::write(account.path().join("ca.crt"), ca).unwrap();
-    fs::write(account.path().join("token"), "first\n").unwrap();
-    let server = Server::start(acts, tls);
-    let mut settings = settings(&server.url, account.path());
-    mutate(&mut settings);
-    let (pods, guard) = start(settings).unwrap();
-    Followed {
-        server,
-        pods,
-        account,
-        _guard: guard,
-    }
-}
-
-fn follow(acts: Vec<Act>) -> Followed {
-    follow_with(acts, None, |_| ())
-}
-
-/// A server's configuration, and the certificate to believe.
-fn certificate() -> (Arc<rustls::ServerConfig>, String) {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let key = made.signing_key.serialize_der().try_into().unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    (Arc::new(config), made.cert.pem())
-}
-
-/// Waits for a condition.
-#[track_caller]
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !holds() {
-        assert!(Instant::now() < deadline, "not within 20 s: {what}");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-impl Followed {
-    fn app(&self, number: usize) -> Option<String> {
-        let pod = self.pods.get(&uid(number))?;
-        assert_eq!(
-            (&*pod.namespace, pod.name),
-            ("shop", format!("web-{number}"))
-        );
-        assert!(pod.labels.iter().all(|(key, _)| key == "app"));
-        Some(pod.labels.into_iter().next()?.1)
-    }
-
-    #[track_caller]
-    fn until_app(&self, number: usize, app: Option<&str>) {
-        until(&format!("{app:?} of {number}"), || {
-            self.app(number).as_deref() == app
-        });
-    }
-}
 
 #[test]
 fn pods_are_listed_and_followed() {
@@ -455,7 +305,7 @@ fn it_ends_with_its_guard() {
     assert!(followed.server.asked().is_watch_from("7"));
     let Followed {
         server,
-        _guard: guard,
+        guard,
         account: _account,
         ..
     } = followed;

@@ -93,7 +93,8 @@ impl Supervisor {
 
     fn tell(&self, states: &[NotifyState<'_>]) {
         let Some(socket) = &self.socket else { return };
-        let lines: String = states.iter().map(|state| format!("{state}\n")).collect();
+        let lines: Vec<String> = states.iter().map(ToString::to_string).collect();
+        let lines = lines.join("\n");
         if let Err(error) = socket.send(lines.as_bytes()) {
             warn!("cannot tell the service manager: {error}");
         }

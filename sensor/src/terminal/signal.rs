@@ -7,10 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Signal as Kill, getpid, kill_process};
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{Signal, SignalKind, signal},
 };
+
+/// How long a screen has for giving back its terminal when that is gone.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +73,14 @@ async fn tell(signals: [Signal; 4], to: SyncSender<Wish>) {
         let wish = tokio::select! {
             _ = interrupt.recv() => Wish::End,
             _ = terminate.recv() => Wish::End,
-            _ = hangup.recv() => Wish::End,
+            _ = hangup.recv() => {
+                // Nobody may be listening either.
+                let _nobody = to.try_send(Wish::End);
+                thread::sleep(FAREWELL);
+                // A read from a terminal that is gone at that very moment may never end.
+                let _ended = kill_process(getpid(), Kill::KILL);
+                return;
+            }
             _ = size.recv() => Wish::Resize,
         };
         // One waits at most: whoever looks for it finds the size as it is then.

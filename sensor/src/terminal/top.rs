@@ -23,6 +23,10 @@ use ratatui::{
     DefaultTerminal,
     crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers},
 };
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+};
 use serde_json::{Value, json};
 
 use self::{
@@ -88,7 +92,10 @@ impl Screen {
                 self.0.draw(|frame| view::draw(model, frame))?;
             }
             changed = false;
-            if event::poll(TURN)? {
+            if gone(TURN)? {
+                return Ok(());
+            }
+            if event::poll(Duration::ZERO)? {
                 changed = true;
                 if let Some(key) = key(&event::read()?)
                     && !model.press(key)
@@ -107,6 +114,22 @@ impl Drop for Screen {
     fn drop(&mut self) {
         ratatui::restore();
     }
+}
+
+/// Waits for a key, and says whether the terminal is gone: whoever reads from one that is
+/// reads nothing, at once, and crossterm would do so for ever.
+fn gone(limit: Duration) -> io::Result<bool> {
+    let stdin = io::stdin();
+    let mut polled = [PollFd::new(&stdin, PollFlags::IN)];
+    let limit = Timespec::try_from(limit).map_err(io::Error::other)?;
+    match poll(&mut polled, Some(&limit)) {
+        // A signal: the loop looks for it.
+        Err(Errno::INTR) => return Ok(false),
+        result => result?,
+    };
+    let [stdin] = &polled;
+    let ends = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+    Ok(stdin.revents().intersects(ends))
 }
 
 fn key(event: &Event) -> Option<Key> {

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::fixture::{
     php_fpm::{Pool, Start},
+    process::Process,
     scene::{Need, Scene},
     sensor::{Rung, STOP, Sensor},
     site::{self, Site},
@@ -271,6 +272,26 @@ fn top_outlives_sensors_and_gives_the_terminal_back() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("lineage-sensor tree --json"), "{said}");
     second.stop();
+}
+
+/// A terminal emulator that is closed takes the screen along: nothing may be left that
+/// reads from a terminal that is not there.
+#[test]
+fn top_ends_with_its_terminal() {
+    let name = "terminal::top_ends_with_its_terminal";
+    let Some(scene) = Scene::begin(name, &with_tmux()) else {
+        return;
+    };
+    let sensor = Sensor::start(Rung::TpBtf);
+    let top = sensor.asking(&["top"]);
+    let terminal = Terminal::run(scene.path(), (120, 40), &top);
+    terminal.shows(&["services, by alerts"]);
+    let shell: i32 = terminal.fact("pane_pid").parse().expect("a pid");
+    let pid = wait::until("the pid of top", || child_of(shell));
+    let process = Process::of(pid.as_raw_pid().cast_unsigned()).expect("top runs");
+    drop(terminal);
+    assert!(process.ends_within(PATIENCE), "top goes on alone");
+    sensor.stop();
 }
 
 /// The only child of a process.

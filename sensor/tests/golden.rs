@@ -101,7 +101,7 @@ impl Golden {
             let input = input.unwrap_or_else(|error| panic!("{}: {error}", golden.path.display()));
             golden.note(&input);
             engine.step(input, &mut out);
-            for output in out.drain(..).collect::<Vec<_>>() {
+            for output in std::mem::take(&mut out) {
                 golden.take(&output);
                 if let Output::Alert(alert) = &output {
                     golden.count(alert, &top(&mut engine));

@@ -17,7 +17,8 @@ const SHELLS: [(&str, &str); 3] = [
     ("fish", "lineage-sensor.fish"),
 ];
 
-/// Beside the program, a directory `pages` with `man/*.1` and `completions/<shell>/<name>`.
+/// Beside the program, a directory `pages` with `man/*.1.gz`, as distributions keep them, and
+/// `completions/<shell>/<name>`.
 pub(super) fn write(program: &Path) -> Result<PathBuf> {
     let pages = program.with_file_name("pages");
     if pages.exists() {
@@ -26,6 +27,9 @@ pub(super) fn write(program: &Path) -> Result<PathBuf> {
     let man = pages.join("man");
     fs::create_dir_all(&man).context("make the directory of man pages")?;
     command::output(Command::new(program).arg("man").arg(&man))?;
+    let mut gzip = Command::new("gzip");
+    gzip.args(["-9", "--no-name", "--recursive"]);
+    command::output(gzip.arg(&man))?;
     for (shell, name) in SHELLS {
         let directory = pages.join("completions").join(shell);
         fs::create_dir_all(&directory).context("make the directory of completions")?;

@@ -89,11 +89,7 @@ fn stage(program: &Path) -> Result<PathBuf> {
     for (from, to) in PAGES {
         copy(&pages.join(from), &stage.join(to))?;
     }
-    let man = stage.join("usr/share/man/man1");
-    copy(&pages.join("man"), &man)?;
-    let mut gzip = Command::new("gzip");
-    gzip.args(["-9", "--no-name", "--recursive"]);
-    command::run(gzip.arg(man))?;
+    copy(&pages.join("man"), &stage.join("usr/share/man/man1"))?;
     Ok(stage)
 }
 

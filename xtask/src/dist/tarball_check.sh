@@ -26,7 +26,7 @@ it_unpacks() {
     tar --extract --file "$tarball" --directory "$root" &&
         test "$(ls "$root" | grep -v said)" = "$(basename "$unpacked")" &&
         for file in lineage-sensor deploy/systemd/lineage-sensor.service \
-            pages/man/lineage-sensor-run.1 pages/completions/bash/lineage-sensor \
+            pages/man/lineage-sensor-run.1.gz pages/completions/bash/lineage-sensor \
             docs/configuration.md LICENSE-MIT lineage-sensor.cdx.json; do
             test -s "$unpacked/$file" || { echo "no $file" && return 1; }
         done

@@ -6,7 +6,7 @@
 //! when it is told to, or when the collector is gone; signals are for the collector.
 
 mod last_word;
-mod relay;
+pub(super) mod relay;
 
 use std::{
     io,
@@ -38,7 +38,7 @@ use crate::{
     http::{self, Pulse, Scrape, Sources},
     logging,
     metrics::OutletMetrics,
-    sandbox::{self, Files, Places},
+    sandbox::{self, Files, Places, Standing},
     sink::{Colour, Encoding, Sinks, Stream},
     wire::{self, Hello, ORDER_MAX, Order, REPORT_MAX, Report},
 };
@@ -147,7 +147,10 @@ impl Outlet {
         places.make();
         // The socket is a file: nothing may fail between making it and serving it.
         let control = control::Server::bind(&config.control.socket)?;
+        // Before: what is replaced meanwhile shows.
+        let standing = Standing::of(&places);
         let closed = sandbox::enter(&places);
+        let standing = (closed.files != Files::Any).then_some(standing);
         debug!("the outlet's sandbox is closed: {closed}");
         metrics.set_sandbox(closed.layers());
         if closed.files == Files::Any {
@@ -166,7 +169,13 @@ impl Outlet {
             servers.push(tokio::spawn(server.serve(sources, end(stopped))));
         }
         Ok(Self {
-            relay: Relay::new((sinks, metrics), pulse, (asked, pages), (config, places)),
+            relay: Relay::new(
+                (sinks, metrics),
+                pulse,
+                (asked, pages),
+                (config, places),
+                standing,
+            ),
             address,
             servers,
             stop,

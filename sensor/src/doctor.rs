@@ -12,7 +12,7 @@ use crate::{
     exit::Exit,
     printable::escape,
     probe::{Options, Probe, ProbeError, Trial},
-    scan,
+    sandbox, scan,
 };
 
 /// What `doctor` found.
@@ -240,6 +240,18 @@ impl Report {
             name: "cgroup",
             status: cgroup.0,
             detail: cgroup.1,
+        });
+        let (status, detail) = if sandbox::restricts_files() {
+            (Status::Ok, "the outlet opens only what it is told to")
+        } else {
+            let without = "this kernel has no Landlock, or it is switched off: the outlet may open \
+                           any file that its user may";
+            (Status::Degraded, without)
+        };
+        self.checks.push(Check {
+            name: "landlock",
+            status,
+            detail: detail.to_owned(),
         });
     }
 }

@@ -21,7 +21,10 @@ use std::{
 
 use tracing::warn;
 
-pub use self::{file::Files, places::Places};
+pub use self::{
+    file::{Files, Standing, restricts_files},
+    places::Places,
+};
 use crate::privilege;
 
 /// Why there is no filter of system calls.

@@ -6,7 +6,7 @@
 //! when it is told to, or when the collector is gone; signals are for the collector.
 
 mod last_word;
-mod relay;
+pub(super) mod relay;
 
 use std::{
     io,
@@ -38,7 +38,7 @@ use crate::{
     http::{self, Pulse, Scrape, Sources},
     logging,
     metrics::OutletMetrics,
-    sandbox::{self, Files, Places},
+    sandbox::{self, Files, Places, Standing},
     sink::{Colour, Encoding, Sinks, Stream, tail::Tail},
     wire::{self, Hello, ORDER_MAX, Order, REPORT_MAX, Report},
 };
@@ -149,7 +149,10 @@ impl Outlet {
         let tail = Arc::<Tail>::default();
         let control = control::Server::bind(&config.control.socket)?;
         let control = control.with_tail(Arc::clone(&tail));
+        // Before: what is replaced meanwhile shows.
+        let standing = Standing::of(&places);
         let closed = sandbox::enter(&places);
+        let standing = (closed.files != Files::Any).then_some(standing);
         debug!("the outlet's sandbox is closed: {closed}");
         metrics.set_sandbox(closed.layers());
         if closed.files == Files::Any {
@@ -173,6 +176,7 @@ impl Outlet {
                 pulse,
                 (asked, pages),
                 (config, places),
+                standing,
             ),
             address,
             servers,

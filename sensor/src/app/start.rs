@@ -30,7 +30,7 @@ use crate::{
     watch,
 };
 
-use super::{core::engine, self_test};
+use super::core::engine;
 
 /// Said when seeding was given up.
 const INCOMPLETE: &str = "start-up scan incomplete: the host forks faster than it can be scanned";
@@ -211,7 +211,7 @@ fn options(args: &RunArgs, effective: &Effective, catalogue: &Catalogue) -> Opti
                 value: *value,
             })
             .collect(),
-        names: self_test::names(catalogue),
+        names: catalogue.names(),
         log: level(config.log.kernel),
     }
 }

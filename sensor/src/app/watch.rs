@@ -18,8 +18,13 @@ use tokio::{
 use tracing::{debug, info, trace, warn};
 
 use super::{
-    record::Reporter, reload::Reloader, self_test::SelfTest, serve::Surroundings, spawner::Spawner,
-    start::Started, supervisor::Supervisor,
+    record::Reporter,
+    reload::Reloader,
+    self_test::{self, SelfTest},
+    serve::Surroundings,
+    spawner::Spawner,
+    start::Started,
+    supervisor::Supervisor,
 };
 use crate::{
     alert::Document,
@@ -36,6 +41,7 @@ use crate::{
     logging,
     probe::{Attached, Counters, Hook},
     record::Core,
+    reload::catalogue,
     ring::AsyncRings,
     scan,
 };
@@ -115,11 +121,16 @@ impl<'a> Watch<'a> {
         let internal = |error: io::Error| Failure::new(Exit::Internal, error);
         let (asker, facts) = enrich::start(&started.config.kubernetes).map_err(internal)?;
         let found = services(&started.out);
+        let mut attached = started.attached;
+        // Only now: while it is seeded, every server by name has to be looked at.
+        if let Err(error) = attached.recognise(&self_test::names(&catalogue(&started.config))) {
+            warn!("the self-test cannot be made again: {error}");
+        }
         let mut watch = Self {
             rings: AsyncRings::new(started.ring, started.file_ring).map_err(internal)?,
             core: started.core,
             recording: Reporter::default(),
-            attached: started.attached,
+            attached,
             counters: started.counters,
             kernel_log: started.kernel_log,
             facts,

@@ -322,7 +322,7 @@ impl Page {
         let restarts = restarts.map(|(count, reason)| ([*reason], count.load(Relaxed)));
         self.counters(
             "outlet_restarts_total",
-            "Times the outlet was started again, by reason: it had ended, was silent, said what it may not, or had to for a new configuration.",
+            "Times the outlet was started again, by reason: it had ended, was silent, said what it may not, or needed another sandbox.",
             ["reason"],
             restarts,
         );

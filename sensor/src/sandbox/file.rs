@@ -1,10 +1,15 @@
 //! Landlock: the files that the outlet can open, as far as the running kernel can tell.
 
-use std::{fmt, path::Path};
+use std::{
+    fmt, fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
 
 use landlock::{
-    ABI, Access as _, AccessFs, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr as _,
-    RulesetCreated, RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope,
+    ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible as _, PathBeneath, PathFd,
+    Ruleset, RulesetAttr as _, RulesetCreated, RulesetCreatedAttr as _, RulesetError,
+    RulesetStatus, Scope,
 };
 
 use super::Places;
@@ -63,6 +68,31 @@ impl fmt::Display for Files {
             Self::Mostly => "listed directories, as far as this kernel's Landlock goes",
             Self::Any => "any, for lack of Landlock",
         })
+    }
+}
+
+/// Whether files can be closed off at all here.
+#[must_use]
+pub fn restricts_files() -> bool {
+    let rules = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    let rules = rules.handle_access(AccessFs::from_all(ABI::V1));
+    rules.and_then(Ruleset::create).is_ok()
+}
+
+/// Which files and directories the rules are about: they hold for those that are there when
+/// the sandbox is closed, and not for others of their names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing(Vec<Option<(u64, u64)>>);
+
+impl Standing {
+    /// Device and inode of each, as it is now.
+    #[must_use]
+    pub fn of(places: &Places) -> Self {
+        let all = FILES.iter().chain(PUBLIC).map(Path::new);
+        let places = places.read.iter().chain(&places.write);
+        let all = all.chain(places.map(PathBuf::as_path));
+        let identity = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
+        Self(all.map(identity).collect())
     }
 }
 

@@ -82,6 +82,9 @@ pub enum Report {
     Ask(u32, What),
     /// What came of [`Order::Prepare`].
     Prepared(u32, Prepared),
+    /// What its sandbox lets it open has been replaced by something of the same name: it
+    /// takes another outlet.
+    Renew,
     /// It lives.
     Beat,
     /// It has written what it could; so many were left.

@@ -83,6 +83,7 @@ fn what_is_behind_a_message_makes_it_a_bad_one() {
 fn reports() -> impl Strategy<Value = Report> {
     prop_oneof![
         Just(Report::Beat),
+        Just(Report::Renew),
         any::<u64>().prop_map(Report::Accepted),
         any::<u64>().prop_map(Report::Stopped),
         (any::<u8>(), ".{0,80}").prop_map(|(code, why)| Report::Refused(code, why)),

@@ -10,6 +10,7 @@ use tracing::warn;
 
 use super::{GRACE, Keeper, Launched, Order, Preparing, Process, START, Ticket};
 use crate::{
+    app::outlet::relay::RENEW_AFTER,
     exit::{Exit, Failure},
     wire::{
         self, Answer, OPEN_MAX, ORDER_MAX, PART, Pipe, Prepared, REPORT_MAX, Report, Told, Turn,
@@ -56,6 +57,7 @@ pub(super) struct Session {
     /// Questions without a whole answer.
     open: usize,
     prepares: u32,
+    began: Instant,
     leave: Option<Leave>,
 }
 
@@ -80,12 +82,23 @@ impl Session {
             asked: JoinSet::new(),
             open: 0,
             prepares: 0,
+            began: Instant::now(),
             leave: None,
         })
     }
 
     pub(super) const fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// It is to end, for another to take its place.
+    fn replace(&mut self) {
+        self.leave.get_or_insert(Leave {
+            until: Instant::now() + START,
+            limit_ms: REPLACED_MS,
+            again: true,
+            told: false,
+        });
     }
 
     /// The first word of the outlet.
@@ -294,14 +307,7 @@ impl Keeper {
         {
             return session.pipe.queue(&wire::Order::Commit(id));
         }
-        if session.leave.is_none() {
-            session.leave = Some(Leave {
-                until: Instant::now() + START,
-                limit_ms: REPLACED_MS,
-                again: true,
-                told: false,
-            });
-        }
+        session.replace();
         Ok(())
     }
 
@@ -314,6 +320,14 @@ impl Keeper {
         session.credit = credit;
         match report {
             Report::Beat => None,
+            // Half of what an honest one waits, for clocks that differ.
+            Report::Renew if session.began.elapsed() < RENEW_AFTER / 2 => {
+                bad("it asks for another too soon")
+            }
+            Report::Renew => {
+                session.replace();
+                None
+            }
             Report::Accepted(number) if self.backlog.accept(number) => None,
             Report::Accepted(_) => bad("it accepts what it was not told"),
             Report::Ask(id, what) => self.ask((id, what), session),

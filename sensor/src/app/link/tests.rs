@@ -196,7 +196,7 @@ fn what_was_not_accepted_is_told_to_the_next() {
 #[test]
 fn one_that_says_what_it_may_not_is_dismissed() {
     type Deed = fn(&Outlet);
-    let deeds: [Deed; 9] = [
+    let deeds: [Deed; 10] = [
         |it| (&it.stream).write_all(&[0xff; 64]).unwrap(),
         |it| (&it.stream).write_all(&[1, 0, 0, 0, 0xee]).unwrap(),
         |it| (&it.stream).write_all(&[0, 0, 0, 0]).unwrap(),
@@ -204,6 +204,7 @@ fn one_that_says_what_it_may_not_is_dismissed() {
         |it| it.say(&Report::Ready(None)),
         |it| it.say(&Report::Prepared(0, Prepared::Made)),
         |it| it.say(&Report::Stopped(0)),
+        |it| it.say(&Report::Renew),
         |it| (0..100).for_each(|id| it.say(&Report::Ask(id, What::Core(QueryKind::Tree)))),
         |it| {
             // It may be cut off before it is done.

@@ -1,14 +1,19 @@
 //! The outlet's loop: what the collector says to the sinks, what is asked to the collector,
 //! and what was written back to it.
 
-use std::{collections::BTreeMap, os::unix::net::UnixStream, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    os::unix::net::UnixStream,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{interval, timeout},
 };
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::{LAST, QUESTIONS, adjust, alone, last_word, sinks};
 use crate::{
@@ -17,7 +22,7 @@ use crate::{
     exit::Failure,
     http::{Pulse, Scrape},
     metrics::OutletMetrics,
-    sandbox::Places,
+    sandbox::{Places, Standing},
     sink::{Sinks, Ticket, tail::Tail},
     wire::{
         Answer, Hello, ORDER_MAX, Order, Pipe, Prepared, REPORT_MAX, Report, Told, Turn, What,
@@ -25,6 +30,8 @@ use crate::{
     },
 };
 
+/// Least age of an outlet that asks for another.
+pub(in crate::app) const RENEW_AFTER: Duration = Duration::from_mins(1);
 /// How often it says that it lives.
 const BEAT: Duration = Duration::from_secs(1);
 /// Numbers of what is accepted that may wait to be said: more than may be told at a time.
@@ -60,6 +67,9 @@ pub(super) struct Relay {
     prepared: Option<(u32, sinks::Change, Config)>,
     config: Config,
     places: Places,
+    /// What its sandbox is about; `None` when it is not closed, or no longer looked at.
+    standing: Option<Standing>,
+    began: Instant,
 }
 
 /// Who waits for an answer.
@@ -84,6 +94,7 @@ impl Relay {
         pulse: Arc<Pulse>,
         (queries, scrapes): (mpsc::Receiver<Query>, mpsc::Receiver<Scrape>),
         (config, places): (Config, Places),
+        standing: Option<Standing>,
     ) -> Self {
         Self {
             sinks,
@@ -98,6 +109,8 @@ impl Relay {
             prepared: None,
             config,
             places,
+            standing,
+            began: Instant::now(),
         }
     }
 
@@ -163,11 +176,30 @@ impl Relay {
                     let Query { kind, reply } = query;
                     self.ask(Asker::Query(reply), What::Core(kind), pipe)?;
                 }
-                _ = beat.tick() => if pipe.waiting() < WAITING {
-                    pipe.queue(&Report::Beat)?;
-                },
+                _ = beat.tick() => {
+                    if pipe.waiting() < WAITING {
+                        pipe.queue(&Report::Beat)?;
+                    }
+                    if self.is_outdated() {
+                        pipe.queue(&Report::Renew)?;
+                    }
+                }
             }
         }
+    }
+
+    /// Names are looked up in files that others replace, and a token in a directory that may
+    /// be: what is there now may be out of reach. Said once, and not before its time.
+    fn is_outdated(&mut self) -> bool {
+        let Some(standing) = &self.standing else {
+            return false;
+        };
+        if self.began.elapsed() < RENEW_AFTER || Standing::of(&self.places) == *standing {
+            return false;
+        }
+        info!("files that the outlet needs were replaced: it is started again");
+        self.standing = None;
+        true
     }
 
     fn scraping(&self) -> bool {

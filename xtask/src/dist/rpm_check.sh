@@ -7,8 +7,13 @@ package=$1 newer=$2
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 mkdir -p "$root/bin" "$root/var/lib/rpm"
-cp "$(command -v busybox)" "$root/bin/busybox"
+busybox=$(command -v busybox)
+cp "$busybox" "$root/bin/busybox"
 ln -s busybox "$root/bin/sh"
+# Where it is linked to libraries, it finds them.
+ldd "$busybox" | grep --only-matching '/[^ )]*' | while read -r library; do
+    mkdir -p "$root$(dirname "$library")" && cp --dereference "$library" "$root$library"
+done
 passed=0 failed=0
 
 try() { # name command...
@@ -22,9 +27,13 @@ try() { # name command...
     fi
     echo "test $name ... $result"
 }
-# --nodeps: /bin/sh is there, but no package of this root owns it.
 rpm_here() {
-    rpm --root="$root" --dbpath=/var/lib/rpm --nodeps "$@"
+    rpm --root="$root" --dbpath=/var/lib/rpm "$@"
+}
+# --nodeps: /bin/sh is there, but no package of this root owns it. Debian's rpm warns against
+# itself on standard error.
+change() {
+    rpm_here --nodeps "$@"
 }
 # What an administrator looks at before installing.
 inspected() {
@@ -46,8 +55,8 @@ scripts_are_good() {
         ! rpm --query --package --requires "$package" | grep -v -e '^/bin/sh$' -e '^rpmlib('
 }
 installed() {
-    rpm_here --install "$package" &&
-        rpm_here --verify lineage-sensor &&
+    change --install "$package" &&
+        change --verify lineage-sensor &&
         test "lineage-sensor $(rpm_here --query --queryformat '%{VERSION}' lineage-sensor)" = \
             "$("$root/usr/bin/lineage-sensor" --version)"
 }
@@ -57,13 +66,13 @@ configuration_is_good() {
 upgraded() {
     echo '# mine' >>"$root/etc/lineage-sensor/config.yaml"
     mkdir -p "$root/var/lib/lineage-sensor" && : >"$root/var/lib/lineage-sensor/history.db"
-    rpm_here --upgrade "$newer" &&
+    change --upgrade "$newer" &&
         test "$(rpm_here --query --queryformat '%{RELEASE}' lineage-sensor)" = 2 &&
         tail -n 1 "$root/etc/lineage-sensor/config.yaml" | grep -q mine &&
         test -f "$root/var/lib/lineage-sensor/history.db"
 }
 erased() {
-    rpm_here --erase lineage-sensor &&
+    change --erase lineage-sensor &&
         test ! -e "$root/usr/bin/lineage-sensor" &&
         test -f "$root/etc/lineage-sensor/config.yaml.rpmsave" &&
         test -f "$root/var/lib/lineage-sensor/history.db" &&

@@ -39,7 +39,7 @@ const ORDERS: usize = 4_096;
 /// Pause before an outlet that ended is started again; doubled each time, up to the most,
 /// until one has lived for so long.
 const PAUSE: Duration = Duration::from_millis(100);
-const PAUSE_MAX: Duration = Duration::from_secs(10);
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// How long it is tried: then the sensor ends, so that who supervises it starts it anew.
 const HOPE: Duration = Duration::from_mins(1);
 const PROVEN: Duration = Duration::from_secs(30);
@@ -96,6 +96,8 @@ pub(super) struct Settings {
     pub(super) core: Arc<CoreStats>,
     /// How often it is told that the collector lives, and says so itself.
     pub(super) beat: Duration,
+    /// Longest pause before an outlet is started again.
+    pub(super) pause_max: Duration,
 }
 
 /// As often as two processes look for each other.
@@ -180,6 +182,7 @@ struct Keeper {
     questions: Questions,
     core: Arc<CoreStats>,
     beat: Duration,
+    pause_max: Duration,
     backlog: Backlog,
     missing: Vec<String>,
     /// Outlets so far.
@@ -222,6 +225,7 @@ impl Keeper {
             questions: settings.questions,
             core: settings.core,
             beat: settings.beat,
+            pause_max: settings.pause_max,
             backlog: Backlog::default(),
             missing: Vec::new(),
             count: 0,
@@ -297,7 +301,7 @@ impl Keeper {
         self.lose(lost);
         if reason != "reload" {
             self.wait(Instant::now() + *pause).await;
-            *pause = (*pause * 2).min(PAUSE_MAX);
+            *pause = (*pause * 2).min(self.pause_max);
         }
         loop {
             if self.stopping.is_some() {
@@ -320,7 +324,7 @@ impl Keeper {
                 Err(failure) => {
                     error!("the outlet cannot be started again: {failure}; trying on");
                     self.wait(Instant::now() + *pause).await;
-                    *pause = (*pause * 2).min(PAUSE_MAX);
+                    *pause = (*pause * 2).min(self.pause_max);
                 }
             }
         }

@@ -83,6 +83,7 @@ impl Surroundings {
             questions: Questions::new(queries, Arc::clone(&metrics)),
             core: Arc::clone(&core),
             beat: link::BEAT,
+            pause_max: link::PAUSE_MAX,
         };
         let (link, http) = Link::start(settings).await?;
         link.missing(readiness.missing());

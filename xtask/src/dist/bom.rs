@@ -37,7 +37,13 @@ pub(super) fn write(to: &Path) -> Result<PathBuf> {
             continue;
         }
         if package.file_name() == "sensor" {
-            fs::copy(&written, to).context("copy the bill of materials")?;
+            let text = fs::read_to_string(&written).context("read the bill of materials")?;
+            // The workspace's own crates are named by where they lie on this machine.
+            let root = command::root()
+                .canonicalize()
+                .context("find the workspace")?;
+            let text = text.replace(&root.display().to_string(), "");
+            fs::write(to, text).context("write the bill of materials")?;
         }
         fs::remove_file(&written).context("remove a bill of materials")?;
     }

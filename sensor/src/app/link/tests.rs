@@ -255,9 +255,12 @@ fn one_that_is_silent_is_dismissed_and_nobody_waits_meanwhile() {
             began.elapsed()
         );
         let next = play.next().await;
-        // It is counted before the next one is told anything.
-        assert_eq!(next.told().await.0, 0);
-        assert_eq!(play.core.outlet.restarts("silent"), 1);
+        // It is counted before the next one is told anything: the oldest, but for those that
+        // were sent and let go for lack of room.
+        let (first, _) = next.told().await;
+        assert!(first < 4_096, "{first}");
+        // The next one has said nothing either, and may be gone by now.
+        assert!(play.core.outlet.restarts("silent") >= 1);
         assert!(play.core.outlet.dropped() > 0, "there is a bound");
     });
 }

@@ -156,6 +156,8 @@ pub struct Tree {
     /// Records lost since the start.
     lost: u64,
     unsaid: loss::Unsaid,
+    /// When the last scan was made, ns since boot.
+    scanned_ns: u64,
 }
 
 impl Tree {
@@ -177,6 +179,7 @@ impl Tree {
             shed: Shed::default(),
             lost: 0,
             unsaid: loss::Unsaid::default(),
+            scanned_ns: 0,
         }
     }
 

@@ -77,14 +77,18 @@ pub(crate) const PACKAGES: [&str; 45] = [
 /// A collector of OpenTelemetry, of this version.
 const ROTEL: &str = "rotel==0.0.1a15";
 
-/// Live tests of a full run alone: the second rung, what runs the container image, and what
-/// waits for a minute of a rule or of cron.
-const FULL_ONLY: [&str; 5] = [
+/// Live tests of a full run alone: the second rung, what runs the container image, what
+/// waits for a minute of a rule, of cron or of the self-test, and the longest of the rest.
+const FULL_ONLY: [&str; 9] = [
     "raw_tp::",
     "server::image::",
     "rows_that_take_their_time",
     "a_job_left_behind_is_seen_once",
     "soak::",
+    "the_self_test_is_made_again_and_its_failure_is_said",
+    "an_outlet_that_hangs_is_replaced",
+    "a_storm_of_static_files_costs_no_events",
+    "a_service_declared_by_its_image_runs_a_shell",
 ];
 /// A live test that is asked for by name alone.
 const AN_HOUR: &str = "soak::idle_for_an_hour_it_does_not_grow";

@@ -20,6 +20,13 @@ struct Deed {
     act: Act,
 }
 
+impl Deed {
+    /// Root of the service that the kernel side names; nobody's without one.
+    fn root(&self) -> ProcessId {
+        self.membership.map(|it| it.root).unwrap_or_default()
+    }
+}
+
 impl Tree {
     pub(super) fn file(&mut self, file: &Arc<File>, effects: &mut Effects) {
         let deed = Deed {
@@ -52,11 +59,17 @@ impl Tree {
     fn deed(&mut self, deed: &Deed, effects: &mut Effects) -> bool {
         let id = deed.process;
         if self.table.get(id).is_none_or(|node| node.home.is_none()) {
+            let is_new = !self.table.contains(id);
             let placed = self
                 .admit(deed.membership, id)
                 .is_some_and(|membership| self.place(id, membership));
             if !placed {
                 return false;
+            }
+            // Whoever did something before the last scan and is in none was born and has
+            // ended while the sensor started: nobody would tell of its end again.
+            if is_new && id != deed.root() && deed.stamp.time_ns < self.scanned_ns {
+                self.table.end(id, self.scanned_ns, None);
             }
         }
         let Some(node) = self.table.get(id) else {

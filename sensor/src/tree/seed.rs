@@ -16,6 +16,7 @@ const STALE_NS: u64 = 30_000_000_000;
 
 impl Tree {
     pub(super) fn scan(&mut self, snapshot: &Snapshot, effects: &mut Effects) {
+        self.scanned_ns = self.scanned_ns.max(snapshot.time_ns);
         let mut rows: Vec<&Scanned> = snapshot.processes.iter().collect();
         // By age, so that parents come before their children.
         rows.sort_by_key(|row| row.process);

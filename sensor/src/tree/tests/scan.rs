@@ -1,6 +1,10 @@
 //! The scan, and how events that happened meanwhile complete it.
 
 use super::*;
+use crate::{
+    event::{File, FileAction},
+    tree::node::Node,
+};
 
 const FPM: &str = "/usr/sbin/php-fpm8.2";
 
@@ -347,4 +351,39 @@ fn after_a_loss_what_a_scan_shows_to_run_is_judged_once_and_nothing_of_the_servi
             .all(|s| s.origin == Part::Worker && s.lost_events == 3)
     );
     assert!(world.tree.seed(&snapshot).subjects.is_empty());
+}
+
+/// During the start its fork and exit told of nobody's member; what it did to a file, in the
+/// other ring, comes after the scan.
+#[test]
+fn who_acted_before_the_scan_and_is_not_in_it_has_ended() {
+    let (mut world, [master, worker, _], rows) = running();
+    let gone = world.stranger(103);
+    world.mark(gone, master, 1);
+    let act = |world: &World, process| {
+        Event::File(Arc::new(File {
+            stamp: Stamp {
+                time_ns: world.now,
+                ..Stamp::default()
+            },
+            membership: Some(Membership {
+                root: master,
+                depth: 1,
+            }),
+            ..File::bare(process, FileAction::Write, "/srv/www/a.php".into())
+        }))
+    };
+    let (before, of_worker) = (act(&world, gone), act(&world, worker));
+    world.now += 1_000_000_000;
+    world.seed(rows);
+    world.apply(&before);
+    world.apply(&of_worker);
+    let is_live = |id| world.tree.table.get(id).is_some_and(Node::is_live);
+    assert!(!is_live(gone) && is_live(worker) && is_live(master));
+    // Later it is somebody whose fork was lost.
+    let late = world.stranger(104);
+    world.tick();
+    let after = act(&world, late);
+    world.apply(&after);
+    assert!(world.tree.table.get(late).is_some_and(Node::is_live));
 }

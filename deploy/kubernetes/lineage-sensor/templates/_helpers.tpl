@@ -60,9 +60,11 @@ lineage.lock: |
 
 {{- /* What of the configuration the sensor does not take up while it runs. */ -}}
 {{- define "lineage-sensor.fixed" -}}
-{{- $fixed := omit .Values.config "output" "profiles" "rules" "services" "sinks" "watch" -}}
-{{- with omit (.Values.config.output | default dict) "level" -}}
-{{- $_ := set $fixed "output" . -}}
+{{- $fixed := omit .Values.config "log" "output" "profiles" "rules" "services" "sinks" "watch" -}}
+{{- range $section := list "log" "output" -}}
+{{- with omit (get $.Values.config $section | default dict) "level" -}}
+{{- $_ := set $fixed $section . -}}
+{{- end -}}
 {{- end -}}
 {{- toYaml $fixed -}}
 {{- end -}}

@@ -202,6 +202,9 @@ fn files_of_a_page_of_mod_php_are_seen() {
 
 /// How long the storm lasts, seconds.
 const STORM: u32 = 25;
+/// The sensor's own: the helper of a self-test may start meanwhile, and the first of each
+/// opens its libraries (libc, libm, libgcc_s); the static program has none.
+const SELF_TEST: f64 = 3.0;
 
 /// What servers read to answer is no event, whatever the number of requests.
 #[test]
@@ -250,7 +253,7 @@ fn a_storm_of_static_files_costs_no_events() {
         ),
     );
     // Of the last page: that PHP read it, and what it wrote.
-    assert!(after - before <= 2.0, "{before} {after}");
+    assert!(after - before <= 2.0 + SELF_TEST, "{before} {after}");
     assert!((stage.sensor.metric("events_lost_total") - lost).abs() < 0.5);
     stage.only(|other| other.json["file"]["path"] == *path);
     stage.end();

@@ -203,7 +203,7 @@ fn files_of_a_page_of_mod_php_are_seen() {
 /// How long the storm lasts, seconds.
 const STORM: u32 = 25;
 /// The sensor's own: the helper of a self-test may start meanwhile, and the first of each
-/// opens its libraries (libc, libm, libgcc_s); the static program has none.
+/// opens its libraries (libc, libm, `libgcc_s`); the static program has none.
 const SELF_TEST: f64 = 3.0;
 
 /// What servers read to answer is no event, whatever the number of requests.

@@ -84,6 +84,7 @@ fn sensor(args: &RunArgs, record: Option<&RecordArgs>) -> Result<(), Failure> {
     let runtime = runtime::Builder::new_multi_thread()
         // The engine has the main thread; HTTP and the control socket share one.
         .worker_threads(1)
+        .on_thread_start(follow)
         .enable_all()
         .build()
         .map_err(|error| internal("runtime", error))?;
@@ -108,6 +109,13 @@ fn shed(config: &Config) {
     }
 }
 
+/// Gives up for this thread what was given up once the hooks were attached.
+fn follow() {
+    if let Err(error) = privilege::follow() {
+        warn!("a thread keeps the capabilities that attaching wanted: {error}");
+    }
+}
+
 async fn sense(
     args: &RunArgs,
     effective: &Effective,
@@ -125,6 +133,8 @@ async fn sense(
     let surroundings = Surroundings::open(effective, query_tx, spawner.clone()).await?;
     let result = match Started::new(args, effective, record) {
         Ok(started) => {
+            // The worker was there before.
+            drop(tokio::spawn(async { follow() }).await);
             let link = surroundings.link();
             let running = Running {
                 effective: effective.clone(),

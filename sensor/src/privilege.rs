@@ -3,6 +3,8 @@
 //! Started as root it would keep all of them: whoever takes it over could load modules and
 //! mount file systems. What a service manager has not granted is not there anyway.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rustix::{
     io::Errno,
     thread::{
@@ -17,6 +19,14 @@ const NEEDED: CapabilitySet = CapabilitySet::BPF
     .union(CapabilitySet::PERFMON)
     .union(CapabilitySet::SYS_PTRACE)
     .union(CapabilitySet::DAC_READ_SEARCH);
+
+/// What only loading and attaching want; before Linux 5.8 `SYS_ADMIN` stands for the others,
+/// and tracefs is mounted with it.
+const ATTACHING: CapabilitySet = CapabilitySet::BPF
+    .union(CapabilitySet::PERFMON)
+    .union(CapabilitySet::SYS_ADMIN);
+/// [`ATTACHING`] has been given up by the thread that had attached.
+static ATTACHED: AtomicBool = AtomicBool::new(false);
 
 /// What a start asks for besides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,6 +100,49 @@ pub fn shed_all() -> Result<(), Errno> {
     shed_to(CapabilitySet::empty())
 }
 
+/// Gives up what only loading and attaching want, for this thread and all that it starts, when
+/// `works` says that the rest can be done without: kernels before 5.19 ask for `CAP_BPF` at
+/// every `bpf(2)`. Tells what `works` says; threads that are there already [`follow`].
+///
+/// # Errors
+/// When the kernel refuses, which only a filter of system calls makes it do.
+pub fn shed_attaching<E>(works: impl FnOnce() -> Result<(), E>) -> Result<Result<(), E>, Errno> {
+    let sets = capabilities(None)?;
+    let tried = CapabilitySets {
+        effective: sets.effective - ATTACHING,
+        ..sets
+    };
+    set_capabilities(None, tried)?;
+    if let Err(why) = works() {
+        set_capabilities(None, sets)?;
+        return Ok(Err(why));
+    }
+    give_up_attaching()?;
+    ATTACHED.store(true, Ordering::Release);
+    Ok(Ok(()))
+}
+
+/// Gives up for this thread what [`shed_attaching`] has given up for its own, if it has.
+///
+/// # Errors
+/// Like [`shed_attaching`].
+pub fn follow() -> Result<(), Errno> {
+    if ATTACHED.load(Ordering::Acquire) {
+        give_up_attaching()?;
+    }
+    Ok(())
+}
+
+fn give_up_attaching() -> Result<(), Errno> {
+    let sets = capabilities(None)?;
+    let wanted = CapabilitySets {
+        effective: sets.effective - ATTACHING,
+        permitted: sets.permitted - ATTACHING,
+        inheritable: CapabilitySet::empty(),
+    };
+    set_capabilities(None, wanted)
+}
+
 fn kept(held: CapabilitySet, wish: Wish) -> CapabilitySet {
     // Its files may stand in directories of others: `record` into somebody's home. The
     // systemd unit does not grant it.
@@ -130,6 +183,41 @@ mod tests {
             ..Wish::default()
         };
         assert!(super::kept(all, mount).contains(CapabilitySet::SYS_ADMIN));
+    }
+
+    #[test]
+    fn what_attaching_wants_goes_when_the_rest_works_without() {
+        let held = || capabilities(None).unwrap().permitted;
+        let done = std::thread::spawn(move || {
+            if !held().contains(CapabilitySet::BPF) {
+                println!("SKIP privilege: not root");
+                return;
+            }
+            let before = held();
+            assert_eq!(
+                shed_attaching(|| Err("asked for")).unwrap(),
+                Err("asked for")
+            );
+            let sets = capabilities(None).unwrap();
+            assert_eq!((sets.effective, sets.permitted), (before, before));
+            let works = || {
+                let effective = capabilities(None).unwrap().effective;
+                let tried = !effective.intersects(ATTACHING);
+                tried.then_some(()).ok_or("tried with them")
+            };
+            // A thread that is there already.
+            let (go, wait) = std::sync::mpsc::channel();
+            let other = std::thread::spawn(move || {
+                wait.recv().unwrap();
+                follow().unwrap();
+                held()
+            });
+            assert_eq!(shed_attaching(works).unwrap(), Ok(()));
+            go.send(()).unwrap();
+            assert_eq!(held(), before - ATTACHING);
+            assert_eq!(other.join().unwrap(), before - ATTACHING);
+        });
+        done.join().unwrap();
     }
 
     #[test]

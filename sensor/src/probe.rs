@@ -28,6 +28,7 @@ use aya::{
     maps::{Array, HashMap, MapData, RingBuf},
 };
 use sensor_common::{
+    counter::Counter,
     map::{Lineage, ProcessId, SensorState, ServiceState},
     name::NameKey,
 };
@@ -199,6 +200,20 @@ impl Probe {
             &mut load(options)?,
             &kernel_btf(&options.btf)?,
         ))
+    }
+
+    /// Does once what is done while the sensor runs: reads a counter, writes to a map, looks
+    /// at the processes.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub fn rehearse(&mut self) -> Result<(), ProbeError> {
+        self.counters.sum(Counter::ExecEmitted)?;
+        let seeded = self.state.get(&0, 0);
+        let seeded = seeded.map_err(ProbeError::map("LINEAGE_STATE"))?;
+        let written = self.state.set(0, seeded, 0);
+        written.map_err(ProbeError::map("LINEAGE_STATE"))?;
+        seed::rows(&mut self.ebpf).map(drop)
     }
 
     /// The attached hooks, in order of name.

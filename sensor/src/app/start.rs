@@ -3,7 +3,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use tracing::warn;
+use tracing::{debug, info, warn};
 
 use crate::{
     cli::{
@@ -16,7 +16,7 @@ use crate::{
     enrich,
     event::Program,
     exit::{Exit, Failure, OrExit as _},
-    host, inspect,
+    host, inspect, privilege,
     probe::{
         Attached, Counters, Forced, Found, Hook, Judge, KERNEL_BTF, Options, Override, Probe,
         ProbeError, Rung,
@@ -113,6 +113,8 @@ impl Started {
             all: closer,
         };
         let seed = probe.seed(host_scope, &judge).map_err(|e| refused(&e))?;
+        // Before any thread is started that is to have no more either.
+        shed_attaching(&mut probe);
         let missing = probe.missing().to_vec();
         let names: Vec<&str> = missing.iter().map(|(hook, _)| *hook).collect();
         let shortage = rules.without(&names);
@@ -160,6 +162,20 @@ impl Started {
             stale,
             hash,
         })
+    }
+}
+
+/// Gives up the capabilities that loading and attaching wanted.
+fn shed_attaching(probe: &mut Probe) {
+    match privilege::shed_attaching(|| probe.rehearse()) {
+        Ok(Ok(())) => debug!("the capabilities that attaching wanted are given up"),
+        Ok(Err(why)) => info!(
+            "the capabilities that attaching wanted are kept: this kernel asks for them again: {why}"
+        ),
+        Err(error) => warn!(
+            "give up the capabilities that attaching wanted: {error}; the sensor keeps them. Allow \
+             capset(2) in the filter of system calls that it is started with"
+        ),
     }
 }
 

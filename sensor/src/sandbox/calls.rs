@@ -44,6 +44,11 @@ const NEVER: &[i64] = &[
 /// What only those that load programs into the kernel do.
 const KERNEL: &[i64] = &[libc::SYS_bpf, libc::SYS_perf_event_open];
 
+/// Commands of `bpf(2)` of a collector that has attached: maps and the iterator, no program.
+/// (`enum bpf_cmd` of `include/uapi/linux/bpf.h`: `MAP_LOOKUP_ELEM`, `MAP_UPDATE_ELEM`,
+/// `MAP_DELETE_ELEM`, `MAP_GET_NEXT_KEY`, `OBJ_GET_INFO_BY_FD`, `LINK_CREATE`, `ITER_CREATE`.)
+const COMMANDS: &[u64] = &[1, 2, 3, 4, 15, 28, 33];
+
 /// Memory, threads, time, signals to itself, files that are open.
 const BASE: &[i64] = &[
     libc::SYS_read,
@@ -217,14 +222,31 @@ pub fn spawner() -> Result<(), CallsError> {
 /// # Errors
 /// When the kernel refuses.
 pub fn collector(network: bool) -> Result<(), CallsError> {
-    let mut listed = [BASE, FILES, OLD, &[libc::SYS_bpf]].concat();
+    let mut listed = [BASE, FILES, OLD].concat();
     if network {
         listed.extend(SOCKETS);
     }
+    let mut rules = rules(&listed);
+    rules.insert(libc::SYS_bpf, commands()?);
     everywhere(&kill_program(NEVER)?)?;
-    let (newer, listed) = threads_programs(&listed)?;
+    let (newer, listed) = threads_programs(rules)?;
     everywhere(&newer)?;
     everywhere(&listed)
+}
+
+/// The listed commands of `bpf(2)`: its first argument, an `int`.
+fn commands() -> Result<Vec<SeccompRule>, BackendError> {
+    let length = SeccompCmpArgLen::Dword;
+    let commands = COMMANDS.iter().map(|&command| {
+        let condition = SeccompCondition::new(0, length.clone(), SeccompCmpOp::Eq, command)?;
+        SeccompRule::new(vec![condition])
+    });
+    commands.collect()
+}
+
+/// Whatever their arguments are.
+fn rules(calls: &[i64]) -> Rules {
+    calls.iter().map(|&call| (call, Vec::new())).collect()
 }
 
 fn everywhere(program: &BpfProgram) -> Result<(), CallsError> {
@@ -237,13 +259,16 @@ fn kill(calls: &[i64]) -> Result<(), CallsError> {
 }
 
 fn kill_program(calls: &[i64]) -> Result<BpfProgram, BackendError> {
-    let rules = calls.iter().map(|&call| (call, Vec::new())).collect();
-    program(rules, SeccompAction::Allow, SeccompAction::KillProcess)
+    program(
+        rules(calls),
+        SeccompAction::Allow,
+        SeccompAction::KillProcess,
+    )
 }
 
 /// Refuses what is not listed.
 fn threads_alone(listed: &[i64]) -> Result<(), CallsError> {
-    let (newer, listed) = threads_programs(listed)?;
+    let (newer, listed) = threads_programs(rules(listed))?;
     // The last one forbids to put on more.
     apply_filter(&newer)?;
     Ok(apply_filter(&listed)?)
@@ -251,8 +276,7 @@ fn threads_alone(listed: &[i64]) -> Result<(), CallsError> {
 
 /// Two filters that refuse what is not listed, in their order; threads may be started,
 /// processes not.
-fn threads_programs(listed: &[i64]) -> Result<(BpfProgram, BpfProgram), BackendError> {
-    let mut rules: Rules = listed.iter().map(|&call| (call, Vec::new())).collect();
+fn threads_programs(mut rules: Rules) -> Result<(BpfProgram, BpfProgram), BackendError> {
     let thread = SeccompCondition::new(
         0,
         SeccompCmpArgLen::Qword,

@@ -6,7 +6,7 @@
 #   sudo deploy/walkthrough/walkthrough.sh target/packages/lineage-sensor_0.1.0-1_amd64.deb
 #
 # Needs Debian's nginx-light, php-fpm, prometheus, prometheus-alertmanager and curl. The
-# package stays installed (dpkg --purge lineage-sensor removes it without a trace); all
+# package stays installed (dpkg --purge lineage-sensor removes it, but for its user); all
 # else is ended and removed. Everything listens on 127.0.0.1; the command that goes through
 # the hole is `echo id | sh`.
 set -eu

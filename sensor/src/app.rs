@@ -37,6 +37,7 @@ use self::{
     watch::{Signals, Watch},
 };
 use crate::{
+    account::Account,
     alert::Level,
     cli::{RecordArgs, RunArgs},
     config::{self, Config, Effective},
@@ -45,13 +46,11 @@ use crate::{
     logging,
     privilege::{self, Wish},
     probe::Probe,
-    sandbox::calls,
+    sandbox::{Places, calls},
 };
 
 /// Queries that may wait for the engine.
 const QUERIES: usize = 16;
-/// Ports below are for the privileged.
-const LOW_PORTS: u16 = 1_024;
 /// How long what was alerted may take to be written once the sensor is told to stop:
 /// with the rest of the way down, exit comes within 2 s.
 const DRAIN: Duration = Duration::from_millis(1_500);
@@ -79,7 +78,10 @@ fn sensor(args: &RunArgs, record: Option<&RecordArgs>) -> Result<(), Failure> {
     let internal = |what: &str, error: std::io::Error| {
         Failure::new(Exit::Internal, format_args!("start {what}: {error}"))
     };
-    let spawner = Spawner::start().map_err(|error| internal("the spawner", error))?;
+    let account = Account::of(&effective.config)?;
+    // Later, and in the outlet, it could not.
+    Places::of(&effective.config).make(account);
+    let spawner = Spawner::start(account).map_err(|error| internal("the spawner", error))?;
     shed(&effective.config);
     let runtime = runtime::Builder::new_multi_thread()
         // The engine has the main thread; HTTP and the control socket share one.
@@ -99,7 +101,7 @@ fn shed(config: &Config) {
     let http = &config.http;
     let wish = Wish {
         mount: config.capture.files && !Probe::has_tracefs(),
-        low_port: http.enabled && http.listen.port() < LOW_PORTS,
+        low_port: http.low_port().is_some(),
     };
     if let Err(error) = privilege::shed(wish) {
         warn!(

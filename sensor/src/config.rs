@@ -20,6 +20,7 @@ pub mod schema;
 pub mod sinks;
 mod successor;
 mod tuning;
+mod user;
 mod yaml;
 
 use std::{
@@ -32,7 +33,7 @@ use serde::Serialize;
 
 pub use self::{
     effective::Effective, error::ConfigError, form::Bounded, kubernetes::Kubernetes,
-    profiles::Profiles, redact::Redact,
+    profiles::Profiles, redact::Redact, user::OutletUser,
 };
 use crate::{
     detect::{Adjustment, Exception},
@@ -63,6 +64,8 @@ pub struct Config {
     pub control: Control,
     /// Alerts kept on this machine.
     pub history: History,
+    /// The process that talks to the outside.
+    pub outlet: Outlet,
     /// Secrets in what is shown.
     pub redact: Redact,
     /// What counts as a server.
@@ -186,6 +189,15 @@ pub struct Http {
     pub listen: SocketAddr,
 }
 
+impl Http {
+    /// The port, when only the privileged may listen on it.
+    #[must_use]
+    pub fn low_port(&self) -> Option<u16> {
+        let port = self.listen.port();
+        (self.enabled && (1..1_024).contains(&port)).then_some(port)
+    }
+}
+
 impl Default for Http {
     fn default() -> Self {
         Self {
@@ -208,6 +220,13 @@ impl Default for Control {
             socket: "/run/lineage-sensor/control.sock".into(),
         }
     }
+}
+
+/// The process that has sinks, history, HTTP and the control socket.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Outlet {
+    /// Whom it runs as.
+    pub user: OutletUser,
 }
 
 /// Alerts kept on this machine, of all levels.

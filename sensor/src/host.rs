@@ -24,18 +24,42 @@ pub fn gather() -> Host {
     }
 }
 
-/// Names by uid. The first entry of a uid wins, as for `getpwuid`. No NSS: the binary
-/// is static, and a directory service must not be asked by a sensor.
+/// Names by uid. The first entry of a uid wins, as for `getpwuid`.
 fn users(passwd: &[u8]) -> HashMap<u32, String> {
     let mut names = HashMap::new();
-    for line in String::from_utf8_lossy(passwd).lines().take(USERS) {
-        let mut fields = line.split(':');
-        let (name, uid) = (fields.next(), fields.nth(1));
-        if let (Some(name), Some(Ok(uid))) = (name, uid.map(str::parse)) {
-            names.entry(uid).or_insert_with(|| escape(name).to_string());
-        }
+    for entry in entries(passwd) {
+        let name = entry.name;
+        names
+            .entry(entry.uid)
+            .or_insert_with(|| escape(&name).to_string());
     }
     names
+}
+
+/// A line of `/etc/passwd`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// As it stands there.
+    pub name: String,
+    /// User.
+    pub uid: u32,
+    /// Primary group.
+    pub gid: u32,
+}
+
+/// The entries of a file like `/etc/passwd`, without lines that are none. No NSS: the binary
+/// is static, and a directory service must not be asked by a sensor.
+#[must_use]
+pub fn entries(passwd: &[u8]) -> Vec<Entry> {
+    let text = String::from_utf8_lossy(passwd);
+    let entries = text.lines().take(USERS).filter_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?.to_owned();
+        let uid = fields.nth(1)?.parse().ok()?;
+        let gid = fields.next()?.parse().ok()?;
+        Some(Entry { name, uid, gid })
+    });
+    entries.collect()
 }
 
 #[cfg(test)]
@@ -44,7 +68,7 @@ mod tests {
 
     #[test]
     fn the_first_name_of_a_uid_wins_and_bad_lines_are_skipped() {
-        let names = users(b"root:x:0:0::/root:/bin/sh\ntoor:x:0:0:::\nbad\n\nw:x:33:\nx:y:z:\n");
+        let names = users(b"root:x:0:0::/root:/bin/sh\ntoor:x:0:0:::\nbad\n\nw:x:33:33\nx:y:z:\n");
         assert_eq!(names.len(), 2);
         assert_eq!((names[&0].as_str(), names[&33].as_str()), ("root", "w"));
     }

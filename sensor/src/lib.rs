@@ -7,6 +7,7 @@
     reason = "only `ring` and `simulate` need what has no safe wrapper"
 )]
 
+pub mod account;
 pub mod alert;
 pub mod app;
 pub mod btf;

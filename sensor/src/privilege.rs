@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::{
     io::Errno,
+    process::geteuid,
     thread::{
         CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set,
         clear_ambient_capability_set, remove_capability_from_bounding_set, set_capabilities,
@@ -91,6 +92,14 @@ pub fn shed_for_start(wish: Wish) -> Result<(), Errno> {
     shed_to(held & low_port)
 }
 
+/// This process is root and may become another user.
+#[must_use]
+pub fn may_change_user() -> bool {
+    let wanted = CapabilitySet::SETUID | CapabilitySet::SETGID;
+    let held = capabilities(None).map(|sets| sets.effective);
+    geteuid().is_root() && held.is_ok_and(|held| held.contains(wanted))
+}
+
 /// Gives up every capability, for this thread and all that it starts, and the gain of any by
 /// what is executed.
 ///
@@ -135,6 +144,10 @@ pub fn follow() -> Result<(), Errno> {
 
 fn give_up_attaching() -> Result<(), Errno> {
     let sets = capabilities(None)?;
+    // A filter of system calls may be there already, and forbid it.
+    if !sets.permitted.intersects(ATTACHING) {
+        return Ok(());
+    }
     let wanted = CapabilitySets {
         effective: sets.effective - ATTACHING,
         permitted: sets.permitted - ATTACHING,
@@ -206,7 +219,7 @@ mod tests {
                 tried.then_some(()).ok_or("tried with them")
             };
             // A thread that is there already.
-            let (go, wait) = std::sync::mpsc::channel();
+            let (go, wait) = std::sync::mpsc::sync_channel(1);
             let other = std::thread::spawn(move || {
                 wait.recv().unwrap();
                 follow().unwrap();

@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::geteuid;
 use tokio::{
     runtime,
     signal::unix::{Signal, SignalKind, signal},
@@ -144,7 +145,8 @@ impl Outlet {
             None
         };
         let places = Places::of(&config);
-        places.make();
+        places.make(None);
+        places.complain();
         // The socket is a file: nothing may fail between making it and serving it.
         let tail = Arc::<Tail>::default();
         let control = control::Server::bind(&config.control.socket)?;
@@ -154,7 +156,9 @@ impl Outlet {
         let closed = sandbox::enter(&places);
         let standing = (closed.files != Files::Any).then_some(standing);
         debug!("the outlet's sandbox is closed: {closed}");
-        metrics.set_sandbox(closed.layers());
+        let mut layers = closed.layers();
+        layers.push(("user", geteuid().as_raw() != hello.user));
+        metrics.set_sandbox(layers);
         if closed.files == Files::Any {
             info!("this kernel has no Landlock: what the outlet may open is not restricted");
         }

@@ -6,6 +6,7 @@ use std::{
     cell::Cell, collections::HashMap, error::Error, net::SocketAddr, sync::Arc, time::Duration,
 };
 
+use rustix::process::geteuid;
 use sensor_common::counter::Counter;
 use tokio::sync::mpsc;
 use tracing::{debug, error, info};
@@ -329,6 +330,7 @@ fn hello(config: &Config) -> Hello {
     Hello {
         version: wire::VERSION,
         collector: std::process::id(),
+        user: geteuid().as_raw(),
         started_ns: clock::boottime_ns(),
         config: config.outlet_yaml(),
         address: None,

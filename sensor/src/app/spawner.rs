@@ -9,6 +9,7 @@ mod client;
 
 use std::{
     collections::BTreeMap,
+    env,
     io::{self, ErrorKind, IoSliceMut, Read as _, Write as _},
     mem::MaybeUninit,
     os::{
@@ -24,6 +25,7 @@ use tokio::runtime;
 pub(super) use self::client::Spawner;
 use super::outlet::{OUTLET_ARG, ignored};
 use crate::{
+    account::Account,
     exit::{Exit, Failure},
     privilege::{self, Wish},
     probe::HELPER_ARG,
@@ -34,6 +36,8 @@ use crate::{
 pub(super) const SPAWNER_ARG: &str = "__spawner";
 /// Bytes of a request: what, and of which pid.
 const REQUEST: usize = 5;
+/// Said once it has become what it shall be.
+const READY: [u8; 4] = *b"come";
 /// Most children at a time: an outlet, its successor, a helper.
 const CHILDREN: usize = 8;
 
@@ -63,16 +67,21 @@ pub(super) fn spawner() -> Result<(), Failure> {
     let runtime = runtime.map_err(broken)?;
     let _entered = runtime.enter();
     let _signals = ignored().map_err(broken)?;
-    // An outlet may have to listen where only the privileged may.
+    let account = account()?;
+    // An outlet may have to listen where only the privileged may, if it is root.
     let wish = Wish {
-        low_port: true,
+        low_port: account.is_none(),
         ..Wish::default()
     };
     // Where a filter forbids it there was little to give up.
     let _kept = privilege::shed_for_start(wish);
     drop(calls::spawner());
-    let mut children = Children::default();
+    let mut children = Children {
+        account,
+        ..Children::default()
+    };
     let mut stream = UnixStream::from(stream);
+    stream.write_all(&READY).map_err(broken)?;
     loop {
         let (request, descriptor) = match receive(&stream) {
             Ok(received) => received,
@@ -82,6 +91,26 @@ pub(super) fn spawner() -> Result<(), Failure> {
         let pid = children.obey(request, descriptor).unwrap_or_default();
         stream.write_all(&pid.to_le_bytes()).map_err(broken)?;
     }
+}
+
+/// The user that its children take up; its own real one then, which they may take without
+/// any capability.
+fn account() -> Result<Option<Account>, Failure> {
+    let Some(text) = env::args().nth(2) else {
+        return Ok(None);
+    };
+    let account: Account = text.parse().map_err(|error| {
+        let why = format_args!("the spawner is started by the sensor itself: {text}: {error}");
+        Failure::new(Exit::Usage, why)
+    })?;
+    account.make_real().map_err(|error| {
+        let why = format_args!(
+            "outlet.user: become {account}: {error}; grant CAP_SETUID and CAP_SETGID, and allow \
+             setgroups, setresuid and setresgid, or take `none`"
+        );
+        Failure::new(Exit::Privilege, why)
+    })?;
+    Ok(Some(account))
 }
 
 /// A request, and the descriptor that came with it.
@@ -109,7 +138,12 @@ fn receive(mut stream: &UnixStream) -> io::Result<([u8; REQUEST], Option<OwnedFd
 
 /// What it has started and not ended.
 #[derive(Default)]
-struct Children(BTreeMap<u32, (Child, Option<ChildStdin>)>);
+struct Children {
+    /// Whom they run as.
+    account: Option<Account>,
+    /// By pid.
+    running: BTreeMap<u32, (Child, Option<ChildStdin>)>,
+}
 
 impl Children {
     fn obey(&mut self, request: [u8; REQUEST], descriptor: Option<OwnedFd>) -> Option<u32> {
@@ -119,7 +153,7 @@ impl Children {
             deed::HELPER => self.start(HELPER_ARG, Stdio::piped()),
             deed::END => {
                 let pid = u32::from_le_bytes(pid);
-                let (mut child, stdin) = self.0.remove(&pid)?;
+                let (mut child, stdin) = self.running.remove(&pid)?;
                 drop(stdin);
                 // Not waited for yet, so the pid is still its own; one that has ended is left.
                 drop(child.kill());
@@ -131,7 +165,7 @@ impl Children {
     }
 
     fn start(&mut self, arg: &str, stdin: Stdio) -> Option<u32> {
-        if self.0.len() >= CHILDREN {
+        if self.running.len() >= CHILDREN {
             return None;
         }
         // Whatever stands at its path by now.
@@ -140,9 +174,12 @@ impl Children {
         if arg == HELPER_ARG {
             command.stdout(Stdio::null());
         }
+        if let Some(account) = self.account {
+            command.gid(account.gid).uid(account.uid);
+        }
         let mut child = command.spawn().ok()?;
         let (pid, stdin) = (child.id(), child.stdin.take());
-        self.0.insert(pid, (child, stdin));
+        self.running.insert(pid, (child, stdin));
         Some(pid)
     }
 }

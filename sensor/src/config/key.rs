@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     Adjustment, Bounded, Color, Config, Exception, Format, KernelLog, Level, LogFormat, LogLevel,
-    Scope,
+    OutletUser, Scope,
     form::{Form, Raw, Shape},
     kubernetes::{Api, Labels, Node},
     profiles::{Mode, Products, ServiceMode},
@@ -70,6 +70,7 @@ pub static KEYS: &[Key] = &[
     key!("http.enabled", bool, http.enabled),
     key!("http.listen", SocketAddr, http.listen),
     key!("control.socket", PathBuf, control.socket),
+    key!("outlet.user", OutletUser, outlet.user),
     key!("history.enabled", bool, history.enabled),
     key!("history.path", PathBuf, history.path),
     key!(

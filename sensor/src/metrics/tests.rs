@@ -62,7 +62,7 @@ async fn the_whole_page() {
     sinks.drain(std::time::Duration::from_secs(5)).await;
     let outlet = OutletMetrics::new(|| NOW).unwrap();
     outlet.watch_sinks(sinks.stats());
-    let layers = ["capabilities", "files", "system_calls"];
+    let layers = ["capabilities", "files", "system_calls", "user"];
     outlet.set_sandbox(layers.map(|layer| (layer, true)).to_vec());
     metrics.watch_kernel(Arc::new(Fixed(Some(1))));
     metrics.set_hooks(vec![("sched_process_exec".to_owned(), "tp_btf".to_owned())]);
@@ -178,7 +178,7 @@ async fn ten_thousand_services_keep_within_the_bound_of_series() {
     sinks.add("stdout", Level::Medium, Nowhere).unwrap();
     let outlet = OutletMetrics::new(|| NOW).unwrap();
     outlet.watch_sinks(sinks.stats());
-    let layers = ["capabilities", "files", "system_calls"];
+    let layers = ["capabilities", "files", "system_calls", "user"];
     outlet.set_sandbox(layers.map(|layer| (layer, true)).to_vec());
     metrics.watch_kernel(Arc::new(Fixed(Some(1))));
     let hooks: BTreeMap<_, _> = Hook::ladder()

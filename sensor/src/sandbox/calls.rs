@@ -111,7 +111,6 @@ const BASE: &[i64] = &[
     libc::SYS_rt_sigprocmask,
     libc::SYS_rt_sigreturn,
     libc::SYS_sigaltstack,
-    libc::SYS_tgkill,
     libc::SYS_getpid,
     libc::SYS_gettid,
     libc::SYS_getppid,
@@ -284,6 +283,10 @@ fn threads_programs(mut rules: Rules) -> Result<(BpfProgram, BpfProgram), Backen
         libc::CLONE_THREAD.cast_unsigned().into(),
     )?;
     rules.insert(libc::SYS_clone, vec![SeccompRule::new(vec![thread])?]);
+    // Signals are for itself.
+    let own = u64::from(std::process::id());
+    let own = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, own)?;
+    rules.insert(libc::SYS_tgkill, vec![SeccompRule::new(vec![own])?]);
     // Its flags are in memory, where no filter can look: as on a kernel that has it not, the
     // C library takes the other.
     let newer = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);

@@ -2,12 +2,21 @@
 
 use std::{
     collections::BTreeSet,
-    fs::DirBuilder,
-    os::unix::fs::DirBuilderExt as _,
+    fs::{self, DirBuilder, Permissions},
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, chown},
     path::{Path, PathBuf},
 };
 
-use crate::{app::sinks, config::Config};
+use rustix::{
+    fs::{Access, AtFlags, CWD, accessat},
+    process::{getegid, geteuid},
+};
+use tracing::warn;
+
+use crate::{account::Account, app::sinks, config::Config};
+
+/// Mode of a directory in which a group makes files, and removes only its own.
+const SHARED: u32 = 0o1770;
 
 /// Directories in which the outlet reads and writes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,12 +53,34 @@ impl Places {
         other.write.is_subset(&self.write) && other.read.iter().all(reads)
     }
 
-    /// Makes the directories that are missing, for this user only: later it could not. What
-    /// cannot be made is said by who wants to write there.
-    pub fn make(&self) {
-        for directory in &self.write {
+    /// Makes the directories that are missing, for this user only, or so that `account` may
+    /// make files there, and neither remove nor rename what is not its own. What cannot be made
+    /// is said by who wants to write there.
+    pub(crate) fn make(&self, account: Option<Account>) {
+        for directory in self.write.iter().filter(|it| !it.exists()) {
             let mut builder = DirBuilder::new();
-            drop(builder.recursive(true).mode(0o700).create(directory));
+            let made = builder.recursive(true).mode(0o700).create(directory);
+            if let (Ok(()), Some(account)) = (made, account) {
+                let shared = chown(directory, None, Some(account.gid))
+                    .and_then(|()| fs::set_permissions(directory, Permissions::from_mode(SHARED)));
+                drop(shared);
+            }
+        }
+    }
+
+    /// Says which directories this user may not write to, and what to do about that.
+    pub(crate) fn complain(&self) {
+        let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+        let access = Access::WRITE_OK | Access::EXEC_OK;
+        for directory in &self.write {
+            if let Err(error) = accessat(CWD, directory, access, AtFlags::EACCESS) {
+                warn!(
+                    "the outlet, which runs as user {uid} (`outlet.user`), cannot write to {}: \
+                     {error}; give it a directory of its own (`install -d -m 1770 -g {gid}`), or \
+                     set `outlet.user: none`",
+                    directory.display()
+                );
+            }
         }
     }
 }

@@ -17,6 +17,8 @@ pub struct Hello {
     pub version: u32,
     /// Pid of the collector.
     pub collector: u32,
+    /// User that it runs as.
+    pub user: u32,
     /// When it began, ns of the kernel's clock.
     pub started_ns: u64,
     /// The part of the configuration that concerns it, as YAML.

@@ -79,7 +79,7 @@ fn scrape() -> String {
         .expect("a thread can be started");
     let outlet = OutletMetrics::new(|| 1).expect("names of metrics are unique");
     outlet.watch_sinks(sinks.stats());
-    let layers = ["capabilities", "files", "system_calls"];
+    let layers = ["capabilities", "files", "system_calls", "user"];
     outlet.set_sandbox(layers.map(|layer| (layer, true)).to_vec());
     let ladder = Hook::ladder().map(|(hook, rung)| (hook.to_owned(), rung.name().to_owned()));
     metrics.set_hooks(ladder.collect());

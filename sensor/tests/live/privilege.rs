@@ -2,8 +2,9 @@
 //! other is killed or hangs.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
+    os::unix::fs::MetadataExt as _,
     process::Command,
     time::{Duration, Instant},
 };
@@ -194,6 +195,75 @@ fn an_outlet_that_hangs_is_replaced() {
     let restarts = sensor.metric_where("outlet_restarts_total", "reason=\"silent\"");
     assert!((restarts - 1.0).abs() < f64::EPSILON, "{restarts}");
     sensor.stop();
+}
+
+/// The user is the outlet's alone: it writes what is its own, and is ended and replaced all
+/// the same, though nobody may signal it for being root.
+#[test]
+fn an_outlet_of_its_own_user() {
+    const NOBODY: u32 = 65_432;
+    let name = "privilege::an_outlet_of_its_own_user";
+    let Some(scene) = Scene::begin(name, site::NEEDS) else {
+        return;
+    };
+    let mut sensor = Sensor::with_outlet_of(NOBODY);
+    let site = Site::start(&scene, Start::Foreground, Pool::Steady);
+    let ids = |pid, field| -> Vec<BTreeSet<String>> {
+        let of_each = statuses(pid).into_iter().map(|status| {
+            let ids = status[field].split_whitespace();
+            ids.map(str::to_owned).collect()
+        });
+        of_each.collect()
+    };
+    let nobody = BTreeSet::from([NOBODY.to_string()]);
+    let hanging = sensor.outlet();
+    for field in ["Uid", "Gid"] {
+        for ids in ids(hanging.pid, field) {
+            assert_eq!(ids, nobody, "{field} of the outlet");
+        }
+        for ids in ids(sensor.pid(), field) {
+            assert_eq!(ids, BTreeSet::from(["0".to_owned()]), "the collector's");
+        }
+    }
+    for status in statuses(hanging.pid) {
+        assert_eq!(status["Groups"], "", "{status:?}");
+    }
+    let user = sensor.metric_where("outlet_sandbox", "layer=\"user\"");
+    assert!((user - 1.0).abs() < f64::EPSILON, "{user}");
+    // Root may ask it.
+    assert!(sensor.ask(&["tree"]).status.success());
+
+    hanging.signal(Signal::STOP);
+    site.shell("own.php", ": of another user");
+    let alert = sensor.alert_within(Duration::from_mins(1), "shell_under_app_worker", |alert| {
+        alert.args() == ["sh", "-c", ": of another user"]
+    });
+    assert!(!hanging.is_alive(), "{alert}");
+    assert_eq!(
+        kept(&sensor, alert.json["event"]["id"].as_str().expect("an id")),
+        1
+    );
+    let history = fs::metadata(sensor.socket.with_file_name("history.db")).expect("a history");
+    assert_eq!((history.uid(), history.mode() & 0o777), (NOBODY, 0o600));
+    sensor.stop();
+}
+
+#[test]
+fn directories_that_are_closed_to_its_user_are_named() {
+    let name = "privilege::directories_that_are_closed_to_its_user_are_named";
+    let Some(_scene) = Scene::begin(name, &[]) else {
+        return;
+    };
+    let said = Sensor::refused_with(&["run".as_ref()], "outlet: {user: 65432}");
+    for part in [
+        "install -d -m 1770 -g 65432",
+        "outlet.user: none",
+        "control.sock",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let said = Sensor::refused_with(&["run".as_ref()], "outlet: {user: no-such-user}");
+    assert!(said.contains("useradd --system no-such-user"), "{said}");
 }
 
 /// Killed, the collector cannot say anything: the outlet does, everywhere, and ends.

@@ -8,6 +8,10 @@ root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 mkdir -p "$root/var/lib/dpkg/info" "$root/var/lib/dpkg/updates" "$root/var/log" "$root/etc"
 : >"$root/var/lib/dpkg/status"
+# Users are made here too.
+for file in passwd group shadow gshadow; do
+    : >"$root/etc/$file"
+done
 passed=0 failed=0
 
 try() { # name command...
@@ -37,6 +41,8 @@ installed() {
         test -f "$root/lib/systemd/system/lineage-sensor.service" -o \
             -f "$root/usr/lib/systemd/system/lineage-sensor.service" &&
         test -f "$root/etc/lineage-sensor/config.yaml" &&
+        grep -q '^lineage-sensor:.*:/usr/sbin/nologin$' "$root/etc/passwd" &&
+        grep -q '^lineage-sensor:' "$root/etc/group" &&
         test -f "$root/usr/share/man/man1/lineage-sensor-run.1.gz" &&
         test -f "$root/usr/share/zsh/vendor-completions/_lineage-sensor" &&
         test -f "$root/usr/share/fish/vendor_completions.d/lineage-sensor.fish" &&

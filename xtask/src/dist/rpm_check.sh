@@ -10,6 +10,16 @@ mkdir -p "$root/bin" "$root/var/lib/rpm"
 busybox=$(command -v busybox)
 cp "$busybox" "$root/bin/busybox"
 ln -s busybox "$root/bin/sh"
+ln -s busybox "$root/bin/grep"
+# What the package asks of shadow's: the same line in /etc/passwd.
+mkdir -p "$root/etc" "$root/usr/sbin"
+: >"$root/etc/passwd"
+cat >"$root/usr/sbin/useradd" <<'END'
+#!/bin/sh
+for name in "$@"; do :; done
+echo "$name:x:998:998::/nonexistent:/sbin/nologin" >>/etc/passwd
+END
+chmod +x "$root/usr/sbin/useradd"
 # Where it is linked to libraries, it finds them.
 ldd "$busybox" | grep --only-matching '/[^ )]*' | while read -r library; do
     mkdir -p "$root$(dirname "$library")" && cp --dereference "$library" "$root$library"
@@ -51,12 +61,13 @@ inspected() {
 }
 # Its own scriptlets are well-formed, and ask only /bin/sh of others.
 scripts_are_good() {
-    rpm --query --package --queryformat '%{POSTIN}\n%{PREUN}\n%{POSTUN}\n' "$package" | sh -n &&
-        ! rpm --query --package --requires "$package" | grep -v -e '^/bin/sh$' -e '^rpmlib('
+    rpm --query --package --queryformat '%{PREIN}\n%{POSTIN}\n%{PREUN}\n%{POSTUN}\n' "$package" | sh -n &&
+        ! rpm --query --package --requires "$package" | grep -v -e '^/bin/sh$' -e '^/usr/sbin/useradd$' -e '^rpmlib('
 }
 installed() {
     change --install "$package" &&
         change --verify lineage-sensor &&
+        test "$(grep -c '^lineage-sensor:' "$root/etc/passwd")" = 1 &&
         test "lineage-sensor $(rpm_here --query --queryformat '%{VERSION}' lineage-sensor)" = \
             "$("$root/usr/bin/lineage-sensor" --version)"
 }

@@ -65,6 +65,7 @@ async fn play(beat: Duration) -> (Play, Outlet) {
         hello: Hello {
             version: 1,
             collector: 1,
+            user: 0,
             started_ns: 1,
             config: "first".to_owned(),
             address: None,
@@ -370,6 +371,7 @@ fn one_that_refuses_at_the_start_is_believed() {
             hello: Hello {
                 version: 1,
                 collector: 1,
+                user: 0,
                 started_ns: 1,
                 config: String::new(),
                 address: None,

@@ -14,8 +14,11 @@ use std::{
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
-use super::{REQUEST, SPAWNER_ARG, deed};
-use crate::app::link::{Launch, Launched, Process};
+use super::{READY, REQUEST, SPAWNER_ARG, deed};
+use crate::{
+    account::Account,
+    app::link::{Launch, Launched, Process},
+};
 
 /// How long an answer may take: a fork and an exec, or the end of a process.
 const WAIT: Duration = Duration::from_secs(10);
@@ -25,22 +28,25 @@ const WAIT: Duration = Duration::from_secs(10);
 pub(in crate::app) struct Spawner(Arc<Mutex<UnixStream>>, Arc<Mutex<Child>>);
 
 impl Spawner {
-    /// Starts the spawner. Before the process has a second thread or gives anything up.
+    /// Starts the spawner; what it starts runs as `account`, or as this user. Before the
+    /// process has a second thread or gives anything up.
     ///
     /// # Errors
-    /// When the system refuses.
-    pub(in crate::app) fn start() -> io::Result<Self> {
+    /// When the system refuses, or the spawner, which has said why.
+    pub(in crate::app) fn start(account: Option<Account>) -> io::Result<Self> {
         let (stream, theirs) = UnixStream::pair()?;
-        let child = Command::new("/proc/self/exe")
-            .arg0("lineage-sensor")
-            .arg(SPAWNER_ARG)
-            .stdin(OwnedFd::from(theirs))
-            .spawn()?;
+        let mut command = Command::new("/proc/self/exe");
+        command.arg0("lineage-sensor").arg(SPAWNER_ARG);
+        command.args(account.map(|it| it.to_string()));
+        let child = command.stdin(OwnedFd::from(theirs)).spawn()?;
+        // Else the other end would stay open here.
+        drop(command);
         Self::over(stream, child)
     }
 
-    fn over(stream: UnixStream, child: Child) -> io::Result<Self> {
+    fn over(mut stream: UnixStream, child: Child) -> io::Result<Self> {
         stream.set_read_timeout(Some(WAIT))?;
+        stream.read_exact(&mut [0; READY.len()])?;
         stream.set_write_timeout(Some(WAIT))?;
         Ok(Self(
             Arc::new(Mutex::new(stream)),

@@ -17,7 +17,7 @@ fn nothing_is_started_that_is_not_on_its_list() {
             assert_eq!(obey(&mut children, what, 1), None, "{what}");
         }
     }
-    assert!(children.0.is_empty());
+    assert!(children.running.is_empty());
 }
 
 #[test]

@@ -26,7 +26,7 @@ use crate::fixture::{
 
 const HOOK: &str = "sink=\"hook\"";
 /// Pages opened in a storm, and shells that each starts: an incident each.
-const VISITS: u32 = 24;
+const VISITS: u32 = 8;
 const SHELLS: u32 = 50;
 
 /// A receiver that takes everything in the end.
@@ -128,8 +128,16 @@ fn kill_outlet(sensor: &Sensor) {
     });
 }
 
-/// Waits until everything that was alerted is in the spool; how many alerts that are.
+/// Waits until every shell has alerted and everything is in the spool; how many alerts that
+/// are.
 fn settled(sensor: &Sensor) -> f64 {
+    let limit = PATIENCE * 6;
+    let label = "rule=\"shell_under_app_worker\"";
+    let alerted = || sensor.metric_where("alerts_total", label);
+    wait::poll(limit, || {
+        (alerted() >= f64::from(VISITS * SHELLS)).then_some(())
+    })
+    .unwrap_or_else(|| panic!("only {} shells have alerted", alerted()));
     wait::until("everything in the spool", || {
         let waits = sensor.metric("outlet_queue_length");
         let queued = sensor.metric_where("sink_queue_length", HOOK);

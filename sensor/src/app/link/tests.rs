@@ -212,12 +212,8 @@ fn one_that_says_what_it_may_not_is_dismissed() {
         |it| it.say(&Report::Renew),
         |it| {
             // It may be cut off before it is done.
-            for id in 0..100 {
-                let ask = Report::Ask(id, What::Core(QueryKind::Tree));
-                if write(&it.stream, &ask, REPORT_MAX).is_err() {
-                    break;
-                }
-            }
+            let ask = |id| Report::Ask(id, What::Core(QueryKind::Tree));
+            drop((0..100).try_for_each(|id| write(&it.stream, &ask(id), REPORT_MAX)));
         },
         |it| {
             // It may be cut off before it is done.

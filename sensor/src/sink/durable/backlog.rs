@@ -380,6 +380,12 @@ impl Backlog {
         }
     }
 
+    /// How many are in memory alone.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.held.len()
+    }
+
     fn tell(&self) {
         self.stats.set_spooled(self.filed + self.held.len());
     }

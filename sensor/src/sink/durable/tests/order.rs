@@ -39,7 +39,10 @@ impl Receive for Scripted {
     }
 
     fn send(&self, texts: &[&str]) -> Result<Accepted, Refusal> {
-        let numbers: Vec<u64> = texts.iter().map(|it| it.parse().unwrap()).collect();
+        let numbers: Vec<u64> = texts
+            .iter()
+            .map(|it| it.split(' ').next().unwrap().parse().unwrap())
+            .collect();
         let reply = self.script.lock().unwrap().pop_front();
         let reply = reply.unwrap_or(Reply::Take);
         let takes = matches!(reply, Reply::Take | Reply::TakeUnheard);
@@ -65,12 +68,21 @@ struct Driven {
     shared: Arc<Shared>,
     receiver: Arc<Scripted>,
     stats: Arc<SinkStats>,
-    _dir: tempfile::TempDir,
+    _dir: Option<tempfile::TempDir>,
 }
 
 impl Driven {
     fn new(batch: usize, script: Vec<Reply>, unwanted: &[u64]) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let settings = settings(dir.path(), batch);
+        Self {
+            _dir: Some(dir),
+            ..Self::on(settings, script, unwanted)
+        }
+    }
+
+    /// With a spool that outlives it.
+    fn on(settings: Settings, script: Vec<Reply>, unwanted: &[u64]) -> Self {
         let stats = Arc::<SinkStats>::default();
         let backlog = Backlog::new(Arc::clone(&stats), Arc::new(|_| ()));
         let shared = Arc::new(Shared::new(backlog));
@@ -83,14 +95,14 @@ impl Driven {
             Arc::clone(&shared),
             Arc::clone(&receiver),
             Arc::clone(&stats),
-            settings(dir.path(), batch),
+            settings,
         );
         Self {
             sender,
             shared,
             receiver,
             stats,
-            _dir: dir,
+            _dir: None,
         }
     }
 
@@ -228,6 +240,40 @@ fn what_is_in_memory_waits_for_a_file_that_cannot_be_opened_again() {
     backlog.done(ahead[0].seq, &[]);
     backlog.opened(open());
     assert_eq!(first(&mut backlog), ["1", "2", "3"]);
+}
+
+/// A receiver that is down for ten minutes under a hundred alerts a second, and an agent that
+/// is killed meanwhile: nothing is flushed, nothing said farewell. All 60,000 take minutes
+/// in a test build; this is the same share of them and of the room.
+#[test]
+fn ten_minutes_of_a_hundred_alerts_a_second_fit_a_spool_and_outlive_who_wrote_them() {
+    const SHARE: u64 = 40;
+    const ALERTS: u64 = 60_000 / SHARE;
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        // As much as a sink has when nothing else is configured.
+        max_bytes: (256 << 20) / SHARE,
+        ..settings(dir.path(), 100)
+    };
+    let mut killed = Driven::on(settings.clone(), Vec::new(), &[]);
+    assert!(
+        matches!(killed.sender.step(), Step::Idle),
+        "opens the spool"
+    );
+    for number in 0..ALERTS {
+        let alert = alert(number);
+        let text = format!("{number} {}", alert.to_json());
+        killed.shared.push(&alert.event.id, &text, None).unwrap();
+    }
+    assert_eq!(
+        killed.shared.lock().backlog.held(),
+        0,
+        "all of it is in the file"
+    );
+    drop(killed);
+    let mut next = Driven::on(settings, Vec::new(), &[]);
+    next.settle();
+    assert_eq!(*next.receiver.taken.lock().unwrap(), numbers(0..ALERTS));
 }
 
 proptest! {

@@ -104,7 +104,18 @@ fn sequence(document: &Value) -> u64 {
     document["event"]["sequence"].as_u64().expect("a number")
 }
 
-/// Has the site run so many shells, one after the other.
+/// A site with a page that runs shells, one after the other.
+fn stormy(scene: &Scene) -> Site {
+    let site = Site::start(scene, Start::Foreground, Pool::Steady);
+    let shells = format!(
+        "for ($i = 0; $i < {SHELLS}; $i++) {{ system('id; whoami; cat /etc/passwd > /dev/null; : ' \
+         . escapeshellarg($_GET['n']) . $i); }}"
+    );
+    site.page("storm.php", &shells);
+    site
+}
+
+/// Opens that page again and again.
 fn storm(site: &Site, name: &str) {
     for visit in 0..VISITS {
         site.visit(&format!("storm.php?n={name}-{visit}"));
@@ -180,7 +191,11 @@ fn check(taken: Vec<Value>, alerts: f64) -> String {
     assert_eq!(last["rule"]["id"], "capture_ended", "{last}");
     let is_alert = |it: &&Value| it["event"]["kind"] == "alert";
     let come = firsts.iter().filter(is_alert).count() - 1;
-    assert!(come as f64 >= alerts, "{come} of {alerts} alerts: {said}");
+    let counted = u32::try_from(come).expect("some thousands");
+    assert!(
+        f64::from(counted) >= alerts,
+        "{come} of {alerts} alerts: {said}"
+    );
     let mut incidents = BTreeMap::<_, u32>::new();
     for alert in firsts.iter().filter(is_alert) {
         *incidents
@@ -208,13 +223,7 @@ fn alerts_of_an_outage_come_in_order_though_outlet_and_collector_are_killed() {
         spool.display()
     );
     let mut sensor = Sensor::configured(&lines, &scene.path().join("first"));
-    let site = Site::start(&scene, Start::Foreground, Pool::Steady);
-    let shells = format!(
-        "for ($i = 0; $i < {SHELLS}; $i++) {{ system('id; whoami; cat /etc/passwd > /dev/null; : ' \
-         . escapeshellarg($_GET['n']) . $i); }}"
-    );
-    site.page("storm.php", &shells);
-
+    let site = stormy(&scene);
     let began = Instant::now();
     thread::scope(|scope| {
         let storm = scope.spawn(|| storm(&site, "one"));

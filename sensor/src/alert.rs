@@ -36,7 +36,7 @@ pub use model::{
     Page, Parent, Process, Profile, Reference, Relative, Request, Resource, Rule, RuleCount,
     Service, Stdio, Target, Technique, Threat, Totals, User, WrittenBy,
 };
-pub use own::Own;
+pub use own::{CAPTURE_ENDED, OWN, Own, SELF_TEST_FAILED};
 
 /// JSON Schema (draft 2020-12) of an alert.
 pub const SCHEMA: &str = include_str!("../schema/alert.schema.json");

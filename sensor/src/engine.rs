@@ -5,6 +5,7 @@
 //! inputs, so that the same inputs give the same outputs, byte for byte.
 
 mod overview;
+mod own;
 mod place;
 
 use std::{
@@ -63,6 +64,9 @@ pub enum Input {
     Stop,
     /// Other rules, profiles and services take the place of those in force.
     Reload(Box<Reload>),
+    /// The self-test of this process, the sensor's own, has failed: when, `CLOCK_BOOTTIME`
+    /// ns, and why.
+    Unproven(ProcessId, u64, String),
     /// Somebody asks. Changes nothing, so it is not recorded; the last, because a skipped
     /// variant before another would shift the numbers of those behind it.
     #[serde(skip)]
@@ -236,6 +240,7 @@ impl Engine {
             }
             Input::Degraded(degraded) => self.degraded = degraded,
             Input::Reload(reload) => self.reload(*reload),
+            Input::Unproven(process, time_ns, why) => self.unproven(process, time_ns, &why, out),
             Input::Query(query) => self.answer(query),
         }
     }

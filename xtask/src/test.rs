@@ -79,7 +79,7 @@ const ROTEL: &str = "rotel==0.0.1a15";
 
 /// Live tests of a full run alone: the second rung, what runs the container image, what
 /// waits for a minute of a rule, of cron or of the self-test, and the longest of the rest.
-const FULL_ONLY: [&str; 9] = [
+const FULL_ONLY: [&str; 10] = [
     "raw_tp::",
     "server::image::",
     "rows_that_take_their_time",
@@ -89,6 +89,7 @@ const FULL_ONLY: [&str; 9] = [
     "an_outlet_that_hangs_is_replaced",
     "a_storm_of_static_files_costs_no_events",
     "a_service_declared_by_its_image_runs_a_shell",
+    "outage::",
 ];
 /// A live test that is asked for by name alone.
 const AN_HOUR: &str = "soak::idle_for_an_hour_it_does_not_grow";

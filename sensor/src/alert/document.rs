@@ -32,6 +32,15 @@ impl Document {
         }
     }
 
+    /// `event.sequence`.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        match self {
+            Self::Alert(alert) => alert.event.sequence,
+            Self::Notice(notice) => notice.event.sequence,
+        }
+    }
+
     /// One line of JSON without its newline.
     #[must_use]
     pub fn to_json(&self) -> String {

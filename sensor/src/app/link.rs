@@ -346,7 +346,7 @@ impl Keeper {
     /// Takes an order while there is no outlet.
     fn take_alone(&mut self, order: Order) {
         match order {
-            Order::Tell(document) => self.keep(&Told::document(&document)),
+            Order::Tell(document) => self.keep_document(&document),
             Order::Counts(counts) => self.keep_counts(&counts),
             Order::Missing(missing) => self.missing = missing,
             Order::Prepare(config, answer) => {
@@ -356,6 +356,11 @@ impl Keeper {
             Order::Commit(ticket) => self.hello.config = ticket.config,
             Order::Stop(limit, done) => self.stopping = Some((Instant::now() + limit, done)),
         }
+    }
+
+    fn keep_document(&mut self, document: &Document) {
+        self.hello.sequence = self.hello.sequence.max(document.sequence());
+        self.keep(&Told::document(document));
     }
 
     fn keep(&mut self, told: &Told) {

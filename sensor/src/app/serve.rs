@@ -19,20 +19,19 @@ use super::{
     start::Started,
 };
 use crate::{
-    alert::{Alert, Document, Host, Own},
+    alert::{Document, Host},
     clock,
     config::{Config, Effective},
     control::Query,
     detect::{Excepted, MemoStats},
     engine::Engine,
-    event::{Event, ProcessId},
+    event::Event,
     exit::{Exit, Failure},
     host,
     http::{Condition, Readiness},
     incident,
     lineage::ServiceKind,
     metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
-    printable::escape,
     probe::Counters,
     profile::Judge,
     ring::Read,
@@ -43,10 +42,6 @@ use crate::{
 /// Reasons in the metric, in the order of [`Surroundings::doubts`].
 const DOUBTS: [&str; 2] = ["scan_incomplete", "self_test_failed"];
 
-const TRIAGE: &str = "What the kernel records no longer agrees with /proc, or nothing is recorded: \
-somebody may have detached or blinded the sensor's programs. Compare with `lineage-sensor doctor`, \
-look for who used bpf(2), and restart the sensor.";
-
 /// Everything outside the loop.
 pub(super) struct Surroundings {
     metrics: Arc<Metrics>,
@@ -56,8 +51,6 @@ pub(super) struct Surroundings {
     proven: Condition,
     /// What cannot be trusted at present: the tree, the kernel side.
     doubts: [Cell<bool>; 2],
-    /// Facts of the machine, for alerts about the sensor itself.
-    host: Host,
     http: Option<SocketAddr>,
     link: Link,
 }
@@ -77,7 +70,6 @@ impl Surroundings {
         let capturing = readiness.condition("capture", "the hooks are not attached yet");
         let proven = readiness.condition("self-test", "not made yet");
         let hello = hello(config);
-        let host = hello.host.clone();
         let settings = link::Settings {
             hello,
             launch: Box::new(spawner),
@@ -99,7 +91,6 @@ impl Surroundings {
             capturing,
             proven,
             doubts: [const { Cell::new(false) }; 2],
-            host,
             http,
             link,
         })
@@ -145,9 +136,10 @@ impl Surroundings {
         self.metrics.set_degraded(reasons.collect());
     }
 
-    /// The self-test was made again. A failure is said once, until it passes again.
-    pub(super) fn tested(&self, outcome: Outcome) {
+    /// The self-test was made again. Why it failed is given once, until it passes again.
+    pub(super) fn tested(&self, outcome: Outcome) -> Option<String> {
         let [_, unproven] = &self.doubts;
+        let mut news = None;
         match outcome {
             Ok(()) => {
                 self.stats.core.set_self_test(clock::boottime_ns());
@@ -160,26 +152,13 @@ impl Surroundings {
                 self.proven.unmet(&why);
                 if !unproven.replace(true) {
                     error!("self-test: {why}");
-                    self.tell(self.disproven(&why));
+                    news = Some(why);
                 }
             }
         }
         self.doubt();
         self.link.missing(self.readiness.missing());
-    }
-
-    fn disproven(&self, why: &str) -> Document {
-        let message = format!("the sensor's self-test has failed: {}", escape(why));
-        let own = Own {
-            rule: "self_test_failed",
-            uuid: "0a3b1c5e-7f0f-4b6f-9a3c-6f1d3a0b8f52",
-            title: "The sensor's self-test has failed",
-            message: &message,
-            triage: TRIAGE,
-            process: ProcessId::new(std::process::id(), 0),
-            time_ns: clock::boottime_ns(),
-        };
-        Document::Alert(Alert::of_sensor(&own, &self.host, 0).into())
+        news
     }
 
     /// Which configuration is in force; `reloaded` when it took the place of another.
@@ -334,6 +313,7 @@ fn hello(config: &Config) -> Hello {
         started_ns: clock::boottime_ns(),
         config: config.outlet_yaml(),
         address: None,
+        sequence: 0,
         host: Host {
             users: HashMap::new(),
             ..host::gather()

@@ -199,7 +199,7 @@ impl<'a> Watch<'a> {
                     Wish::Reload => self.reloader.ask(),
                 },
                 outcome = self.reloader.next() => self.reload(outcome),
-                outcome = self.self_test.next() => self.surroundings.tested(outcome),
+                outcome = self.self_test.next() => self.tested(outcome),
                 Some(fact) = self.facts.recv() => self.step(Input::Fact(fact)),
                 Some(query) = self.queries.recv() => {
                     // Forks wake nobody: what has happened by now is part of the answer.
@@ -371,6 +371,13 @@ impl<'a> Watch<'a> {
         // From here on its exit is reported; before, it ended in silence.
         if !scan::lives(root) {
             self.step(Input::Gone(root));
+        }
+    }
+
+    fn tested(&mut self, outcome: self_test::Outcome) {
+        if let Some(why) = self.surroundings.tested(outcome) {
+            let own = ProcessId::new(std::process::id(), 0);
+            self.step(Input::Unproven(own, clock::boottime_ns(), why));
         }
     }
 

@@ -3,8 +3,9 @@
 //!
 //! At least once: a batch whose answer was lost is sent again, with the same `event.id`s.
 //! What a receiver will not have (too large, malformed) is found by halving the batch; it is
-//! dropped, counted and said once the receiver has taken what came behind it and refused it
-//! again, for one that refuses everything is itself to blame. Anything else is tried again,
+//! dropped, counted and said once the receiver has taken the last one before it a second
+//! time and refused it again, for one that refuses everything is itself to blame. None is
+//! sent before all that came earlier are accepted or dropped. Anything else is tried again,
 //! less and less often.
 
 mod backlog;
@@ -56,10 +57,13 @@ pub enum Refusal {
     /// Something in this batch is not wanted, and never will be.
     #[error("{0}")]
     Never(String),
-    /// No answer in time: later, or fewer at once.
+    /// No answer in time, so it may have them: later, or fewer at once.
     #[error("{0}")]
     TooSlow(String),
-    /// Later, perhaps; the receiver may have said when.
+    /// No whole answer, so it may have them: later.
+    #[error("{0}")]
+    Unheard(String),
+    /// It has none of them. Later, perhaps; the receiver may have said when.
     #[error("{0}")]
     NotNow(String, Option<Duration>),
 }

@@ -25,6 +25,8 @@ pub struct Hello {
     pub config: String,
     /// Address that HTTP had before, for one that takes the place of another.
     pub address: Option<SocketAddr>,
+    /// Largest `event.sequence` that outlets before it were told.
+    pub sequence: u64,
     /// Facts of the machine that alerts carry.
     pub host: Host,
 }

@@ -24,6 +24,7 @@ fn alerts() {
              the object it belongs to.\n";
     text += &table(["Field", "Form", "What it says"], rows);
     text += &incidents();
+    text += &own();
     text += "\n## Fields for rules\n\nWhat a Sigma rule of category `process_creation`, `file_event`, \
              `network_connection`, or of our own `process_survival` (what outlives the request \
              that started it) and `sensor_status` (records lost), can name. Fields of one category only say which; all others \
@@ -53,6 +54,21 @@ fn alerts() {
         variables.join(" ")
     );
     page("alerts.md", &text);
+}
+
+/// What the sensor says of itself.
+fn own() -> String {
+    let mut text =
+        "\n## Alerts about the sensor itself\n\nOf level high, in the form of any other \
+                    alert and numbered with the others (`event.sequence`), of no service and no \
+                    incident. Records that were lost are told by a rule, \
+                    [`events_lost`](rules.md#events_lost).\n\n"
+            .to_owned();
+    text += &table(
+        ["`rule.id`", "Said when", "What to do"],
+        alert::OWN.map(|it| [code(it.rule), it.when.to_owned(), it.triage.to_owned()]),
+    );
+    text
 }
 
 /// What incidents are, with the fields of a notice.

@@ -42,6 +42,7 @@ mod lab;
 mod lifecycle;
 mod loss;
 mod otlp;
+mod outage;
 mod privilege;
 mod profile;
 mod prometheus;

@@ -288,6 +288,16 @@ fn the_outlet_says_that_capture_has_ended() {
     let written = fs::read_to_string(&log).expect("the file");
     let last: Value = serde_json::from_str(written.lines().last().expect("a line")).expect("JSON");
     assert_eq!(last["rule"]["id"], "capture_ended");
+    let number = |line: &Value| line["event"]["sequence"].as_u64();
+    let before = written.lines().rev().skip(1);
+    let before = before.map(|line| serde_json::from_str(line).expect("JSON"));
+    assert!(
+        number(&last)
+            > before
+                .map(|line: Value| number(&line))
+                .max()
+                .unwrap_or(Some(0))
+    );
     assert_eq!(last["process"]["pid"], collector);
     assert!(!sensor.socket.exists(), "the control socket is left");
     let output = sensor.ask(&["alerts", "--json"]);
@@ -315,6 +325,10 @@ fn the_self_test_is_made_again_and_its_failure_is_said() {
     spawner.signal(Signal::KILL);
     let alert = sensor.alert_within(Duration::from_secs(90), "self_test_failed", |_| true);
     assert_eq!(alert.json["process"]["pid"], sensor.pid());
+    assert!(
+        alert.json["event"]["sequence"].as_u64() >= Some(1),
+        "{alert}"
+    );
     let unready = http::get(sensor.port, "/readyz").expect("ask");
     assert_eq!(unready.status, 503);
     assert!(unready.body.contains("self-test: "), "{}", unready.body);

@@ -13,8 +13,8 @@ use crate::{
     app::outlet::relay::RENEW_AFTER,
     exit::{Exit, Failure},
     wire::{
-        self, Answer, OPEN_MAX, ORDER_MAX, PART, Pipe, Prepared, REPORT_MAX, Report, Told, Turn,
-        What, WireError,
+        self, Answer, OPEN_MAX, ORDER_MAX, PART, Pipe, Prepared, REPORT_MAX, Report, Turn, What,
+        WireError,
     },
 };
 
@@ -260,7 +260,7 @@ impl Keeper {
     /// Takes an order while there is an outlet.
     fn take(&mut self, order: Order, session: &mut Session) -> Result<(), WireError> {
         match order {
-            Order::Tell(document) => self.keep(&Told::document(&document)),
+            Order::Tell(document) => self.keep_document(&document),
             Order::Counts(counts) => self.keep_counts(&counts),
             Order::Missing(missing) => {
                 self.missing = missing;

@@ -69,6 +69,7 @@ async fn play(beat: Duration) -> (Play, Outlet) {
             started_ns: 1,
             config: "first".to_owned(),
             address: None,
+            sequence: 0,
             host: crate::alert::Host::default(),
         },
         launch: Box::new(Theatre { stage }),
@@ -181,6 +182,8 @@ fn what_was_not_accepted_is_told_to_the_next() {
             .await;
         drop(first);
         let second = play.next().await;
+        // It may have the last word, and then needs a number of its own.
+        assert_eq!(second.hello.sequence, sample().alert().event.sequence);
         assert_eq!(second.told().await, two);
         play.until("the count", |core| core.outlet.restarts("ended") == 1)
             .await;
@@ -208,7 +211,11 @@ fn one_that_says_what_it_may_not_is_dismissed() {
         |it| it.say(&Report::Prepared(0, Prepared::Made)),
         |it| it.say(&Report::Stopped(0)),
         |it| it.say(&Report::Renew),
-        |it| (0..100).for_each(|id| it.say(&Report::Ask(id, What::Core(QueryKind::Tree)))),
+        |it| {
+            // It may be cut off before it is done.
+            let ask = |id| Report::Ask(id, What::Core(QueryKind::Tree));
+            drop((0..100).try_for_each(|id| write(&it.stream, &ask(id), REPORT_MAX)));
+        },
         |it| {
             // It may be cut off before it is done.
             for _ in 0..100_000 {
@@ -375,6 +382,7 @@ fn one_that_refuses_at_the_start_is_believed() {
                 started_ns: 1,
                 config: String::new(),
                 address: None,
+                sequence: 0,
                 host: crate::alert::Host::default(),
             },
             launch: Box::new(Theatre { stage }),

@@ -2,29 +2,26 @@
 //! sink has a form for it.
 
 use crate::{
-    alert::{Alert, Document, Own},
+    alert::{self, Alert, Document},
     clock,
     event::ProcessId,
     wire::Hello,
 };
 
-const TRIAGE: &str = "The sensor's collector was killed or has crashed: nothing is seen until it \
-is started again. Look for who ended it (kernel log, oom-kill, audit) and for what happened on \
-the host meanwhile.";
-
-pub(super) fn alert(hello: &Hello) -> Document {
+/// The alert, under the number behind `last`, the largest this or another outlet was told:
+/// nobody else will use it, for who counts is dead.
+pub(super) fn alert(hello: &Hello, last: u64) -> Document {
     let message = format!(
         "capture has ended without being told to: the sensor's collector (pid {}) is gone",
         hello.collector
     );
-    let own = Own {
-        rule: "capture_ended",
-        uuid: "5d0b3f0e-6a0c-4a56-9f0e-2f6a7c1f4f51",
-        title: "Capture has ended",
-        message: &message,
-        triage: TRIAGE,
-        process: ProcessId::new(hello.collector, hello.started_ns),
-        time_ns: clock::boottime_ns(),
-    };
-    Document::Alert(Alert::of_sensor(&own, &hello.host, 0).into())
+    let process = ProcessId::new(hello.collector, hello.started_ns);
+    let alert = Alert::of_sensor(
+        &alert::CAPTURE_ENDED,
+        message,
+        (process, clock::boottime_ns()),
+        &hello.host,
+        last.saturating_add(1),
+    );
+    Document::Alert(alert.into())
 }

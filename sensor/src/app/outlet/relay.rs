@@ -70,6 +70,8 @@ pub(super) struct Relay {
     /// What its sandbox is about; `None` when it is not closed, or no longer looked at.
     standing: Option<Standing>,
     began: Instant,
+    /// Largest `event.sequence` it was told.
+    last: u64,
 }
 
 /// Who waits for an answer.
@@ -111,6 +113,7 @@ impl Relay {
             places,
             standing,
             began: Instant::now(),
+            last: 0,
         }
     }
 
@@ -136,7 +139,7 @@ impl Relay {
             },
         };
         stop.send_replace(true);
-        let last = last_word::alert(hello);
+        let last = last_word::alert(hello, self.last.max(hello.sequence));
         self.tail.send(&last);
         self.sinks.send(last);
         let left = self.sinks.drain(LAST).await;
@@ -240,12 +243,13 @@ impl Relay {
         Ok(())
     }
 
-    fn tell(&self, number: u64, told: Told) {
+    fn tell(&mut self, number: u64, told: Told) {
         let ticket: Ticket = Arc::new(Acceptance(number, self.accepted.0.clone()));
         match told {
             Told::Counts(counts) => self.sinks.count(&counts.into(), Some(&ticket)),
             told => match told.into_document() {
                 Ok(Some(document)) => {
+                    self.last = self.last.max(document.sequence());
                     self.tail.send(&document);
                     self.sinks.send_with(&document, Some(&ticket));
                 }

@@ -20,6 +20,9 @@ const HELD_MAX: usize = 4_096;
 const HELD_BYTES: usize = 4 << 20;
 /// How long a file that failed is left alone.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
+/// So often in a row it is tried to open a file again that has failed, and what is behind it
+/// waits: then that goes ahead, and the file comes after it when it can be read.
+const ATTEMPTS: u32 = 60;
 /// Most alerts whose time is known: those of later ones are not measured.
 const TIMES_MAX: usize = 1 << 16;
 
@@ -65,6 +68,8 @@ pub(super) struct Backlog {
     behind: bool,
     /// Numbers are those of the file, which was open before.
     numbered: bool,
+    /// How often in a row it could not be opened.
+    attempts: u32,
     /// When the file last refused to take or give up something, and what was said of it.
     trouble: Option<(Instant, String)>,
     /// When the kernel saw what an alert is about, of those not done with.
@@ -84,6 +89,7 @@ impl Backlog {
             done: 0,
             behind: false,
             numbered: false,
+            attempts: 0,
             trouble: None,
             times: VecDeque::new(),
         }
@@ -118,12 +124,16 @@ impl Backlog {
                     info!(sink = self.stats.name(), "the spool works again");
                 }
                 (self.filed, self.behind, self.numbered) = (count, false, true);
+                self.attempts = 0;
                 self.file = File::Open(spool);
                 self.settle();
             }
             Err(error) => {
                 self.file = File::Failed(Instant::now());
                 self.say(&error.to_string());
+                self.attempts = self.attempts.saturating_add(1);
+                // What is sent from now on says nothing of what is in the file.
+                self.numbered &= self.attempts < ATTEMPTS;
             }
         }
         self.tell();
@@ -247,7 +257,10 @@ impl Backlog {
         let after = after.max(self.done);
         loop {
             let File::Open(spool) = &self.file else {
-                return Ok(self.first_held(after, count, bytes));
+                // In memory is what comes after what is in a file that was open before.
+                let waits = self.numbered && self.filed > 0;
+                let held = (!waits).then(|| self.first_held(after, count, bytes));
+                return Ok(held.unwrap_or_default());
             };
             let (rows, unreadable) = match spool.first(after, count, bytes) {
                 Ok(found) => found,
@@ -365,6 +378,12 @@ impl Backlog {
             error!(sink, "{left} alerts that the spool did not take are lost");
             self.stats.drop_some(left);
         }
+    }
+
+    /// How many are in memory alone.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.held.len()
     }
 
     fn tell(&self) {

@@ -17,7 +17,7 @@ use super::{
     Accepted, Receive, Refusal, Settings, Shared, Woken,
     backlog::{Opening, RETRY},
     pace::{Pace, WAIT_MAX},
-    suspect::Suspects,
+    suspect::{LOOK, Suspects},
 };
 
 /// Most bytes of one batch, unless a single text has more.
@@ -33,18 +33,20 @@ pub(super) struct Sender<R> {
     stats: Arc<SinkStats>,
     settings: Settings,
     pace: Pace,
+    /// The last that was accepted. Whether the receiver or an alert is to blame for a
+    /// refusal is asked with it: one that comes later may not be sent before its turn.
+    witness: Option<String>,
     suspects: Suspects,
     failing: bool,
 }
 
 /// What came of one batch.
-enum Step {
+#[derive(Debug)]
+pub(super) enum Step {
     /// There is none.
     Idle,
     /// There may be more.
     Done,
-    /// None but those that were refused: again with more, or after this time.
-    Linger(Duration),
     /// After this time.
     Again(Duration),
 }
@@ -62,7 +64,8 @@ impl<R: Receive> Sender<R> {
             stats,
             pace: Pace::new(settings.batch),
             settings,
-            suspects: Suspects::new(),
+            witness: None,
+            suspects: Suspects::default(),
             failing: false,
         }
     }
@@ -97,16 +100,10 @@ impl<R: Receive> Sender<R> {
         state.ending && state.backlog.is_wanted()
     }
 
-    fn wait(&mut self, step: &Step) -> Woken {
+    fn wait(&self, step: &Step) -> Woken {
         match *step {
             Step::Done => Woken::More,
             Step::Again(time) => self.shared.wait(Some(time), false),
-            Step::Linger(time) => {
-                let woken = self.shared.wait(Some(time), true);
-                // What was true of them may be no longer.
-                self.suspects.forget();
-                woken
-            }
             Step::Idle => {
                 let unsettled = self.shared.lock().backlog.is_unsettled();
                 self.shared.wait(unsettled.then_some(RETRY), true)
@@ -114,35 +111,32 @@ impl<R: Receive> Sender<R> {
         }
     }
 
-    fn step(&mut self) -> Step {
+    /// Opens the spool when that is due, and sends one batch.
+    pub(super) fn step(&mut self) -> Step {
         self.open();
         let mut state = self.shared.lock();
         // What comes from here on is seen by the next look.
         state.woken = false;
-        let (after, size) = (self.suspects.after(), self.pace.size());
-        let rows = state.backlog.first(after, size, BATCH_BYTES);
+        let rows = state.backlog.first(0, self.pace.size(), BATCH_BYTES);
         drop(state);
         let Ok(rows) = rows else {
             // It was said.
             return Step::Again(RETRY);
         };
         if rows.is_empty() {
-            return if self.suspects.is_empty() {
-                Step::Idle
-            } else {
-                Step::Linger(self.pace.wait(None))
-            };
+            return Step::Idle;
         }
         let texts: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
         let answer = self.send(&texts);
         match answer {
-            Ok(accepted) => self.accepted(&rows, &accepted),
+            Ok(accepted) => self.accepted(rows, &accepted),
             Err(Refusal::Never(why)) => self.refused(rows, &why),
-            Err(Refusal::TooSlow(why)) => {
-                self.pace.slow(rows.len());
-                self.failed(&why, None)
+            Err(refusal) => {
+                if let Refusal::TooSlow(_) = refusal {
+                    self.pace.slow(rows.len());
+                }
+                self.unknown(refusal)
             }
-            Err(Refusal::NotNow(why, after)) => self.failed(&why, after),
         }
     }
 
@@ -168,28 +162,28 @@ impl<R: Receive> Sender<R> {
         self.shared.lock().backlog.opened(opened);
     }
 
-    fn accepted(&mut self, rows: &[Row], accepted: &Accepted) -> Step {
-        let Some(last) = rows.last() else {
+    fn accepted(&mut self, mut rows: Vec<Row>, accepted: &Accepted) -> Step {
+        let Some(last) = rows.pop() else {
             return Step::Done;
         };
-        let convicted = match self.convict() {
-            Ok(convicted) => convicted,
-            // All of it again: nothing is known to be done with.
-            Err(why) => return self.failed(&why, None),
-        };
         let sink = self.stats.name();
-        let refused = accepted.refused.min(rows.len());
+        let of = rows.len() + 1;
+        let refused = accepted.refused.min(of);
         if refused > 0 {
-            let (first, of, why) = (&rows[0].id, rows.len(), &accepted.why);
+            let (first, why) = (&rows.first().unwrap_or(&last).id, &accepted.why);
             error!(
                 sink,
                 "{refused} of {of} alerts, from {first} on, are not accepted and were dropped: {why}"
             );
         }
         self.stats.refuse(refused);
-        self.stats.wrote(rows.len() - refused);
-        self.shared.lock().backlog.done(last.seq, &convicted);
+        self.stats.wrote(of - refused);
+        self.shared.lock().backlog.done(last.seq, &[]);
         self.pace.accepted();
+        self.suspects.forget();
+        if refused == 0 {
+            self.witness = Some(last.text);
+        }
         if self.failing {
             self.failing = false;
             info!(sink, "sink accepts again");
@@ -197,29 +191,7 @@ impl<R: Receive> Sender<R> {
         Step::Done
     }
 
-    /// Asks about those that were refused before one behind them was accepted: the receiver
-    /// may just have come to itself. The numbers of those that it still refuses.
-    ///
-    /// # Errors
-    /// When it says neither.
-    fn convict(&mut self) -> Result<Vec<i64>, String> {
-        let (sink, mut convicted) = (self.stats.name(), Vec::new());
-        let suspects = self.suspects.take();
-        for row in &suspects {
-            match self.send(&[&row.text]) {
-                Ok(accepted) if accepted.refused == 0 => self.stats.wrote(1),
-                Ok(Accepted { why, .. }) | Err(Refusal::Never(why)) => {
-                    let id = &row.id;
-                    error!(sink, "alert {id} is not accepted and was dropped: {why}");
-                    convicted.push(row.seq);
-                }
-                Err(Refusal::NotNow(why, _) | Refusal::TooSlow(why)) => return Err(why),
-            }
-        }
-        self.stats.refuse(convicted.len());
-        Ok(convicted)
-    }
-
+    /// Something in these is not wanted: it is looked for, or found.
     fn refused(&mut self, mut rows: Vec<Row>, why: &str) -> Step {
         let (count, row) = (rows.len(), rows.pop());
         if count > 1 {
@@ -229,16 +201,106 @@ impl<R: Receive> Sender<R> {
         let Some(row) = row else {
             return Step::Done;
         };
-        if self.suspects.add(row) {
-            return Step::Done;
+        match self.ask_witness() {
+            Ok(true) => self.confront(row),
+            Ok(false) if self.suspects.again(row.seq, &row.id) => self.look_behind(why),
+            Ok(false) => self.refused_all(why),
+            Err(refusal) => self.unknown(refusal),
         }
+    }
+
+    /// Whether the receiver takes, a second time, what it took last; not when that is none.
+    ///
+    /// # Errors
+    /// When it says neither.
+    fn ask_witness(&self) -> Result<bool, Refusal> {
+        let Some(text) = &self.witness else {
+            return Ok(false);
+        };
+        match self.send(&[text]) {
+            Ok(accepted) => Ok(accepted.refused == 0),
+            Err(Refusal::Never(_)) => Ok(false),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Asks again about one that was refused while the receiver takes others: it may just
+    /// have come to itself.
+    fn confront(&mut self, row: Row) -> Step {
+        match self.send(&[&row.text]) {
+            Ok(accepted) => self.accepted(vec![row], &accepted),
+            Err(Refusal::Never(why)) => {
+                self.give_up(&[(row.seq, row.id)], &why);
+                self.suspects.forget();
+                Step::Done
+            }
+            Err(refusal) => self.unknown(refusal),
+        }
+    }
+
+    /// Asks about some that come later, each on its own. The first that is accepted stays
+    /// the last that is: what is before it is given up.
+    fn look_behind(&mut self, why: &str) -> Step {
+        for _ in 0..LOOK {
+            let after = self.suspects.after();
+            let rows = self.shared.lock().backlog.first(after, 1, BATCH_BYTES);
+            let Ok(rows) = rows else {
+                return Step::Again(RETRY);
+            };
+            let Some(row) = rows.into_iter().next() else {
+                break;
+            };
+            match self.send(&[&row.text]) {
+                Ok(accepted) => {
+                    let suspects = self.suspects.take();
+                    self.give_up(&suspects, why);
+                    return self.accepted(vec![row], &accepted);
+                }
+                Err(Refusal::Never(_)) => self.suspects.add(row.seq, row.id),
+                Err(refusal) => {
+                    if !matches!(refusal, Refusal::NotNow(..)) {
+                        // It may have it: what is before it would come too late.
+                        let suspects = self.suspects.take();
+                        self.give_up(&suspects, why);
+                    }
+                    return self.unknown(refusal);
+                }
+            }
+        }
+        self.refused_all(why)
+    }
+
+    /// Drops these, which are the first, counts them and says so.
+    fn give_up(&self, rows: &[(i64, String)], why: &str) {
+        let Some(&(last, _)) = rows.last() else {
+            return;
+        };
+        let sink = self.stats.name();
+        for (_, id) in rows {
+            error!(sink, "alert {id} is not accepted and was dropped: {why}");
+        }
+        self.stats.refuse(rows.len());
+        let refused: Vec<i64> = rows.iter().map(|&(seq, _)| seq).collect();
+        self.shared.lock().backlog.done(last, &refused);
+    }
+
+    fn refused_all(&mut self, why: &str) -> Step {
         self.failed(&format!("every alert is refused: {why}"), None)
+    }
+
+    /// Neither accepted nor refused: that proves nothing against any.
+    fn unknown(&mut self, refusal: Refusal) -> Step {
+        self.suspects.forget();
+        match refusal {
+            Refusal::Never(why) | Refusal::TooSlow(why) | Refusal::Unheard(why) => {
+                self.failed(&why, None)
+            }
+            Refusal::NotNow(why, after) => self.failed(&why, after),
+        }
     }
 
     /// Says the first failure in a row; when to try again.
     fn failed(&mut self, why: &str, after: Option<Duration>) -> Step {
-        // Whoever fails otherwise proves nothing against them.
-        self.suspects.forget();
         if !self.failing {
             self.failing = true;
             warn!(

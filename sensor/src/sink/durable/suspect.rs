@@ -1,58 +1,54 @@
-//! Alerts that were refused on their own. Only when their receiver takes one that came later,
-//! right after, and refuses them again, are they to blame; a receiver that refuses
-//! everything is itself.
+//! Alerts at the head of the backlog that a receiver refuses on their own, while it has taken
+//! nothing that it could be asked about again. One it takes from behind them shows that they
+//! are to blame; they are given up then without another word, for later they would come
+//! behind it. So one looks behind them late, and at few at a time: of a receiver that refuses
+//! everything hardly one will stop doing so in that very moment.
 
-use super::super::spool::Row;
-
-/// How many in a row are tried before the receiver is to blame, at first and at most; it
-/// doubles each time, so that a long row of bad ones ends some day.
-const LEAST: usize = 4;
-const MOST: usize = 1_024;
+/// Rounds in which only the first is asked about.
+const ROUNDS: u32 = 6;
+/// How many behind those known are asked about in a round.
+pub(super) const LOOK: usize = 4;
+/// Most that are known: beyond them all is forgotten, and one begins anew.
+const MOST: usize = 4_096;
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Suspects {
-    rows: Vec<Row>,
-    most: usize,
+    /// Number and `event.id`, in order.
+    rows: Vec<(i64, String)>,
+    /// Rounds in a row in which nothing was accepted and the first was refused.
+    rounds: u32,
 }
 
 impl Suspects {
-    pub(super) const fn new() -> Self {
-        Self {
-            rows: Vec::new(),
-            most: LEAST,
+    /// The first that waits was refused once more; whether to look behind it.
+    pub(super) fn again(&mut self, seq: i64, id: &str) -> bool {
+        if self.rows.first().is_none_or(|(first, _)| *first != seq) || self.rows.len() >= MOST {
+            self.rows.clear();
+            self.rows.push((seq, id.to_owned()));
         }
+        self.rounds = self.rounds.saturating_add(1);
+        self.rounds > ROUNDS
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+    /// One behind them was refused.
+    pub(super) fn add(&mut self, seq: i64, id: String) {
+        self.rows.push((seq, id));
     }
 
     /// What is behind this number has not been refused; 0 for everything.
     pub(super) fn after(&self) -> i64 {
-        self.rows.last().map_or(0, |row| row.seq)
+        self.rows.last().map_or(0, |(seq, _)| *seq)
     }
 
-    /// One more; `false` when there are so many that the receiver is to blame: then none is.
-    pub(super) fn add(&mut self, row: Row) -> bool {
-        self.rows.push(row);
-        if self.rows.len() < self.most {
-            return true;
-        }
-        self.rows.clear();
-        self.most = MOST.min(self.most * 2);
-        false
-    }
-
-    /// Nothing is known of any: something else went wrong, or time has passed.
+    /// Nothing is known of any: one was accepted, or something else went wrong.
     pub(super) fn forget(&mut self) {
-        self.rows.clear();
+        *self = Self::default();
     }
 
-    /// One behind them was accepted: they are to be asked about.
-    pub(super) fn take(&mut self) -> Vec<Row> {
-        self.most = LEAST;
-        std::mem::take(&mut self.rows)
+    /// One behind them was accepted: they are to blame.
+    pub(super) fn take(&mut self) -> Vec<(i64, String)> {
+        std::mem::take(self).rows
     }
 }
 
@@ -60,40 +56,42 @@ impl Suspects {
 mod tests {
     use super::*;
 
-    fn row(seq: i64) -> Row {
-        Row {
-            seq,
-            id: seq.to_string(),
-            text: String::new(),
-        }
+    fn refused(suspects: &mut Suspects, rounds: u32) -> bool {
+        (0..rounds).fold(false, |_, _| suspects.again(7, "seven"))
     }
 
     #[test]
-    fn they_are_those_behind_which_one_looks() {
-        let mut suspects = Suspects::new();
-        assert!(suspects.add(row(7)) && suspects.add(row(9)));
+    fn one_looks_behind_the_first_after_many_rounds() {
+        let mut suspects = Suspects::default();
+        assert!(!refused(&mut suspects, ROUNDS));
+        assert!(refused(&mut suspects, 1));
+        assert_eq!(suspects.after(), 7);
+        suspects.add(9, "nine".to_owned());
+        assert!(refused(&mut suspects, 1), "the others stay known");
         assert_eq!(suspects.after(), 9);
-        let seen: Vec<_> = suspects.take().iter().map(|it| it.seq).collect();
-        assert_eq!(seen, [7, 9]);
-        assert!(suspects.is_empty() && suspects.after() == 0);
+        let taken: Vec<_> = suspects.take().into_iter().map(|(seq, _)| seq).collect();
+        assert_eq!((taken, suspects.after()), (vec![7, 9], 0));
     }
 
     #[test]
-    fn who_refuses_all_is_to_blame_and_is_asked_about_more_next_time() {
-        let mut suspects = Suspects::new();
-        let tried = |suspects: &mut Suspects| {
-            let mut seq = 1;
-            while suspects.add(row(seq)) {
-                seq += 1;
-            }
-            assert_eq!(suspects.after(), 0);
-            seq
-        };
-        assert_eq!(tried(&mut suspects), 4);
-        assert_eq!(tried(&mut suspects), 8);
-        for _ in 0..10 {
-            tried(&mut suspects);
+    fn another_failure_begins_the_rounds_anew() {
+        let mut suspects = Suspects::default();
+        assert!(!refused(&mut suspects, ROUNDS));
+        suspects.forget();
+        assert!(!refused(&mut suspects, ROUNDS));
+    }
+
+    #[test]
+    fn they_are_of_the_one_that_is_first_and_bounded() {
+        let mut suspects = Suspects::default();
+        refused(&mut suspects, 1);
+        suspects.add(9, "nine".to_owned());
+        suspects.again(8, "eight");
+        assert_eq!(suspects.after(), 8, "seven is gone, and nine unknown");
+        for seq in 9..9 + i64::try_from(MOST).unwrap() {
+            suspects.add(seq, seq.to_string());
         }
-        assert_eq!(tried(&mut suspects), 1_024);
+        suspects.again(8, "eight");
+        assert_eq!(suspects.after(), 8);
     }
 }

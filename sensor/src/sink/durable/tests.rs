@@ -2,6 +2,7 @@
 //! are counted.
 
 mod fake;
+mod order;
 
 use std::{
     fs,
@@ -77,34 +78,7 @@ fn until(open: &Arc<AtomicBool>, shut: fn() -> Result<(), Refusal>) -> (Fake, Se
 }
 
 #[test]
-fn who_refuses_everything_is_asked_less_and_less_often_and_nothing_is_lost() {
-    let dir = tempfile::tempdir().unwrap();
-    // Refuses until it was left alone for most of a second.
-    let (last, open) = (Mutex::new(Instant::now()), AtomicBool::default());
-    let (receiver, seen) = fake(move |_| {
-        let last = std::mem::replace(&mut *last.lock().unwrap(), Instant::now());
-        if last.elapsed() >= Duration::from_millis(900) {
-            open.store(true, Ordering::Relaxed);
-        }
-        if open.load(Ordering::Relaxed) {
-            Ok(())
-        } else {
-            never()
-        }
-    });
-    let sinks = sinks(dir.path(), 8, receiver);
-    send(&sinks, 0..60);
-    assert_eq!(seen.take(60), numbers(0..60));
-    let stats = Arc::clone(&sinks.stats()[0]);
-    wait_for(|| stats.spooled() == 0);
-    assert_eq!((stats.dropped_total(), stats.refused_total()), (0, 0));
-    // Four were tried on their own, then eight, after the search for them.
-    let asked = seen.asked(4 + 8 + 1);
-    assert!(asked[12] - asked[0] >= Duration::from_millis(500));
-}
-
-#[test]
-fn who_is_refused_alone_is_dropped_once_another_is_accepted() {
+fn who_is_refused_alone_is_dropped_when_the_one_before_is_taken_again() {
     let dir = tempfile::tempdir().unwrap();
     let (receiver, seen) = fake(|numbers| {
         if numbers.contains(&2) {
@@ -116,13 +90,27 @@ fn who_is_refused_alone_is_dropped_once_another_is_accepted() {
     let stats = Arc::clone(&sinks.stats()[0]);
     send(&sinks, 0..3);
     assert_eq!(seen.take(2), [0, 1]);
-    wait_for(|| stats.spooled() == 1);
-    assert_eq!(stats.dropped_total(), 0);
-    send(&sinks, 3..4);
-    assert_eq!(seen.take(1), [3]);
     wait_for(|| stats.spooled() == 0);
     assert_eq!((stats.dropped_total(), stats.refused_total()), (1, 1));
+    assert_eq!(seen.again.recv_timeout(PATIENCE), Ok(1));
+    send(&sinks, 3..4);
+    assert_eq!(seen.take(1), [3]);
     wait_for(|| stats.written_total() == 3);
+}
+
+#[test]
+fn who_refuses_one_once_and_takes_it_then_gets_it_before_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = AtomicBool::new(false);
+    let (receiver, seen) = fake(move |numbers| {
+        if numbers.contains(&1) && !refused.swap(true, Ordering::Relaxed) {
+            return never();
+        }
+        Ok(())
+    });
+    let sinks = sinks(dir.path(), 1, receiver);
+    send(&sinks, 0..3);
+    assert_eq!(seen.take(3), [0, 1, 2]);
 }
 
 #[test]
@@ -321,7 +309,9 @@ fn a_sink_in_the_place_of_another_goes_on_with_its_spool_at_once() {
     assert_eq!(second.take(360), numbers(40..400));
     assert!(began.elapsed() < Duration::from_secs(10));
     sender.join().unwrap();
-    assert!(first.taken.try_recv().is_err(), "nothing came twice");
+    for again in [first.taken, first.again, second.again] {
+        assert!(again.try_recv().is_err(), "nothing came twice");
+    }
     assert_eq!(sinks.dropped_total(), 0);
 }
 

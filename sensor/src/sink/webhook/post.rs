@@ -90,10 +90,7 @@ impl Post {
             let token = token(path).map_err(|error| later(&error))?;
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        let mut answer = request.send(body).map_err(|error| match error {
-            ureq::Error::Timeout(_) => Refusal::TooSlow(error.to_string()),
-            _ => later(&error),
-        })?;
+        let mut answer = request.send(body).map_err(|error| failure(&error))?;
         let refusal = judge(answer.status(), answer.headers());
         // Read to its end, so that the connection serves again.
         let rest = answer
@@ -106,8 +103,28 @@ impl Post {
             None => Ok(rest),
             Some(Refusal::Never(why)) => Err(Refusal::Never(said(why, &rest))),
             Some(Refusal::TooSlow(why)) => Err(Refusal::TooSlow(said(why, &rest))),
+            Some(Refusal::Unheard(why)) => Err(Refusal::Unheard(said(why, &rest))),
             Some(Refusal::NotNow(why, after)) => Err(Refusal::NotNow(said(why, &rest), after)),
         }
+    }
+}
+
+/// What it means that there is no answer.
+fn failure(error: &ureq::Error) -> Refusal {
+    let why = error.to_string();
+    match error {
+        ureq::Error::Timeout(_) => Refusal::TooSlow(why),
+        // Nobody is there, or it shows another certificate: nothing was sent.
+        ureq::Error::Io(it)
+            if matches!(
+                it.kind(),
+                io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidData
+            ) =>
+        {
+            Refusal::NotNow(why, None)
+        }
+        ureq::Error::Io(_) | ureq::Error::Protocol(_) => Refusal::Unheard(why),
+        _ => Refusal::NotNow(why, None),
     }
 }
 

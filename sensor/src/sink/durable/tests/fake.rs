@@ -1,6 +1,9 @@
 //! A receiver that answers as a test wants it to, and what it has seen.
 
-use std::{sync::mpsc, time::Instant};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, mpsc},
+};
 
 use super::super::{Accepted, Receive, Refusal};
 use super::PATIENCE;
@@ -13,8 +16,9 @@ pub(super) struct Fake {
     answer: Answer,
     /// Bytes of noise with each, so that spools get full.
     pub(super) noise: usize,
-    asked: mpsc::SyncSender<Instant>,
+    known: Mutex<BTreeSet<u64>>,
     taken: mpsc::SyncSender<u64>,
+    again: mpsc::SyncSender<u64>,
 }
 
 impl Receive for Fake {
@@ -32,52 +36,50 @@ impl Receive for Fake {
     }
 
     fn send(&self, texts: &[&str]) -> Result<Accepted, Refusal> {
-        self.asked.try_send(Instant::now()).unwrap();
         let number = |text: &&str| text.split_once(' ').unwrap().0.parse().unwrap();
         let numbers: Vec<u64> = texts.iter().map(number).collect();
         (self.answer)(&numbers)?;
         for number in numbers {
-            self.taken.send(number).unwrap();
+            let first = self.known.lock().unwrap().insert(number);
+            let taken = if first { &self.taken } else { &self.again };
+            taken.try_send(number).unwrap();
         }
         Ok(Accepted::default())
     }
 }
 
-/// What a receiver was asked and took.
+/// What a receiver took.
 pub(super) struct Seen {
-    asked: mpsc::Receiver<Instant>,
+    /// For the first time.
     pub(super) taken: mpsc::Receiver<u64>,
+    /// Once more.
+    pub(super) again: mpsc::Receiver<u64>,
 }
 
 impl Seen {
+    /// The next that it takes for the first time.
     #[track_caller]
     pub(super) fn take(&self, count: usize) -> Vec<u64> {
         let next = || self.taken.recv_timeout(PATIENCE);
         (0..count).map(|_| next().expect("an alert")).collect()
-    }
-
-    /// When it was asked, `count` times.
-    #[track_caller]
-    pub(super) fn asked(&self, count: usize) -> Vec<Instant> {
-        let next = || self.asked.recv_timeout(PATIENCE);
-        (0..count).map(|_| next().expect("a request")).collect()
     }
 }
 
 pub(super) fn fake(
     answer: impl Fn(&[u64]) -> Result<(), Refusal> + Send + Sync + 'static,
 ) -> (Fake, Seen) {
-    let (asked, was_asked) = mpsc::sync_channel(10_000);
     let (taken, was_taken) = mpsc::sync_channel(10_000);
+    let (again, was_again) = mpsc::sync_channel(10_000);
     let fake = Fake {
         answer: Box::new(answer),
         noise: 0,
-        asked,
+        known: Mutex::default(),
         taken,
+        again,
     };
     let seen = Seen {
-        asked: was_asked,
         taken: was_taken,
+        again: was_again,
     };
     (fake, seen)
 }

@@ -18,12 +18,14 @@ pub use self::{
 };
 
 /// Layout of the messages. Both ends are one program; another number is refused all the same.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Longest body from collector to outlet, bytes: an alert has 32 KiB, a configuration some
 /// hundred at most.
 pub const ORDER_MAX: usize = 1 << 20;
 /// Longest body from outlet to collector, bytes.
 pub const REPORT_MAX: usize = 64 << 10;
+/// Weight of the changes of pods in one message (`kubernetes::Change::weight`), and one more.
+pub const PODS: usize = 32 << 10;
 /// Bytes of an answer in one frame.
 pub const PART: usize = 256 << 10;
 /// Questions of the outlet that may be open: connections of the control socket, and a scrape.

@@ -29,6 +29,7 @@ use crate::{
     host,
     http::{Condition, Readiness},
     incident,
+    kubernetes::Pods,
     lineage::ServiceKind,
     metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
     printable::escape,
@@ -59,6 +60,8 @@ pub(super) struct Surroundings {
     host: Host,
     http: Option<SocketAddr>,
     link: Link,
+    /// Of this node, as the outlet learns of them; `None` when they are not followed.
+    pods: Option<Pods>,
 }
 
 impl Surroundings {
@@ -77,11 +80,14 @@ impl Surroundings {
         let proven = readiness.condition("self-test", "not made yet");
         let hello = hello(config);
         let host = hello.host.clone();
+        let kubernetes = &config.kubernetes;
+        let pods = kubernetes.watch.then(|| Pods::new(&kubernetes.labels.0));
         let settings = link::Settings {
             hello,
             launch: Box::new(spawner),
             questions: Questions::new(queries, Arc::clone(&metrics)),
             core: Arc::clone(&core),
+            pods: pods.clone(),
             beat: link::BEAT,
             pause_max: link::PAUSE_MAX,
         };
@@ -101,6 +107,7 @@ impl Surroundings {
             host,
             http,
             link,
+            pods,
         })
     }
 
@@ -194,6 +201,11 @@ impl Surroundings {
     /// A configuration was refused, and the old one stays in force.
     pub(super) fn refused(&self) {
         self.metrics.count_refused_config();
+    }
+
+    /// The pods of this node, when they are followed.
+    pub(super) fn pods(&self) -> Option<Pods> {
+        self.pods.clone()
     }
 
     /// The way to the outlet, for who prepares other sinks.

@@ -338,6 +338,24 @@ impl Page {
             [],
             [([], outlet.dropped.load(Relaxed))],
         );
+        if outlet.follows_pods.load(Relaxed) {
+            self.pods(outlet);
+        }
+    }
+
+    fn pods(&mut self, outlet: &OutletStats) {
+        self.gauges(
+            "kubernetes_pods",
+            "Pods of this node whose names and labels the API has told; with `kubernetes.watch`.",
+            [],
+            [([], outlet.pods.load(Relaxed))],
+        );
+        self.counters(
+            "kubernetes_pods_left_out_total",
+            "Times there was no room for a pod of which the API has told; with `kubernetes.watch`.",
+            [],
+            [([], outlet.pods_left_out.load(Relaxed))],
+        );
     }
 
     fn config(&mut self, config: &Config) {

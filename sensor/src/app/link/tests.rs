@@ -1,5 +1,7 @@
 //! The link against outlets that the tests play: honest ones, dead ones, hostile ones.
 
+mod pods;
+
 use std::{
     io::{Read as _, Write as _},
     os::unix::net::UnixStream,
@@ -50,8 +52,12 @@ struct Play {
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A link whose first outlet has said that it is there, and that outlet.
 async fn play(beat: Duration) -> (Play, Outlet) {
+    play_with(beat, None).await
+}
+
+/// A link whose first outlet has said that it is there, and that outlet.
+async fn play_with(beat: Duration, pods: Option<Pods>) -> (Play, Outlet) {
     let (stage, entered) = std::sync::mpsc::sync_channel(8);
     let stage_of_test = Arc::new(Mutex::new(entered));
     let (asked, queries) = mpsc::channel(4);
@@ -73,6 +79,7 @@ async fn play(beat: Duration) -> (Play, Outlet) {
         launch: Box::new(Theatre { stage }),
         questions: Questions::new(asked, Arc::new(metrics)),
         core: Arc::clone(&core),
+        pods,
         beat,
         pause_max: PAUSE,
     };
@@ -198,7 +205,7 @@ fn what_was_not_accepted_is_told_to_the_next() {
 #[test]
 fn one_that_says_what_it_may_not_is_dismissed() {
     type Deed = fn(&Outlet);
-    let deeds: [Deed; 10] = [
+    let deeds: [Deed; 11] = [
         |it| (&it.stream).write_all(&[0xff; 64]).unwrap(),
         |it| (&it.stream).write_all(&[1, 0, 0, 0, 0xee]).unwrap(),
         |it| (&it.stream).write_all(&[0, 0, 0, 0]).unwrap(),
@@ -207,6 +214,7 @@ fn one_that_says_what_it_may_not_is_dismissed() {
         |it| it.say(&Report::Prepared(0, Prepared::Made)),
         |it| it.say(&Report::Stopped(0)),
         |it| it.say(&Report::Renew),
+        |it| it.say(&Report::Pods(Vec::new())),
         |it| (0..100).for_each(|id| it.say(&Report::Ask(id, What::Core(QueryKind::Tree)))),
         |it| {
             // It may be cut off before it is done.
@@ -378,6 +386,7 @@ fn one_that_refuses_at_the_start_is_believed() {
             launch: Box::new(Theatre { stage }),
             questions: Questions::new(asked, Arc::new(metrics)),
             core,
+            pods: None,
             beat: BEAT,
             pause_max: PAUSE,
         };

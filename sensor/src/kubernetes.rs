@@ -21,7 +21,11 @@ mod tests;
 use std::{
     io,
     path::PathBuf,
-    sync::mpsc::{self, SyncSender},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        mpsc::{self, SyncSender},
+    },
     thread,
     time::Duration,
 };
@@ -61,12 +65,44 @@ pub struct Settings {
     pub pause: Duration,
 }
 
+/// How following goes.
+#[derive(Debug, Default)]
+pub struct WatchStats {
+    follows: AtomicBool,
+    failures: AtomicU64,
+}
+
+impl WatchStats {
+    /// All pods were listed, and what happens to them is followed.
+    #[must_use]
+    pub fn follows(&self) -> bool {
+        self.follows.load(Relaxed)
+    }
+
+    /// Times following has failed; each is tried again.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Relaxed)
+    }
+
+    fn listed(&self) {
+        self.follows.store(true, Relaxed);
+    }
+
+    fn failed(&self) {
+        self.follows.store(false, Relaxed);
+        self.failures.fetch_add(1, Relaxed);
+    }
+}
+
 /// What is learnt. The thread ends when it is dropped, as soon as that has something to read
 /// or to wait for.
 #[derive(Debug)]
 pub struct Feed {
     /// First a whole list, then what happens.
     pub changes: tokio::sync::mpsc::Receiver<Change>,
+    /// How it goes.
+    pub stats: Arc<WatchStats>,
     _stop: SyncSender<()>,
 }
 
@@ -77,11 +113,13 @@ pub struct Feed {
 pub fn start(settings: Settings) -> io::Result<Feed> {
     let (out, changes) = tokio::sync::mpsc::channel(CHANGES);
     let (stop, stopped) = mpsc::sync_channel(0);
-    let watch = Watch::new(settings, out, stopped);
+    let stats = Arc::<WatchStats>::default();
+    let watch = Watch::new(settings, out, (stopped, Arc::clone(&stats)));
     let thread = thread::Builder::new().name("kubernetes".to_owned());
     thread.spawn(move || watch.run())?;
     Ok(Feed {
         changes,
+        stats,
         _stop: stop,
     })
 }

@@ -165,6 +165,9 @@ impl Outlet {
         let sinks = start(&config, &metrics)?;
         metrics.watch_sinks(sinks.stats());
         let pods = Pods::follow(&config.kubernetes).map_err(|error| failed("pods", &error))?;
+        if let Some(stats) = pods.stats() {
+            metrics.watch_pods(Arc::clone(stats));
+        }
         let mut servers = vec![tokio::spawn(control.serve(queries, end(stopped.clone())))];
         let address = http.as_ref().map(http::Server::address);
         if let Some(server) = http {

@@ -130,6 +130,8 @@ fn what_is_gone_is_listed_again() {
         assert!(followed.server.asked().is_watch_from("90"));
         followed.until_app(2, Some("c"));
         assert_eq!(followed.app(1), None);
+        // It happens to everybody now and then.
+        assert_eq!(followed.stats.failures(), 0);
     }
 }
 
@@ -165,6 +167,8 @@ fn refusals_are_tried_again_after_longer_and_longer() {
     let began = Instant::now();
     let followed = follow(acts);
     followed.until_app(1, Some("a"));
+    assert!(followed.stats.follows());
+    assert_eq!(followed.stats.failures(), 6);
     // Six pauses from 20 ms on, each at least half of its length.
     assert!(began.elapsed() >= Duration::from_millis(10 * (1 + 2 + 4 + 8 + 16 + 32)));
 }
@@ -295,6 +299,7 @@ fn only_the_clusters_own_certificate_is_believed() {
     let followed = follow_with(acts, Some((config, other)), |_| ());
     assert!(followed.server.is_left_alone(Duration::from_millis(500)));
     assert_eq!(followed.app(1), None);
+    assert!(!followed.stats.follows() && followed.stats.failures() > 0);
 }
 
 #[test]

@@ -2,7 +2,10 @@
 //! cannot go on.
 
 use std::{
-    sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, TryRecvError},
+    },
     time::{Duration, Instant},
 };
 
@@ -10,7 +13,7 @@ use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
 
 use super::{
-    Change, Client, Item, Settings,
+    Change, Client, Item, Settings, WatchStats,
     client::{PAGES, Trouble},
     known::Table,
     object::{Event, Meta},
@@ -25,18 +28,24 @@ pub(super) struct Watch {
     settings: Settings,
     out: Sender<Change>,
     stopped: Receiver<()>,
+    stats: Arc<WatchStats>,
     pace: Pace,
     /// The last failure that was logged: one that stays is said once.
     said: Option<Trouble>,
 }
 
 impl Watch {
-    pub(super) fn new(settings: Settings, out: Sender<Change>, stopped: Receiver<()>) -> Self {
+    pub(super) fn new(
+        settings: Settings,
+        out: Sender<Change>,
+        (stopped, stats): (Receiver<()>, Arc<WatchStats>),
+    ) -> Self {
         Self {
             pace: Pace::new(settings.pause),
             settings,
             out,
             stopped,
+            stats,
             said: None,
         }
     }
@@ -47,7 +56,10 @@ impl Watch {
             let Err(trouble) = self.round() else { return };
             let asked = match &trouble {
                 Trouble::Gone => None,
-                Trouble::Failed(_, asked) => *asked,
+                Trouble::Failed(_, asked) => {
+                    self.stats.failed();
+                    *asked
+                }
             };
             self.say(trouble);
             let pause = self.pace.pause(asked, chance());
@@ -81,6 +93,7 @@ impl Watch {
     fn round(&mut self) -> Result<(), Trouble> {
         let client = Client::new(&self.settings)?;
         let mut version = self.list(&client)?;
+        self.stats.listed();
         if self.said.take().is_some_and(|said| said != Trouble::Gone) {
             info!("pods of this node are followed again");
         }

@@ -343,21 +343,6 @@ impl Page {
         }
     }
 
-    fn pods(&mut self, outlet: &OutletStats) {
-        self.gauges(
-            "kubernetes_pods",
-            "Pods of this node whose names and labels the API has told; with `kubernetes.watch`.",
-            [],
-            [([], outlet.pods.load(Relaxed))],
-        );
-        self.counters(
-            "kubernetes_pods_left_out_total",
-            "Times there was no room for a pod of which the API has told; with `kubernetes.watch`.",
-            [],
-            [([], outlet.pods_left_out.load(Relaxed))],
-        );
-    }
-
     fn config(&mut self, config: &Config) {
         let hash = (!config.hash.is_empty()).then_some(([config.hash.as_str()], 1));
         self.gauges(

@@ -144,6 +144,12 @@ impl Outlet {
         write(&self.stream, report, REPORT_MAX).unwrap();
     }
 
+    /// Says so many, unless it is cut off before it is done.
+    fn flood(&self, count: u32, report: &dyn Fn(u32) -> Report) {
+        let mut all = (0..count).map(|number| write(&self.stream, &report(number), REPORT_MAX));
+        let _cut_off = all.any(|said| said.is_err());
+    }
+
     /// The next that is no beat; in a thread, since it blocks.
     async fn hear(&self) -> Said {
         let stream = self.stream.try_clone().unwrap();
@@ -215,15 +221,8 @@ fn one_that_says_what_it_may_not_is_dismissed() {
         |it| it.say(&Report::Stopped(0)),
         |it| it.say(&Report::Renew),
         |it| it.say(&Report::Pods(Vec::new())),
-        |it| (0..100).for_each(|id| it.say(&Report::Ask(id, What::Core(QueryKind::Tree)))),
-        |it| {
-            // It may be cut off before it is done.
-            for _ in 0..100_000 {
-                if write(&it.stream, &Report::Beat, REPORT_MAX).is_err() {
-                    break;
-                }
-            }
-        },
+        |it| it.flood(100, &|id| Report::Ask(id, What::Core(QueryKind::Tree))),
+        |it| it.flood(100_000, &|_| Report::Beat),
     ];
     multi().block_on(async {
         let (play, mut outlet) = play(BEAT).await;

@@ -1,13 +1,13 @@
 //! What is learnt of this node's pods, in pieces that are messages, and no more of them than
 //! the collector hears: it would take more for a flood.
 
-use std::{future::pending, io, time::Duration};
+use std::{future::pending, io, sync::Arc, time::Duration};
 
 use tracing::error;
 
 use crate::{
     config::Kubernetes,
-    kubernetes::{self, Change, Feed},
+    kubernetes::{self, Change, Feed, WatchStats},
     wire,
 };
 
@@ -48,6 +48,11 @@ impl Pods {
             feed: feed.transpose()?,
             left: MESSAGES,
         })
+    }
+
+    /// How it goes; `None` when they are not followed.
+    pub(super) fn stats(&self) -> Option<&Arc<WatchStats>> {
+        Some(&self.feed.as_ref()?.stats)
     }
 
     /// The next message may be sent by now.

@@ -83,6 +83,7 @@ pub(super) struct Followed {
     pub(super) server: Server,
     pub(super) pods: Pods,
     pub(super) account: tempfile::TempDir,
+    pub(super) stats: Arc<WatchStats>,
     /// The thread goes on while it is held.
     pub(super) stop: SyncSender<()>,
 }
@@ -118,6 +119,7 @@ pub(super) fn follow_with(
     let mut hearing = pods.hearing();
     let Feed {
         mut changes,
+        stats,
         _stop: stop,
     } = start(settings).unwrap();
     thread::spawn(move || {
@@ -129,6 +131,7 @@ pub(super) fn follow_with(
         server,
         pods,
         account,
+        stats,
         stop,
     }
 }

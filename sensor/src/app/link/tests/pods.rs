@@ -72,7 +72,7 @@ fn one_that_lies_about_pods_is_dismissed() {
         || odd(|pod| pod.name = "\u{1b}[2J".to_owned()),
         || odd(|pod| pod.name = "x".repeat(60_000)),
         || odd(|pod| pod.labels = vec![("owner".to_owned(), "x".to_owned())]),
-        || odd(|pod| pod.labels = vec![pod.labels.clone(), pod.labels.clone()].concat()),
+        || odd(|pod| pod.labels = [&*pod.labels, &*pod.labels].concat()),
         || odd(|pod| pod.labels = vec![("team".to_owned(), "x".repeat(64))]),
     ];
     multi().block_on(async {

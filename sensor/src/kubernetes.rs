@@ -106,6 +106,18 @@ pub struct Feed {
     _stop: SyncSender<()>,
 }
 
+#[cfg(test)]
+impl Feed {
+    /// As if a thread had learnt this.
+    pub(crate) fn of(changes: tokio::sync::mpsc::Receiver<Change>) -> Self {
+        Self {
+            changes,
+            stats: Arc::default(),
+            _stop: mpsc::sync_channel(0).0,
+        }
+    }
+}
+
 /// Starts the thread.
 ///
 /// # Errors

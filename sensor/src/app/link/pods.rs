@@ -1,10 +1,9 @@
 //! What one outlet says of this node's pods: rationed, since a list may be long.
 
-use crate::kubernetes::{Change, Hearing, Lie, Pods};
-
-/// Weight of what may be said of pods between two beats, bytes: an honest outlet says an
-/// eighth of it, and after a halt of the collector what the socket held besides.
-const ROOM: usize = 1 << 20;
+use crate::{
+    kubernetes::{Change, Hearing, Lie, Pods},
+    wire,
+};
 
 /// See the module.
 pub(super) struct Heard {
@@ -19,7 +18,7 @@ impl Heard {
         Self {
             pods: pods.clone(),
             hearing: pods.hearing(),
-            room: ROOM,
+            room: wire::PODS_ROOM,
         }
     }
 
@@ -42,6 +41,6 @@ impl Heard {
 
     /// More may be said.
     pub(super) const fn beat(&mut self) {
-        self.room = ROOM;
+        self.room = wire::PODS_ROOM;
     }
 }

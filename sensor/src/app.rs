@@ -173,9 +173,7 @@ async fn observe(
 ) -> Result<(), Failure> {
     surroundings.observe(&started);
     let supervisor = Supervisor::new();
-    // What follows this node's pods is the only part of it that talks to others.
-    let network = started.config.kubernetes.watch;
-    if let Err(error) = calls::collector(network) {
+    if let Err(error) = calls::collector() {
         warn!(
             "the collector's system calls are not filtered: {error}; allow seccomp(2) in the filter \
              of system calls that the sensor is started with"

@@ -19,7 +19,7 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bstr::ByteSlice as _;
@@ -28,7 +28,6 @@ use tokio::sync::mpsc;
 
 use self::{package::Packages, place::Sources, pod::Pods};
 use crate::{
-    config,
     detect::{Examine, Fact, KnownShell, Locate, Request},
     event::FileId,
     inspect, kubernetes, scan,
@@ -38,11 +37,6 @@ use crate::{
 const QUEUE: usize = 256;
 /// Largest file hashed, bytes. Shells are far smaller.
 const LARGEST: u64 = 64 << 20;
-/// For an answer of the API of Kubernetes; for a watch, after which it begins anew; the first
-/// pause after a failure.
-const API_TIMEOUT: Duration = Duration::from_secs(30);
-const API_WATCH: Duration = Duration::from_mins(5);
-const API_PAUSE: Duration = Duration::from_secs(1);
 /// Shells looked at beyond those in `/etc/shells`.
 const SHELLS: &[&str] = &[
     "ash",
@@ -92,11 +86,15 @@ impl Asker {
 }
 
 /// Starts the threads: a large file that an alert names must not delay a fact that a rule
-/// waits for. Facts come out of the second half of the pair.
+/// waits for. Facts come out of the second half of the pair. The kubelet keeps logs in
+/// `pod_logs`; the API is asked when `api` is there.
 ///
 /// # Errors
 /// When a thread cannot be started.
-pub fn start(kubernetes: &config::Kubernetes) -> io::Result<(Asker, mpsc::Receiver<Fact>)> {
+pub fn start(
+    pod_logs: &Path,
+    api: Option<kubernetes::Pods>,
+) -> io::Result<(Asker, mpsc::Receiver<Fact>)> {
     let (facts, fact_rx) = mpsc::channel(QUEUE);
     let (files, file_rx) = mpsc::channel(QUEUE);
     let (places, place_rx) = mpsc::channel(QUEUE);
@@ -106,13 +104,14 @@ pub fn start(kubernetes: &config::Kubernetes) -> io::Result<(Asker, mpsc::Receiv
     spawn("enrich-files", file_rx, out.clone(), move |file| {
         Fact::Examined(Box::new(examine::examine(&file, &mut packages)))
     })?;
-    let mut pods = Pods::new(kubernetes.pod_logs.clone());
-    let api = kubernetes.watch.then(|| watch(kubernetes)).transpose()?;
+    let mut pods = Pods::new(pod_logs.to_owned());
+    let mut found = place::Found::default();
     spawn("enrich-places", place_rx, out, move |question| {
         let mut sources = Sources {
             described: &inspect::described,
             pods: &mut pods,
-            api: api.as_ref().map(|(pods, _)| pods),
+            api: api.as_ref(),
+            found: &mut found,
         };
         let located = place::locate(&question, &mut sources, Instant::now());
         Fact::Located(Box::new(located))
@@ -123,20 +122,6 @@ pub fn start(kubernetes: &config::Kubernetes) -> io::Result<(Asker, mpsc::Receiv
         places,
     };
     Ok((asker, answers))
-}
-
-/// Follows the pods of this node.
-fn watch(config: &config::Kubernetes) -> io::Result<(kubernetes::Pods, kubernetes::Guard)> {
-    kubernetes::start(kubernetes::Settings {
-        api: config.api.0.clone(),
-        node: config.node.0.clone(),
-        labels: config.labels.0.clone(),
-        token_file: config.token_file.clone(),
-        ca_file: config.ca_file.clone(),
-        timeout: API_TIMEOUT,
-        watch: API_WATCH,
-        pause: API_PAUSE,
-    })
 }
 
 fn spawn<T: Send + 'static>(

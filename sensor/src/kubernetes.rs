@@ -2,10 +2,15 @@
 //!
 //! Off unless asked for: it needs a right in the cluster, to get, list and watch pods. It
 //! asks for the metadata of this node's pods alone, so that what stands in their
-//! descriptions (environment, commands) never comes here. A thread of its own; what it
-//! knows is bounded, and who asks gets what is known by now.
+//! descriptions (environment, commands) never comes here.
+//!
+//! In two processes: a thread of the outlet asks ([`start`]) and says what it learns as
+//! [`Change`]s; the collector, which has no network, checks these and remembers them
+//! ([`Pods`]). Who asks that gets what is known by now.
 
+mod change;
 mod client;
+mod known;
 mod object;
 mod pace;
 mod watch;
@@ -14,18 +19,29 @@ mod watch;
 mod tests;
 
 use std::{
-    collections::BTreeMap,
     io,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        mpsc::{self, SyncSender},
+    },
     thread,
     time::Duration,
 };
 
+pub use self::{
+    change::{Change, Pod},
+    known::{Hearing, Lie, Pods},
+};
 use self::{client::Client, object::Item, watch::Watch};
 
 /// Pods remembered. A kubelet takes 110 by default, and some hundred at most.
 pub const PODS: usize = 4_096;
+/// Weight of all of them, bytes ([`Change::weight`]): one has some hundred.
+pub const WEIGHT: usize = 4 << 20;
+/// Changes that may wait to be passed on; then the API waits.
+const CHANGES: usize = 256;
 
 /// What is asked, and whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +54,7 @@ pub struct Settings {
     pub labels: Vec<String>,
     /// File with a bearer token, read for each request.
     pub token_file: PathBuf,
-    /// File with the certificates to believe.
+    /// File with the certificates to believe, read for each attempt.
     pub ca_file: PathBuf,
     /// For an answer, and for all of a list.
     pub timeout: Duration,
@@ -49,81 +65,73 @@ pub struct Settings {
     pub pause: Duration,
 }
 
-/// A pod, as far as it is kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pod {
-    /// Namespace.
-    pub namespace: String,
-    /// Name.
-    pub name: String,
-    /// Labels that are kept, in the order of [`Settings::labels`].
-    pub labels: Vec<(String, String)>,
+/// How following goes.
+#[derive(Debug, Default)]
+pub struct WatchStats {
+    follows: AtomicBool,
+    failures: AtomicU64,
 }
 
-/// The pods known by now, by UID.
-#[derive(Clone, Debug, Default)]
-pub struct Pods(Arc<Mutex<BTreeMap<String, Pod>>>);
-
-impl Pods {
-    /// The pod with this UID.
+impl WatchStats {
+    /// All pods were listed, and what happens to them is followed.
     #[must_use]
-    pub fn get(&self, uid: &str) -> Option<Pod> {
-        self.with(|known| known.get(uid).cloned())
+    pub fn follows(&self) -> bool {
+        self.follows.load(Relaxed)
     }
 
-    /// As if the API had said so.
-    #[cfg(test)]
-    pub(crate) fn know(&self, uid: &str, namespace: &str, name: &str, labels: &[(String, String)]) {
-        let pod = Pod {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-            labels: labels.to_vec(),
-        };
-        assert!(self.put(uid.to_owned(), pod));
+    /// Times following has failed; each is tried again.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Relaxed)
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Pod>) -> T) -> T {
-        // Nothing panics with it.
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn listed(&self) {
+        self.follows.store(true, Relaxed);
     }
 
-    /// Notes a pod; `false` when there is no room for it.
-    fn put(&self, uid: String, pod: Pod) -> bool {
-        self.with(|known| put(known, uid, pod))
-    }
-
-    fn remove(&self, uid: &str) {
-        self.with(|known| known.remove(uid));
-    }
-
-    fn replace(&self, all: BTreeMap<String, Pod>) {
-        self.with(|known| *known = all);
+    fn failed(&self) {
+        self.follows.store(false, Relaxed);
+        self.failures.fetch_add(1, Relaxed);
     }
 }
 
-fn put(known: &mut BTreeMap<String, Pod>, uid: String, pod: Pod) -> bool {
-    let is_room = known.len() < PODS || known.contains_key(&uid);
-    if is_room {
-        known.insert(uid, pod);
-    }
-    is_room
-}
-
-/// Ends the thread when it is dropped, as soon as that has something to read or to wait for.
+/// What is learnt. The thread ends when it is dropped, as soon as that has something to read
+/// or to wait for.
 #[derive(Debug)]
-pub struct Guard {
-    _stop: mpsc::SyncSender<()>,
+pub struct Feed {
+    /// First a whole list, then what happens.
+    pub changes: tokio::sync::mpsc::Receiver<Change>,
+    /// How it goes.
+    pub stats: Arc<WatchStats>,
+    _stop: SyncSender<()>,
+}
+
+#[cfg(test)]
+impl Feed {
+    /// As if a thread had learnt this.
+    pub(crate) fn of(changes: tokio::sync::mpsc::Receiver<Change>) -> Self {
+        Self {
+            changes,
+            stats: Arc::default(),
+            _stop: mpsc::sync_channel(0).0,
+        }
+    }
 }
 
 /// Starts the thread.
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn start(settings: Settings) -> io::Result<(Pods, Guard)> {
-    let pods = Pods::default();
+pub fn start(settings: Settings) -> io::Result<Feed> {
+    let (out, changes) = tokio::sync::mpsc::channel(CHANGES);
     let (stop, stopped) = mpsc::sync_channel(0);
-    let watch = Watch::new(settings, pods.clone(), stopped);
+    let stats = Arc::<WatchStats>::default();
+    let watch = Watch::new(settings, out, (stopped, Arc::clone(&stats)));
     let thread = thread::Builder::new().name("kubernetes".to_owned());
     thread.spawn(move || watch.run())?;
-    Ok((pods, Guard { _stop: stop }))
+    Ok(Feed {
+        changes,
+        stats,
+        _stop: stop,
+    })
 }

@@ -15,6 +15,9 @@ use std::{
     ffi::OsString,
     fmt,
     fs::{self, File},
+    io,
+    net::{TcpListener, UdpSocket},
+    os::unix::net::UnixDatagram,
     path::PathBuf,
     process::Command,
 };
@@ -98,6 +101,27 @@ pub fn try_out(mut args: impl Iterator<Item = OsString>) -> String {
         fs::read("/proc/self/status").map_or_else(|error| error.to_string(), |_| "read".into());
     said.push(format!("/proc: {written}\n"));
     said.join("\n")
+}
+
+/// First argument of a trial of the collector's filters: the binary must call
+/// [`try_out_collector`] when it sees it.
+pub const COLLECTOR_TRIAL_ARG: &str = "__collector-trial";
+
+/// Whether sockets can be opened behind the filters of the collector, one line each.
+#[must_use]
+pub fn try_out_collector() -> String {
+    let filtered = calls::collector().map_or_else(|error| error.to_string(), |()| "on".into());
+    let opened = |what: &str, socket: io::Result<()>| {
+        let came = socket.map_or_else(|error| error.to_string(), |()| "opened".into());
+        format!("{what}: {came}")
+    };
+    let said = [
+        format!("filters: {filtered}"),
+        opened("tcp", TcpListener::bind("127.0.0.1:0").map(drop)),
+        opened("udp", UdpSocket::bind("127.0.0.1:0").map(drop)),
+        opened("unix", UnixDatagram::unbound().map(drop)),
+    ];
+    said.join("\n") + "\n"
 }
 
 /// Closes the sandbox of the outlet around this thread and all that it starts. What the

@@ -26,6 +26,8 @@ pub fn internal() -> Option<ExitCode> {
     } else if first == sandbox::TRIAL_ARG {
         let said = sandbox::try_out(env::args_os().skip(2));
         exit::print(&said)
+    } else if first == sandbox::COLLECTOR_TRIAL_ARG {
+        exit::print(&sandbox::try_out_collector())
     } else {
         let done = simulate::requested()?;
         return Some(if done { Exit::Ok } else { Exit::Internal }.into());

@@ -3,9 +3,11 @@
 //!
 //! The loop hands over and never waits. What the outlet has not accepted is kept, bounded,
 //! and told to its successor with the same ids. Nothing that comes from the outlet is
-//! believed: frames are bounded and checked, questions and frames are rationed.
+//! believed: frames are bounded and checked; questions, frames and what is said of pods are
+//! rationed.
 
 mod backlog;
+mod pods;
 mod questions;
 mod session;
 mod start;
@@ -29,6 +31,7 @@ use crate::{
     alert::Document,
     config::Config,
     exit::{Exit, Failure},
+    kubernetes::Pods,
     metrics::CoreStats,
     tally,
     wire::{Hello, Prepared, Told},
@@ -94,6 +97,8 @@ pub(super) struct Settings {
     pub(super) questions: Questions,
     /// Takes what the outlet costs.
     pub(super) core: Arc<CoreStats>,
+    /// Takes what it learns of pods, when it is told to follow them.
+    pub(super) pods: Option<Pods>,
     /// How often it is told that the collector lives, and says so itself.
     pub(super) beat: Duration,
     /// Longest pause before an outlet is started again.
@@ -181,6 +186,7 @@ struct Keeper {
     launch: Box<dyn Launch>,
     questions: Questions,
     core: Arc<CoreStats>,
+    pods: Option<Pods>,
     beat: Duration,
     pause_max: Duration,
     backlog: Backlog,
@@ -224,6 +230,7 @@ impl Keeper {
             launch: settings.launch,
             questions: settings.questions,
             core: settings.core,
+            pods: settings.pods,
             beat: settings.beat,
             pause_max: settings.pause_max,
             backlog: Backlog::default(),
@@ -268,7 +275,11 @@ impl Keeper {
             End::Restart => return Some("reload"),
             End::Gone(why) => ("ended", why.as_str()),
             End::Silent => ("silent", "it has said nothing for too long"),
-            End::Bad(why) => ("misbehaved", why.as_str()),
+            End::Bad(why) => {
+                // What it has said of pods may be as bad.
+                self.pods.iter().for_each(Pods::forget);
+                ("misbehaved", why.as_str())
+            }
         };
         error!(
             "the outlet is gone ({reason}: {why}): capture goes on, {} alerts and notices are \

@@ -1,11 +1,12 @@
 //! The outlet: the process that talks to the outside. It has sinks, spools, history, HTTP
-//! and the control socket; it has no capability, no hook and no look at `/proc`, and what
-//! it may open is what its configuration names.
+//! and the control socket, and follows the node's pods through the API; it has no capability,
+//! no hook and no look at `/proc`, and what it may open is what its configuration names.
 //!
 //! Started by the collector with one end of a socket pair as its standard input. It ends
 //! when it is told to, or when the collector is gone; signals are for the collector.
 
 mod last_word;
+mod pods;
 pub(super) mod relay;
 
 use std::{
@@ -25,7 +26,10 @@ use tokio::{
 };
 use tracing::{debug, error, info};
 
-use self::relay::{End, Relay};
+use self::{
+    pods::Pods,
+    relay::{End, Relay},
+};
 use super::{
     level,
     sinks::{self, Change},
@@ -164,6 +168,10 @@ impl Outlet {
         }
         let sinks = start(&config, &metrics)?;
         metrics.watch_sinks(sinks.stats());
+        let pods = Pods::follow(&config.kubernetes).map_err(|error| failed("pods", &error))?;
+        if let Some(stats) = pods.stats() {
+            metrics.watch_pods(Arc::clone(stats));
+        }
         let mut servers = vec![tokio::spawn(control.serve(queries, end(stopped.clone())))];
         let address = http.as_ref().map(http::Server::address);
         if let Some(server) = http {
@@ -177,7 +185,7 @@ impl Outlet {
         Ok(Self {
             relay: Relay::new(
                 (sinks, tail, metrics),
-                pulse,
+                (pulse, pods),
                 (asked, pages),
                 (config, places),
                 standing,

@@ -30,6 +30,7 @@ use crate::{
     host,
     http::{Condition, Readiness},
     incident,
+    kubernetes::Pods,
     lineage::ServiceKind,
     metrics::{Build, CoreStats, KernelCounters, KernelReading, Metrics},
     probe::Counters,
@@ -53,6 +54,8 @@ pub(super) struct Surroundings {
     doubts: [Cell<bool>; 2],
     http: Option<SocketAddr>,
     link: Link,
+    /// Of this node, as the outlet learns of them; `None` when they are not followed.
+    pods: Option<Pods>,
 }
 
 impl Surroundings {
@@ -70,11 +73,14 @@ impl Surroundings {
         let capturing = readiness.condition("capture", "the hooks are not attached yet");
         let proven = readiness.condition("self-test", "not made yet");
         let hello = hello(config);
+        let kubernetes = &config.kubernetes;
+        let pods = kubernetes.watch.then(|| Pods::new(&kubernetes.labels.0));
         let settings = link::Settings {
             hello,
             launch: Box::new(spawner),
             questions: Questions::new(queries, Arc::clone(&metrics)),
             core: Arc::clone(&core),
+            pods: pods.clone(),
             beat: link::BEAT,
             pause_max: link::PAUSE_MAX,
         };
@@ -93,6 +99,7 @@ impl Surroundings {
             doubts: [const { Cell::new(false) }; 2],
             http,
             link,
+            pods,
         })
     }
 
@@ -174,6 +181,11 @@ impl Surroundings {
     /// A configuration was refused, and the old one stays in force.
     pub(super) fn refused(&self) {
         self.metrics.count_refused_config();
+    }
+
+    /// The pods of this node, when they are followed.
+    pub(super) fn pods(&self) -> Option<Pods> {
+        self.pods.clone()
     }
 
     /// The way to the outlet, for who prepares other sinks.

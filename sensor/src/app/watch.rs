@@ -119,7 +119,8 @@ impl<'a> Watch<'a> {
         surroundings: &'a Surroundings,
     ) -> Result<Self, Failure> {
         let internal = |error: io::Error| Failure::new(Exit::Internal, error);
-        let (asker, facts) = enrich::start(&started.config.kubernetes).map_err(internal)?;
+        let pod_logs = &started.config.kubernetes.pod_logs;
+        let (asker, facts) = enrich::start(pod_logs, surroundings.pods()).map_err(internal)?;
         let found = services(&started.out);
         let mut attached = started.attached;
         // Only now: while it is seeded, every server by name has to be looked at.

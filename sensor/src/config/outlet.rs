@@ -1,12 +1,26 @@
-//! The part of the configuration that the outlet needs: where alerts go and who may ask. It
-//! is handed over as the YAML that a configuration file would have.
+//! The part of the configuration that the outlet needs: where alerts go, who may ask, and
+//! whether and how pods are followed. It is handed over as the YAML that a configuration file
+//! would have.
 
 use std::path::Path;
 
 use super::{Config, ConfigError, effective::render, key::KEYS, yaml};
 
 /// Keys, and sections ending with a dot, that concern the outlet.
-const OUTLET: &[&str] = &["output.", "sinks", "http.", "control.", "history.", "log."];
+const OUTLET: &[&str] = &[
+    "output.",
+    "sinks",
+    "http.",
+    "control.",
+    "history.",
+    "log.",
+    "kubernetes.watch",
+    "kubernetes.node",
+    "kubernetes.labels",
+    "kubernetes.api",
+    "kubernetes.token_file",
+    "kubernetes.ca_file",
+];
 
 /// Named in errors about a text that came from the collector.
 const HANDED: &str = "configuration from the collector";
@@ -38,6 +52,7 @@ mod tests {
     use super::*;
     use crate::config::{
         Format, Level, Scope,
+        kubernetes::{Api, Labels, Node},
         sinks::{Sink, Type},
     };
 
@@ -59,6 +74,12 @@ mod tests {
             headers: vec!["X-Key: 'secret' # no comment".to_owned()],
             ..Sink::default()
         }];
+        config.kubernetes.watch = true;
+        config.kubernetes.node = Node("node-1".to_owned());
+        config.kubernetes.labels = Labels(vec!["team".to_owned()]);
+        config.kubernetes.api = Api("https://10.0.0.1".to_owned());
+        config.kubernetes.token_file = "/token".into();
+        config.kubernetes.ca_file = "/ca".into();
         let back = Config::from_outlet_yaml(&config.outlet_yaml()).unwrap();
         assert_eq!(back.scope, Scope::Services);
         config.scope = Scope::Services;

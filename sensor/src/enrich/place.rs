@@ -1,7 +1,10 @@
 //! A container named: by what its runtime has on disk, and by the directories in which the
-//! kubelet keeps the logs of pods.
+//! kubelet keeps the logs of pods. What the API says comes by way of the outlet, which is not
+//! believed: it adds labels, and the names of pods that nothing here names.
 
-use std::time::Instant;
+use std::{num::NonZeroUsize, time::Instant};
+
+use lru::LruCache;
 
 use super::pod::Pods;
 use crate::{
@@ -14,14 +17,41 @@ use crate::{
     },
 };
 
+/// Pods whose names are remembered; those not asked for the longest go first.
+const FOUND: usize = 4_096;
+
+/// Namespaces and names of pods that were found on this machine, by UID. A pod's directory
+/// may go before the last of its processes, and nobody else is to name it then.
+pub(super) struct Found(LruCache<String, (String, String)>);
+
+impl Default for Found {
+    fn default() -> Self {
+        const BOUND: NonZeroUsize = NonZeroUsize::new(FOUND).expect("it is not zero");
+        Self(LruCache::new(BOUND))
+    }
+}
+
+impl Found {
+    /// What is found of a pod by now, or was before.
+    fn names(&mut self, uid: &str, now: Option<(String, String)>) -> Option<(String, String)> {
+        let Some(names) = now else {
+            return self.0.get(uid).cloned();
+        };
+        self.0.put(uid.to_owned(), names.clone());
+        Some(names)
+    }
+}
+
 /// Who knows names.
 pub(super) struct Sources<'a> {
     /// What a container's runtime has on disk.
     pub(super) described: &'a dyn Fn(&str) -> Described,
     /// The kubelet's directories.
     pub(super) pods: &'a mut Pods,
-    /// The API, when it is asked.
+    /// What the API says, when it is asked.
     pub(super) api: Option<&'a kubernetes::Pods>,
+    /// What was found here before.
+    pub(super) found: &'a mut Found,
 }
 
 /// Answers a question, with what is known by now.
@@ -38,7 +68,7 @@ pub(super) fn locate(question: &Locate, sources: &mut Sources<'_>, now: Instant)
     }
 }
 
-/// What is known of one: its runtime wins over directories, and these over the API.
+/// What is known of one: its runtime wins over directories, and both over the API.
 fn placed(found: Container<'_>, sources: &mut Sources<'_>, now: Instant) -> Placed {
     let described = sources.described;
     let own = described(found.id);
@@ -67,10 +97,15 @@ fn placed(found: Container<'_>, sources: &mut Sources<'_>, now: Instant) -> Plac
         names = names.or(Some(listed.pod));
         name = name.or(listed.container.filter(|_| !is_nested));
     }
+    names = sources.found.names(&pod.uid, names);
     let mut labels = Vec::new();
     if let Some(known) = sources.api.and_then(|api| api.get(&pod.uid)) {
-        names = names.or(Some((known.namespace, known.name)));
-        labels = known.labels;
+        let said = (known.namespace, known.name);
+        // Who gives it another name than it has here may have the wrong labels, too.
+        if names.as_ref().is_none_or(|names| *names == said) {
+            names = Some(said);
+            labels = known.labels;
+        }
     }
     Placed {
         id: found.id.to_owned(),
@@ -87,7 +122,7 @@ fn placed(found: Container<'_>, sources: &mut Sources<'_>, now: Instant) -> Plac
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, time::Duration};
 
     use super::*;
     use crate::event::ProcessId;
@@ -116,8 +151,23 @@ mod tests {
             described,
             pods,
             api,
+            found: &mut Found::default(),
         };
         placed(found, &mut sources, Instant::now())
+    }
+
+    /// What the API says: this pod, with this value of the one label.
+    fn said(uid: &str, (namespace, name): (&str, &str), app: &str) -> kubernetes::Pods {
+        let keys = ["app".to_owned()];
+        let api = kubernetes::Pods::new(&keys);
+        let pod = kubernetes::Pod {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            labels: vec![("app".to_owned(), app.to_owned())],
+        };
+        let change = kubernetes::Change::Known(uid.to_owned(), pod);
+        assert_eq!(api.hearing().hear(vec![change]), Ok(0));
+        api
     }
 
     fn shop(name: &str) -> (String, String) {
@@ -149,29 +199,59 @@ mod tests {
 
     #[test]
     fn labels_and_what_else_is_not_known_come_from_the_api() {
-        let api = kubernetes::Pods::default();
         let path = format!("/kubepods/pod{UID}/{ID}");
         let none = |_: &str| Described::default();
-        assert!(
-            with(&path, &none, Some(&api))
-                .pod
-                .unwrap()
-                .labels
-                .is_empty()
-        );
-        let label = ("app".to_owned(), "shop".to_owned());
-        api.know(UID, "shop", "web-1", std::slice::from_ref(&label));
+        let nothing = kubernetes::Pods::new(&[]);
+        let found = with(&path, &none, Some(&nothing)).pod.unwrap();
+        assert!(found.labels.is_empty());
+        let api = said(UID, ("shop", "web-1"), "shop");
         let found = with(&path, &none, Some(&api)).pod.unwrap();
+        let label = ("app".to_owned(), "shop".to_owned());
         assert_eq!(
             (found.name, found.labels),
             (Some(shop("web-1")), vec![label])
         );
         // In no directory.
-        api.know(OTHER, "mall", "web-9", &[]);
+        let api = said(OTHER, ("mall", "web-9"), "x");
         let path = format!("/kubepods/pod{OTHER}/{ID}");
         let found = with(&path, &none, Some(&api));
         let name = Some(("mall".to_owned(), "web-9".to_owned()));
         assert_eq!((found.name, found.pod.unwrap().name), (None, name));
+    }
+
+    /// The API speaks through the outlet, which may be anybody's.
+    #[test]
+    fn what_was_found_here_is_named_by_nobody_else() {
+        let root = tempfile::tempdir().unwrap();
+        let own = root.path().join(format!("pods/shop_web-1_{UID}/php"));
+        let path = format!("/kubepods/pod{UID}/{ID}");
+        let mut found = Found::default();
+        let mut now = Instant::now();
+        let mut ask = |api: &kubernetes::Pods| {
+            let mut pods = Pods::new(root.path().join("pods"));
+            let mut sources = Sources {
+                described: &|_| Described::default(),
+                pods: &mut pods,
+                api: Some(api),
+                found: &mut found,
+            };
+            now += Duration::from_secs(1);
+            let container = container::find(path.as_bytes()).unwrap();
+            placed(container, &mut sources, now).pod.unwrap()
+        };
+        let lie = said(UID, ("kube-system", "dns"), "dns");
+        let dns = Some(("kube-system".to_owned(), "dns".to_owned()));
+        // Nothing here names it yet.
+        assert_eq!(ask(&lie).name, dns);
+        fs::create_dir_all(&own).unwrap();
+        let named = ask(&lie);
+        assert_eq!((named.name, named.labels), (Some(shop("web-1")), vec![]));
+        // The pod has ended, and its directory is gone.
+        fs::remove_dir_all(root.path().join("pods")).unwrap();
+        let named = ask(&lie);
+        assert_eq!((named.name, named.labels), (Some(shop("web-1")), vec![]));
+        let named = ask(&said(UID, ("shop", "web-1"), "shop"));
+        assert_eq!((named.name, named.labels.len()), (Some(shop("web-1")), 1));
     }
 
     #[test]
@@ -203,6 +283,7 @@ mod tests {
             described: &|_| Described::default(),
             pods: &mut pods,
             api: None,
+            found: &mut Found::default(),
         };
         let found = locate(&question, &mut sources, Instant::now()).container;
         assert_eq!(found.map(|found| found.id), expected);

@@ -6,10 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::Pod;
-use crate::service::{
-    container::is_uid,
-    kube_name::{is_label, is_subdomain, is_value},
-};
+use crate::service::{container::is_uid, kube_name::is_value};
 
 /// A page of a list.
 #[derive(Debug, Deserialize)]
@@ -63,9 +60,6 @@ impl Meta {
         let annotations = self.annotations.as_ref();
         let mirrored = annotations.and_then(|all| all.get(MIRROR));
         let uid = mirrored.unwrap_or(&self.uid);
-        if !is_uid(uid) || !is_label(&self.namespace) || !is_subdomain(&self.name) {
-            return None;
-        }
         let all = self.labels.as_ref();
         let kept = labels.iter().filter_map(|key| {
             let value = all?.get(key).filter(|value| is_value(value))?;
@@ -76,6 +70,6 @@ impl Meta {
             name: self.name.clone(),
             labels: kept.collect(),
         };
-        Some((uid.clone(), pod))
+        (is_uid(uid) && pod.is_one(labels)).then(|| (uid.clone(), pod))
     }
 }

@@ -2,19 +2,22 @@
 //! cannot go on.
 
 use std::{
-    collections::BTreeMap,
-    sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, TryRecvError},
+    },
     time::{Duration, Instant},
 };
 
+use tokio::sync::mpsc::Sender;
 use tracing::{info, warn};
 
 use super::{
-    Client, Item, Pods, Settings,
+    Change, Client, Item, Settings, WatchStats,
     client::{PAGES, Trouble},
+    known::Table,
     object::{Event, Meta},
     pace::{Pace, chance},
-    put,
 };
 
 /// A watch that ends before that, with nothing said, counts as a failure.
@@ -23,31 +26,40 @@ const BRIEF: Duration = Duration::from_secs(1);
 /// See the module.
 pub(super) struct Watch {
     settings: Settings,
-    pods: Pods,
+    out: Sender<Change>,
     stopped: Receiver<()>,
+    stats: Arc<WatchStats>,
     pace: Pace,
     /// The last failure that was logged: one that stays is said once.
     said: Option<Trouble>,
 }
 
 impl Watch {
-    pub(super) fn new(settings: Settings, pods: Pods, stopped: Receiver<()>) -> Self {
+    pub(super) fn new(
+        settings: Settings,
+        out: Sender<Change>,
+        (stopped, stats): (Receiver<()>, Arc<WatchStats>),
+    ) -> Self {
         Self {
             pace: Pace::new(settings.pause),
             settings,
-            pods,
+            out,
             stopped,
+            stats,
             said: None,
         }
     }
 
-    /// Until the guard is gone.
+    /// Until the feed is gone.
     pub(super) fn run(mut self) {
         loop {
             let Err(trouble) = self.round() else { return };
             let asked = match &trouble {
                 Trouble::Gone => None,
-                Trouble::Failed(_, asked) => *asked,
+                Trouble::Failed(_, asked) => {
+                    self.stats.failed();
+                    *asked
+                }
             };
             self.say(trouble);
             let pause = self.pace.pause(asked, chance());
@@ -71,10 +83,17 @@ impl Watch {
         self.stopped.try_recv() == Err(TryRecvError::Disconnected)
     }
 
-    /// Lists, and watches for as long as that goes on; `Ok` when the guard is gone.
+    /// Passes it on, as fast as it is taken.
+    fn tell(&self, change: Change) {
+        // With nobody there it has stopped, which shows at the next look.
+        drop(self.out.blocking_send(change));
+    }
+
+    /// Lists, and watches for as long as that goes on; `Ok` when the feed is gone.
     fn round(&mut self) -> Result<(), Trouble> {
         let client = Client::new(&self.settings)?;
         let mut version = self.list(&client)?;
+        self.stats.listed();
         if self.said.take().is_some_and(|said| said != Trouble::Gone) {
             info!("pods of this node are followed again");
         }
@@ -91,13 +110,13 @@ impl Watch {
 
     /// Takes all of a list, page by page; the version that a watch goes on from.
     fn list(&self, client: &Client) -> Result<String, Trouble> {
-        let mut all = BTreeMap::new();
+        let mut all = Table::default();
         let (mut after, mut left_out) = (None, 0_usize);
         for _ in 0..PAGES {
             let page = client.list(after.as_deref())?;
             for Item { metadata } in page.items.into_iter().flatten() {
                 if let Some((uid, pod)) = metadata.pod(&self.settings.labels) {
-                    left_out += usize::from(!put(&mut all, uid, pod));
+                    left_out += usize::from(!all.put(uid, pod));
                 }
             }
             after = page.metadata.more.filter(|more| !more.is_empty());
@@ -105,7 +124,11 @@ impl Watch {
                 if left_out > 0 {
                     warn!("{left_out} pods of this node are too many: they have no labels");
                 }
-                self.pods.replace(all);
+                self.tell(Change::Anew);
+                for (uid, pod) in all.into_pods() {
+                    self.tell(Change::Known(uid, pod));
+                }
+                self.tell(Change::Whole);
                 return Ok(page.metadata.resource_version);
             }
         }
@@ -139,10 +162,8 @@ impl Watch {
         let meta: Meta = object.metadata;
         let pod = meta.pod(&self.settings.labels);
         match (event.kind.as_str(), pod) {
-            ("ADDED" | "MODIFIED", Some((uid, pod))) => {
-                self.pods.put(uid, pod);
-            }
-            ("DELETED", Some((uid, _))) => self.pods.remove(&uid),
+            ("ADDED" | "MODIFIED", Some((uid, pod))) => self.tell(Change::Known(uid, pod)),
+            ("DELETED", Some((uid, _))) => self.tell(Change::Gone(uid)),
             // Its version is all that a bookmark has.
             ("BOOKMARK", _) | (_, None) => {}
             (other, _) => {

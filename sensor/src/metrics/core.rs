@@ -65,6 +65,10 @@ pub struct OutletStats {
     pub(super) restarts: [AtomicU64; Self::REASONS.len()],
     pub(super) waiting: AtomicU64,
     pub(super) dropped: AtomicU64,
+    /// Pods known by what it says; none before it has said anything.
+    pub(super) pods: AtomicU64,
+    pub(super) pods_left_out: AtomicU64,
+    pub(super) follows_pods: AtomicBool,
 }
 
 impl OutletStats {
@@ -87,6 +91,13 @@ impl OutletStats {
     /// Counts documents that are lost.
     pub fn drop_some(&self, count: u64) {
         self.dropped.fetch_add(count, Relaxed);
+    }
+
+    /// States how many pods are known by what it says, and counts those there was no room for.
+    pub fn set_pods(&self, known: usize, left_out: usize) {
+        self.pods.store(known as u64, Relaxed);
+        self.pods_left_out.fetch_add(left_out as u64, Relaxed);
+        self.follows_pods.store(true, Relaxed);
     }
 
     /// Documents it has not accepted.

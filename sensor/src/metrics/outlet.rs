@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
@@ -16,7 +16,7 @@ use prometheus::{
 };
 
 use super::{PREFIX, scrape::Page};
-use crate::sink::SinkStats;
+use crate::{kubernetes::WatchStats, sink::SinkStats};
 
 /// From half the promised median to the longest stall one can still call detection, s.
 const LATENCY_BUCKETS: &[f64] = &[
@@ -41,6 +41,8 @@ struct Sinks {
     up: Arc<AtomicBool>,
     /// Layers of the sandbox, and whether they hold.
     layers: Arc<Mutex<Vec<(&'static str, bool)>>>,
+    /// How following pods goes; empty where they are not followed.
+    pods: Arc<OnceLock<Arc<WatchStats>>>,
     desc: Desc,
 }
 
@@ -57,6 +59,7 @@ impl OutletMetrics {
             stats: Arc::default(),
             up: Arc::default(),
             layers: Arc::default(),
+            pods: Arc::default(),
             desc: Opts::new("collector_up", UP).describe()?,
         };
         registry.register(Box::new(latency.clone()))?;
@@ -86,6 +89,11 @@ impl OutletMetrics {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *known = layers;
+    }
+
+    /// Makes how following pods goes part of every scrape. The first to be told of counts.
+    pub fn watch_pods(&self, stats: Arc<WatchStats>) {
+        let _first = self.sinks.pods.set(stats);
     }
 
     /// Measures an alert that a sink has just written, or its receiver accepted; the kernel
@@ -165,6 +173,9 @@ impl Collector for Sinks {
                 .map(|(layer, holds)| ([*layer], u64::from(*holds))),
         );
         page.sinks(&sinks);
+        if let Some(pods) = self.pods.get() {
+            page.watch(pods);
+        }
         page.0
     }
 }

@@ -338,6 +338,9 @@ impl Page {
             [],
             [([], outlet.dropped.load(Relaxed))],
         );
+        if outlet.follows_pods.load(Relaxed) {
+            self.pods(outlet);
+        }
     }
 
     fn config(&mut self, config: &Config) {

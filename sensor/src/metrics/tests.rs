@@ -71,6 +71,8 @@ async fn the_whole_page() {
     metrics.expect_alerts("never", Level::Low, "nginx");
     metrics.count_alert(&alert);
     outlet.observe_written(alert.time_ns);
+    outlet.watch_pods(Arc::default());
+    core.outlet.set_pods(7, 2);
     metrics.count_decode_error("short");
     core.count(&Event::Lost(Lost {
         ring: crate::event::RingKind::Lifecycle,
@@ -190,6 +192,8 @@ async fn ten_thousand_services_keep_within_the_bound_of_series() {
         metrics.count_decode_error(error.name());
     }
     core.set_self_test(1);
+    core.outlet.set_pods(1, 0);
+    outlet.watch_pods(Arc::default());
     let levels = ["informational", "low", "medium", "high", "critical"];
     let levels = levels.map(|level| level.parse::<Level>().unwrap());
     let rules = levels.into_iter().cycle().zip(0..RULES);

@@ -215,16 +215,13 @@ pub fn spawner() -> Result<(), CallsError> {
 }
 
 /// Puts on the filters of the collector, in all its threads: once its hooks are attached it
-/// reads what they say and `/proc`, and has what it needs of the network behind a socket that
-/// is open. With `network` it may open others.
+/// reads what they say and `/proc`, and has what it needs of others behind sockets that are
+/// open. It opens none.
 ///
 /// # Errors
 /// When the kernel refuses.
-pub fn collector(network: bool) -> Result<(), CallsError> {
-    let mut listed = [BASE, FILES, OLD].concat();
-    if network {
-        listed.extend(SOCKETS);
-    }
+pub fn collector() -> Result<(), CallsError> {
+    let listed = [BASE, FILES, OLD].concat();
     let mut rules = rules(&listed);
     rules.insert(libc::SYS_bpf, commands()?);
     everywhere(&kill_program(NEVER)?)?;

@@ -43,6 +43,11 @@ impl Places {
                 .read
                 .extend(sinks::read(sink).map(|it| directory(&it)));
         }
+        let pods = &config.kubernetes;
+        if pods.watch {
+            let account = [&pods.token_file, &pods.ca_file];
+            places.read.extend(account.map(|it| directory(it)));
+        }
         places
     }
 
@@ -116,6 +121,10 @@ mod tests {
         assert!(some.cover(&fewer) && some.cover(&some) && !fewer.cover(&some));
         let file = places("{name: f, type: file, path: /s/log}");
         assert!(some.cover(&file) && !file.cover(&some));
+        let text = "kubernetes: {watch: true, token_file: /a/token, ca_file: /b/ca.crt}";
+        let config = Config::from_outlet_yaml(text).unwrap();
+        let pods = Places::of(&config);
+        assert!(pods.read.contains(Path::new("/a")) && pods.read.contains(Path::new("/b")));
         let bare = places("{name: f, type: file, path: /log}");
         assert!(bare.write.contains(Path::new("/")));
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     alert::{Alert, Document, Host, Notice},
     control::QueryKind,
+    kubernetes::Change,
     tally::Count,
 };
 
@@ -93,6 +94,8 @@ pub enum Report {
     Beat,
     /// It has written what it could; so many were left.
     Stopped(u64),
+    /// What it has learnt of this node's pods, when it was told to follow them.
+    Pods(Vec<Change>),
 }
 
 /// What the outlet may ask.

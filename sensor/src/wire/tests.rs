@@ -11,6 +11,7 @@ use crate::{
         sample::{closed, sample},
     },
     control::QueryKind,
+    kubernetes::{Change, Pod},
     tally::{Cause, Count, Kind},
 };
 
@@ -92,6 +93,30 @@ fn reports() -> impl Strategy<Value = Report> {
         any::<u32>().prop_map(|id| Report::Ask(id, What::Metrics)),
         (any::<u32>(), ".{0,80}")
             .prop_map(|(id, why)| Report::Prepared(id, Prepared::Refused(64, why))),
+        prop::collection::vec(changes(), 0..20).prop_map(Report::Pods),
+    ]
+}
+
+fn changes() -> impl Strategy<Value = Change> {
+    let label = (".{0,20}", ".{0,20}");
+    prop_oneof![
+        Just(Change::Anew),
+        Just(Change::Whole),
+        ".{0,40}".prop_map(Change::Gone),
+        (
+            ".{0,40}",
+            ".{0,40}",
+            ".{0,40}",
+            prop::collection::vec(label, 0..4)
+        )
+            .prop_map(|(uid, namespace, name, labels)| {
+                let pod = Pod {
+                    namespace,
+                    name,
+                    labels,
+                };
+                Change::Known(uid, pod)
+            }),
     ]
 }
 

@@ -66,6 +66,7 @@ const SINK: &str = "`stdout`, or the name in `sinks`";
 fn scrape() -> String {
     let core = Arc::new(CoreStats::default());
     core.set_self_test(1);
+    core.outlet.set_pods(0, 0);
     core.set_services(ServiceKind::ALL.iter().map(|&kind| (kind, 1)));
     let build = Build {
         version: "0",
@@ -79,6 +80,7 @@ fn scrape() -> String {
         .expect("a thread can be started");
     let outlet = OutletMetrics::new(|| 1).expect("names of metrics are unique");
     outlet.watch_sinks(sinks.stats());
+    outlet.watch_pods(Arc::default());
     let layers = ["capabilities", "files", "system_calls", "user"];
     outlet.set_sandbox(layers.map(|layer| (layer, true)).to_vec());
     let ladder = Hook::ladder().map(|(hook, rung)| (hook.to_owned(), rung.name().to_owned()));

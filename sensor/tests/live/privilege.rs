@@ -130,6 +130,21 @@ fn in_its_sandbox_nothing_is_written_elsewhere_and_nothing_is_started() {
     }
 }
 
+#[test]
+fn behind_its_filters_the_collector_opens_no_socket() {
+    let output = Command::new(sensor::program_path())
+        .arg("__collector-trial")
+        .output()
+        .expect("run the program");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert!(said.starts_with("filters: on\n"), "{said}");
+    for kind in ["tcp", "udp", "unix"] {
+        let refused = format!("\n{kind}: Operation not permitted");
+        assert!(said.contains(&refused), "{kind}: {said}");
+    }
+}
+
 /// Lines of the history with this id.
 fn kept(sensor: &Sensor, id: &str) -> usize {
     let output = sensor.ask(&["alerts", "--json", "--limit", "1000"]);

@@ -1,5 +1,7 @@
 //! The time with one outlet.
 
+mod hear;
+
 use std::{collections::VecDeque, io};
 
 use tokio::{
@@ -8,14 +10,10 @@ use tokio::{
 };
 use tracing::warn;
 
-use super::{GRACE, Keeper, Launched, Order, Preparing, Process, START, Ticket};
+use super::{GRACE, Keeper, Launched, Order, Preparing, Process, START, Ticket, pods::Heard};
 use crate::{
-    app::outlet::relay::RENEW_AFTER,
     exit::{Exit, Failure},
-    wire::{
-        self, Answer, OPEN_MAX, ORDER_MAX, PART, Pipe, Prepared, REPORT_MAX, Report, Turn, What,
-        WireError,
-    },
+    wire::{self, Answer, ORDER_MAX, PART, Pipe, REPORT_MAX, Report, Turn, WireError},
 };
 
 /// Bytes that may wait in the pipe before more is put there.
@@ -59,6 +57,8 @@ pub(super) struct Session {
     prepares: u32,
     began: Instant,
     leave: Option<Leave>,
+    /// What it says of pods; `None` when it was not told to follow them.
+    pods: Option<Heard>,
 }
 
 /// It is to end.
@@ -71,7 +71,7 @@ struct Leave {
 }
 
 impl Session {
-    fn new(launched: Launched) -> io::Result<Self> {
+    fn new(launched: Launched, pods: Option<Heard>) -> io::Result<Self> {
         Ok(Self {
             pipe: Pipe::new(launched.stream, REPORT_MAX, ORDER_MAX)?,
             pid: launched.process.pid(),
@@ -84,6 +84,7 @@ impl Session {
             prepares: 0,
             began: Instant::now(),
             leave: None,
+            pods,
         })
     }
 
@@ -184,7 +185,8 @@ impl Keeper {
         };
         self.count += 1;
         let launched = self.launch.launch().map_err(|error| failed(&error))?;
-        let mut session = Session::new(launched).map_err(|error| failed(&error))?;
+        let pods = self.pods.as_ref().map(Heard::new);
+        let mut session = Session::new(launched, pods).map_err(|error| failed(&error))?;
         let hello = wire::Order::Hello(Box::new(self.hello.clone()));
         session.pipe.queue(&hello).map_err(|error| failed(&error))?;
         let first = timeout(START, session.first()).await;
@@ -311,65 +313,13 @@ impl Keeper {
         Ok(())
     }
 
-    /// Takes a word of the outlet.
-    fn hear(&mut self, report: Report, session: &mut Session) -> Option<End> {
-        session.quiet = 0;
-        let Some(credit) = session.credit.checked_sub(1) else {
-            return Some(End::Bad("it floods".to_owned()));
-        };
-        session.credit = credit;
-        match report {
-            Report::Beat => None,
-            // Half of what an honest one waits, for clocks that differ.
-            Report::Renew if session.began.elapsed() < RENEW_AFTER / 2 => {
-                bad("it asks for another too soon")
-            }
-            Report::Renew => {
-                session.replace();
-                None
-            }
-            Report::Accepted(number) if self.backlog.accept(number) => None,
-            Report::Accepted(_) => bad("it accepts what it was not told"),
-            Report::Ask(id, what) => self.ask((id, what), session),
-            Report::Prepared(id, prepared) => self.prepared(id, prepared),
-            Report::Stopped(left) => match &session.leave {
-                Some(leave) if leave.told && leave.again => Some(End::Restart),
-                Some(leave) if leave.told => Some(End::Stopped),
-                _ => bad(&format!("it stops untold with {left} left")),
-            },
-            Report::Ready(_) | Report::Refused(..) => bad("it begins twice"),
-        }
-    }
-
-    fn ask(&self, (id, what): (u32, What), session: &mut Session) -> Option<End> {
-        if session.open >= OPEN_MAX {
-            return bad("it asks too much at once");
-        }
-        session.open += 1;
-        let questions = self.questions.clone();
-        session
-            .asked
-            .spawn(async move { (id, questions.answer(what).await) });
-        None
-    }
-
-    fn prepared(&mut self, id: u32, prepared: Prepared) -> Option<End> {
-        match self.preparing.take() {
-            Some(preparing) if preparing.id == id => {
-                preparing.answer(self.count, prepared);
-                None
-            }
-            preparing => {
-                self.preparing = preparing;
-                bad("it has prepared what nobody asked for")
-            }
-        }
-    }
-
     /// Says that the collector lives, and looks whether the outlet does.
     fn beat(&mut self, session: &mut Session) -> Result<Option<End>, WireError> {
         session.quiet += 1;
         session.credit = session.credit.max(FRAMES);
+        if let Some(pods) = &mut session.pods {
+            pods.beat();
+        }
         if session.quiet > PATIENCE {
             return Ok(Some(End::Silent));
         }

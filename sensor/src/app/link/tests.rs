@@ -1,5 +1,7 @@
 //! The link against outlets that the tests play: honest ones, dead ones, hostile ones.
 
+mod pods;
+
 use std::{
     io::{Read as _, Write as _},
     os::unix::net::UnixStream,
@@ -50,8 +52,12 @@ struct Play {
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A link whose first outlet has said that it is there, and that outlet.
 async fn play(beat: Duration) -> (Play, Outlet) {
+    play_with(beat, None).await
+}
+
+/// A link whose first outlet has said that it is there, and that outlet.
+async fn play_with(beat: Duration, pods: Option<Pods>) -> (Play, Outlet) {
     let (stage, entered) = std::sync::mpsc::sync_channel(8);
     let stage_of_test = Arc::new(Mutex::new(entered));
     let (asked, queries) = mpsc::channel(4);
@@ -75,6 +81,7 @@ async fn play(beat: Duration) -> (Play, Outlet) {
         launch: Box::new(Theatre { stage }),
         questions: Questions::new(asked, Arc::new(metrics)),
         core: Arc::clone(&core),
+        pods,
         beat,
         pause_max: PAUSE,
     };
@@ -137,6 +144,12 @@ impl Outlet {
 
     fn say(&self, report: &Report) {
         write(&self.stream, report, REPORT_MAX).unwrap();
+    }
+
+    /// Says so many, unless it is cut off before it is done.
+    fn flood(&self, count: u32, report: &dyn Fn(u32) -> Report) {
+        let mut all = (0..count).map(|number| write(&self.stream, &report(number), REPORT_MAX));
+        let _cut_off = all.any(|said| said.is_err());
     }
 
     /// The next that is no beat; in a thread, since it blocks.
@@ -202,7 +215,7 @@ fn what_was_not_accepted_is_told_to_the_next() {
 #[test]
 fn one_that_says_what_it_may_not_is_dismissed() {
     type Deed = fn(&Outlet);
-    let deeds: [Deed; 10] = [
+    let deeds: [Deed; 11] = [
         |it| (&it.stream).write_all(&[0xff; 64]).unwrap(),
         |it| (&it.stream).write_all(&[1, 0, 0, 0, 0xee]).unwrap(),
         |it| (&it.stream).write_all(&[0, 0, 0, 0]).unwrap(),
@@ -211,19 +224,9 @@ fn one_that_says_what_it_may_not_is_dismissed() {
         |it| it.say(&Report::Prepared(0, Prepared::Made)),
         |it| it.say(&Report::Stopped(0)),
         |it| it.say(&Report::Renew),
-        |it| {
-            // It may be cut off before it is done.
-            let ask = |id| Report::Ask(id, What::Core(QueryKind::Tree));
-            drop((0..100).try_for_each(|id| write(&it.stream, &ask(id), REPORT_MAX)));
-        },
-        |it| {
-            // It may be cut off before it is done.
-            for _ in 0..100_000 {
-                if write(&it.stream, &Report::Beat, REPORT_MAX).is_err() {
-                    break;
-                }
-            }
-        },
+        |it| it.say(&Report::Pods(Vec::new())),
+        |it| it.flood(100, &|id| Report::Ask(id, What::Core(QueryKind::Tree))),
+        |it| it.flood(100_000, &|_| Report::Beat),
     ];
     multi().block_on(async {
         let (play, mut outlet) = play(BEAT).await;
@@ -388,6 +391,7 @@ fn one_that_refuses_at_the_start_is_believed() {
             launch: Box::new(Theatre { stage }),
             questions: Questions::new(asked, Arc::new(metrics)),
             core,
+            pods: None,
             beat: BEAT,
             pause_max: PAUSE,
         };

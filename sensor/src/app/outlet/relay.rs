@@ -1,5 +1,5 @@
 //! The outlet's loop: what the collector says to the sinks, what is asked to the collector,
-//! and what was written back to it.
+//! and what was written, or learnt of pods, back to it.
 
 use std::{
     collections::BTreeMap,
@@ -11,11 +11,11 @@ use std::{
 use serde_json::Value;
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::{interval, timeout},
+    time::{MissedTickBehavior, interval, timeout},
 };
 use tracing::{error, info, warn};
 
-use super::{LAST, QUESTIONS, adjust, alone, last_word, sinks};
+use super::{LAST, Pods, QUESTIONS, adjust, alone, last_word, sinks};
 use crate::{
     config::Config,
     control::Query,
@@ -58,6 +58,7 @@ pub(super) struct Relay {
     tail: Arc<Tail>,
     metrics: Arc<OutletMetrics>,
     pulse: Arc<Pulse>,
+    pods: Pods,
     queries: mpsc::Receiver<Query>,
     scrapes: mpsc::Receiver<Scrape>,
     accepted: (mpsc::Sender<u64>, mpsc::Receiver<u64>),
@@ -93,7 +94,7 @@ impl Drop for Acceptance {
 impl Relay {
     pub(super) fn new(
         (sinks, tail, metrics): (Sinks, Arc<Tail>, Arc<OutletMetrics>),
-        pulse: Arc<Pulse>,
+        (pulse, pods): (Arc<Pulse>, Pods),
         (queries, scrapes): (mpsc::Receiver<Query>, mpsc::Receiver<Scrape>),
         (config, places): (Config, Places),
         standing: Option<Standing>,
@@ -103,6 +104,7 @@ impl Relay {
             tail,
             metrics,
             pulse,
+            pods,
             queries,
             scrapes,
             accepted: mpsc::channel(ACCEPTED),
@@ -152,6 +154,8 @@ impl Relay {
     /// Until told to stop; the time it then has.
     async fn converse(&mut self, pipe: &mut Pipe) -> Result<Duration, WireError> {
         let mut beat = interval(BEAT);
+        // What a beat lets through is not to come all at once.
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
@@ -179,7 +183,11 @@ impl Relay {
                     let Query { kind, reply } = query;
                     self.ask(Asker::Query(reply), What::Core(kind), pipe)?;
                 }
+                changes = self.pods.next(), if pipe.waiting() < WAITING => {
+                    pipe.queue(&Report::Pods(changes))?;
+                }
                 _ = beat.tick() => {
+                    self.pods.beat();
                     if pipe.waiting() < WAITING {
                         pipe.queue(&Report::Beat)?;
                     }

@@ -3,7 +3,10 @@
 use std::{
     fs,
     path::Path,
-    sync::mpsc::{self, SyncSender},
+    sync::{
+        Arc,
+        mpsc::{self, SyncSender},
+    },
     time::Instant,
 };
 
@@ -75,12 +78,14 @@ pub(super) fn open(pieces: &[String]) -> (SyncSender<String>, Act) {
     (feed, act)
 }
 
-/// A watch of a stub, and the files of its account.
+/// A watch of a stub, the files of its account, and what the other process knows by it.
 pub(super) struct Followed {
     pub(super) server: Server,
     pub(super) pods: Pods,
     pub(super) account: tempfile::TempDir,
-    pub(super) guard: Guard,
+    pub(super) stats: Arc<WatchStats>,
+    /// The thread goes on while it is held.
+    pub(super) stop: SyncSender<()>,
 }
 
 pub(super) fn settings(url: &str, account: &Path) -> Settings {
@@ -110,12 +115,24 @@ pub(super) fn follow_with(
     let server = Server::start(acts, tls);
     let mut settings = settings(&server.url, account.path());
     mutate(&mut settings);
-    let (pods, guard) = start(settings).unwrap();
+    let pods = Pods::new(&settings.labels);
+    let mut hearing = pods.hearing();
+    let Feed {
+        mut changes,
+        stats,
+        _stop: stop,
+    } = start(settings).unwrap();
+    thread::spawn(move || {
+        while let Some(change) = changes.blocking_recv() {
+            hearing.hear(vec![change]).expect("what may be said");
+        }
+    });
     Followed {
         server,
         pods,
         account,
-        guard,
+        stats,
+        stop,
     }
 }
 

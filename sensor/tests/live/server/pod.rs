@@ -2,6 +2,7 @@
 //! kubelet makes for logs: alerts name namespace, pod and container.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{BufRead as _, BufReader, Write as _},
     net::{TcpListener, TcpStream},
@@ -9,6 +10,7 @@ use std::{
     thread,
 };
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::fixture::{
@@ -132,7 +134,7 @@ fn names_that_come_after_the_alert_are_told_of_its_incident() {
 
 /// The API of Kubernetes as far as the sensor asks it: a list of one pod, then a watch in
 /// which nothing happens.
-fn api() -> String {
+fn api() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind a loopback port");
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || {
@@ -140,7 +142,7 @@ fn api() -> String {
             thread::spawn(move || answer(BufReader::new(stream)));
         }
     });
-    format!("http://{address}")
+    address.port()
 }
 
 fn answer(mut stream: BufReader<TcpStream>) -> std::io::Result<()> {
@@ -166,7 +168,34 @@ fn answer(mut stream: BufReader<TcpStream>) -> std::io::Result<()> {
     }
 }
 
-/// Without the kubelet's directories: names come from the API, too.
+/// Inodes of the sockets of a process; `None` when it has ended.
+fn sockets(pid: u32) -> Option<BTreeSet<String>> {
+    let files = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    let links = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
+    let sockets = links.filter_map(|link| {
+        let inode = link.to_str()?.strip_prefix("socket:[")?;
+        Some(inode.strip_suffix(']')?.to_owned())
+    });
+    Some(sockets.collect())
+}
+
+/// Whether a running process has a connection to this port.
+fn asks(pid: u32, port: u16) -> bool {
+    let own = sockets(pid).expect("it runs");
+    !connected(port).is_disjoint(&own)
+}
+
+/// Inodes of sockets that are connected to this port of the loopback interface.
+fn connected(port: u16) -> BTreeSet<String> {
+    let table = fs::read_to_string("/proc/net/tcp").expect("the table of sockets");
+    let remote = format!("0100007F:{port:04X}");
+    let rows = table.lines().map(|line| line.split_whitespace());
+    let rows = rows.filter_map(|mut row| (row.nth(2)? == remote).then(|| row.nth(6)).flatten());
+    rows.map(str::to_owned).collect()
+}
+
+/// Without the kubelet's directories: names come from the API, too. The outlet asks it, also
+/// one that takes the place of another, and the collector has no connection.
 #[test]
 fn labels_come_from_the_api() {
     let needs = [site::NEEDS, NEEDS].concat();
@@ -176,10 +205,10 @@ fn labels_come_from_the_api() {
     let certificate = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]);
     let certificate = certificate.expect("make a certificate").cert.pem();
     let (token, ca) = (scene.file("token", "t"), scene.file("ca.crt", certificate));
+    let port = api();
     let lines = format!(
         "kubernetes: {{ pod_logs: /nonexistent, watch: true, node: node-1, labels: [team], \
-         api: \"{}\", token_file: {}, ca_file: {} }}",
-        api(),
+         api: \"http://127.0.0.1:{port}\", token_file: {}, ca_file: {} }}",
         token.display(),
         ca.display()
     );
@@ -199,6 +228,26 @@ fn labels_come_from_the_api() {
     assert_eq!(pod["namespace"], "shop", "{shell}");
     assert_eq!(pod["resource"]["name"], "web-0", "{shell}");
     assert_eq!(pod["resource"]["label"], json!(["team=red"]), "{shell}");
+    for metric in ["kubernetes_pods", "kubernetes_watch_up"] {
+        let value = sensor.metric(metric);
+        assert!((value - 1.0).abs() < f64::EPSILON, "{metric}: {value}");
+    }
+
+    let first = sensor.outlet();
+    assert!(asks(first.pid, port) && !asks(sensor.pid(), port));
+    first.signal(Signal::KILL);
+    wait::until("another outlet that watches", || {
+        let next = sensor.below("__outlet")?;
+        let watches = !connected(port).is_disjoint(&sockets(next.pid)?);
+        (next.pid != first.pid && watches).then_some(())
+    });
+    assert!(!asks(sensor.pid(), port));
+    site.shell("again.php", "id; : again");
+    let again = sensor.alert("shell_under_app_worker", |alert| {
+        alert.args() == ["sh", "-c", "id; : again"]
+    });
+    let labels = &again.json["orchestrator"]["resource"]["label"];
+    assert_eq!(*labels, json!(["team=red"]), "{again}");
     let live = sensor.stop_and_read();
     recording::assert_equal(&recording, &live);
     drop(site);

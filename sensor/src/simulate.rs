@@ -303,7 +303,11 @@ impl Made {
             .filter(|path| path.starts_with(&self.stage.root))
         {
             let shell = path.starts_with(self.stage.file("shell"));
-            let from = if shell { "/bin/sh" } else { "/proc/self/exe" };
+            let from = if shell {
+                scenario::SHELL
+            } else {
+                "/proc/self/exe"
+            };
             fs::copy(from, path)?;
         }
         Ok(())

@@ -18,7 +18,7 @@ use rustix::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::config::environment::SIMULATED;
+use crate::{config::environment::SIMULATED, privilege};
 
 /// The user and group that owns nothing.
 const NOBODY: u32 = 65_534;
@@ -145,7 +145,7 @@ fn run(exec: &Exec) -> io::Result<()> {
     let deeds = serde_json::to_string(&exec.deeds)?;
     command.arg0(name).args(arguments).env_clear();
     command.envs(&exec.env).env(SIMULATED, deeds);
-    if exec.nobody && rustix::process::geteuid().is_root() {
+    if exec.nobody && privilege::may_change_user() {
         command.uid(NOBODY).gid(NOBODY);
     }
     if exec.in_place {

@@ -1,6 +1,10 @@
 //! One harmless chain for each shipped rule, or why there is none.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use super::deed::{Deed, Exec, How};
 
@@ -11,6 +15,12 @@ pub(super) const LOADERS: [&str; 2] = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-l
 
 /// A program that changes the user.
 const SU: &str = "/usr/bin/su";
+/// What shells are copied from.
+pub(super) const SHELL: &str = "/bin/sh";
+/// Passwords of users.
+const SHADOW: &str = "/etc/shadow";
+/// Directories that `--directory` may be below, of those in which everybody may write.
+const WRITABLE: [&str; 6] = ["/tmp", "/var/tmp", "/dev", "/run", "/var/spool", "/var/log"];
 
 /// What makes a rule alert.
 pub(super) struct Scenario {
@@ -72,13 +82,17 @@ impl Stage {
                 )])
             }
             "interpreter_one_liner" => php(vec![self.run("python3", &["python3", "-c", "pass"])]),
-            "exec_from_writable_directory" => php(vec![self.run("tool", &["tool"])]),
+            // Below a directory that is the sensor's own it is no such thing.
+            "exec_from_writable_directory" => WRITABLE
+                .iter()
+                .any(|writable| self.root.starts_with(writable))
+                .then(|| php(vec![self.run("tool", &["tool"])]))?,
             "memory_only_execution" => php(vec![
                 self.exec("tool", &["tool"], |exec| exec.memory = true),
             ]),
             "masqueraded_server" => php(vec![self.run("nginx", &["nginx: worker process"])]),
             "masqueraded_shell" => php(vec![Deed::Exec(Box::new(Exec {
-                path: self.file("shell/report"),
+                path: Some(self.file("shell/report")).filter(|_| Path::new(SHELL).exists())?,
                 argv: words(&["report", "-c", ":"]),
                 ..Exec::default()
             }))]),
@@ -232,7 +246,9 @@ impl Stage {
                 php(vec![self.write("htdocs/uploads/.htaccess", How::Create)])
             }
             "handler_file_rewritten" => php(vec![self.write("htdocs/.htaccess", How::Update)]),
-            "sensitive_file_read" => php(vec![Deed::Read("/etc/shadow".into())]),
+            "sensitive_file_read" => php(vec![Deed::Read(
+                Some(PathBuf::from(SHADOW)).filter(|shadow| shadow.exists())?,
+            )]),
             "server_loaded_foreign_library" => php(vec![
                 self.write("x.so", How::Create),
                 Deed::Read(self.file("x.so")),

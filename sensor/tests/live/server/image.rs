@@ -64,6 +64,21 @@ fn the_image_sees_a_shell_in_another_container() {
     pod.stop();
 }
 
+/// What README has one do with `kubectl exec`, for a first alert.
+#[test]
+fn a_simulation_in_the_pod_alerts() {
+    let name = "server::image::a_simulation_in_the_pod_alerts";
+    let Some(scene) = Scene::begin(name, &needs()) else {
+        return;
+    };
+    let pod = Pod::start(&scene, &pod::archive().expect("it was there"));
+    let simulated = pod.ask(&["simulate", "--directory", "/var/lib/lineage-sensor"]);
+    let said = String::from_utf8_lossy(&simulated.stdout).into_owned();
+    assert!(simulated.status.success(), "{said} {simulated:?}");
+    pod.alert("shell_under_app_worker", |_| true);
+    pod.stop();
+}
+
 #[test]
 fn the_image_names_a_pod_after_its_first_alert() {
     let name = "server::image::the_image_names_a_pod_after_its_first_alert";

@@ -1,6 +1,11 @@
 //! The user that the outlet runs as, where it has one of its own.
 
-use std::{fmt, fs, str::FromStr};
+use std::{
+    fmt,
+    fs::{self, Metadata},
+    os::unix::fs::MetadataExt as _,
+    str::FromStr,
+};
 
 use rustix::{
     fs::{Gid, Uid},
@@ -18,6 +23,10 @@ use crate::{
 
 /// The user that packages make.
 pub const USER: &str = "lineage-sensor";
+
+/// Numbers below are of the system's groups (Debian policy, 9.2.2): who is nobody's would get
+/// one of them by chance.
+const ORDINARY: u32 = 1_000;
 
 /// A user, and its group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +49,20 @@ impl Account {
             low_port: config.http.low_port(),
         };
         find(&config.outlet.user, &host::entries(&passwd), means)
+    }
+
+    /// This user may do with a file or directory what `needed` says: bits of one part of a
+    /// mode (4, 2 and 1).
+    #[must_use]
+    pub fn may(self, meta: &Metadata, needed: u32) -> bool {
+        let part = if meta.uid() == self.uid {
+            6
+        } else if meta.gid() == self.gid {
+            3
+        } else {
+            0
+        };
+        (meta.mode() >> part) & needed == needed
     }
 
     /// Makes this user and group the real ones of this thread, and leaves it no other
@@ -94,8 +117,10 @@ fn find(user: &OutletUser, known: &[Entry], means: Means) -> Result<Option<Accou
         OutletUser::Named(name) => (name.clone(), entry(known, name)),
         OutletUser::Numbered(uid) => {
             let found = known.iter().find(|entry| entry.uid == *uid);
+            let system = found.is_none() && *uid < ORDINARY;
             let gid = found.map_or(*uid, |entry| entry.gid);
-            (uid.to_string(), Some(Account { uid: *uid, gid }))
+            let found = Account { uid: *uid, gid };
+            (uid.to_string(), Some(found).filter(|_| !system))
         }
     };
     let refuse = |code, why: fmt::Arguments<'_>| {
@@ -115,6 +140,12 @@ fn find(user: &OutletUser, known: &[Entry], means: Means) -> Result<Option<Accou
         return refuse(
             Exit::Usage,
             format_args!("is root; take another, or `none`"),
+        );
+    }
+    if found.gid == 0 {
+        return refuse(
+            Exit::Usage,
+            format_args!("is of the group root; take another, or `none`"),
         );
     }
     if let Some(port) = means.low_port {
@@ -150,7 +181,9 @@ mod tests {
     };
 
     fn known() -> Vec<Entry> {
-        host::entries(b"root:x:0:0::/:\nlineage-sensor:x:998:997::/:\ntoor:x:0:0::/:\n")
+        host::entries(
+            b"root:x:0:0::/:\nlineage-sensor:x:998:997::/:\ntoor:x:0:0::/:\nop:x:37:0::/:\n",
+        )
     }
 
     fn found(user: &OutletUser, means: Means) -> Option<Account> {
@@ -183,7 +216,11 @@ mod tests {
         );
         let by_number = |uid| found(&OutletUser::Numbered(uid), ABLE);
         assert_eq!(by_number(998), Some(Account { uid: 998, gid: 997 }));
-        assert_eq!(by_number(5), Some(Account { uid: 5, gid: 5 }));
+        let nobodys = Account {
+            uid: 65_432,
+            gid: 65_432,
+        };
+        assert_eq!(by_number(65_432), Some(nobodys));
         let low = Means {
             low_port: Some(443),
             ..ABLE
@@ -191,7 +228,9 @@ mod tests {
         for (user, means, code, why) in [
             (named("nemo"), ABLE, Exit::Usage, "useradd --system nemo"),
             (named("toor"), ABLE, Exit::Usage, "is root"),
+            (named("op"), ABLE, Exit::Usage, "of the group root"),
             (OutletUser::Numbered(0), ABLE, Exit::Usage, "is root"),
+            (OutletUser::Numbered(42), ABLE, Exit::Usage, "no such user"),
             (named(USER), low, Exit::Usage, "port 443"),
             (named(USER), Means::default(), Exit::Privilege, "CAP_SETUID"),
         ] {

@@ -40,12 +40,13 @@ use crate::{
     account::Account,
     alert::Level,
     cli::{RecordArgs, RunArgs},
-    config::{self, Config, Effective},
+    config::{self, Config, Effective, OutletUser},
     control::Query,
     exit::{Exit, Failure},
     logging,
     privilege::{self, Wish},
     probe::Probe,
+    redact::Key,
     sandbox::{Places, calls},
 };
 
@@ -81,7 +82,11 @@ fn sensor(args: &RunArgs, record: Option<&RecordArgs>) -> Result<(), Failure> {
     let account = Account::of(&effective.config)?;
     // Later, and in the outlet, it could not.
     Places::of(&effective.config).make(account);
-    let spawner = Spawner::start(account).map_err(|error| internal("the spawner", error))?;
+    if account.is_some() {
+        // Before there is another user who could make it. What is wrong with it is said later.
+        drop(Key::load(&effective.config.redact.key_file));
+    }
+    let (spawner, account) = start_spawner(&effective.config, account)?;
     shed(&effective.config);
     let runtime = runtime::Builder::new_multi_thread()
         // The engine has the main thread; HTTP and the control socket share one.
@@ -90,10 +95,26 @@ fn sensor(args: &RunArgs, record: Option<&RecordArgs>) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| internal("runtime", error))?;
-    let result = runtime.block_on(sense(args, &effective, record, spawner));
+    let result = runtime.block_on(sense(args, &effective, record, (spawner, account)));
     // A thread that hangs in a write to a full pipe must not keep the process.
     runtime.shutdown_background();
     result
+}
+
+/// Starts the spawner; also whom the outlet runs as, which is this user when it was not
+/// asked for by name and the kernel refuses.
+fn start_spawner(
+    config: &Config,
+    account: Option<Account>,
+) -> Result<(Spawner, Option<Account>), Failure> {
+    match Spawner::start(account) {
+        Ok(spawner) => Ok((spawner, account)),
+        Err(failure) if account.is_some() && config.outlet.user == OutletUser::Auto => {
+            warn!("the outlet runs as the user of the sensor: {failure}");
+            Ok((Spawner::start(None)?, None))
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Gives up capabilities that are not needed.
@@ -122,7 +143,7 @@ async fn sense(
     args: &RunArgs,
     effective: &Effective,
     record: Option<&RecordArgs>,
-    spawner: Spawner,
+    (spawner, account): (Spawner, Option<Account>),
 ) -> Result<(), Failure> {
     // Before they are read: what changes while the sensor starts is taken up then.
     let seen = reload::seen(effective);
@@ -143,7 +164,14 @@ async fn sense(
                 hash: started.hash.clone(),
                 seen,
                 missing: started.missing.iter().map(|(hook, _)| *hook).collect(),
-                prepare: Box::new(move |config| link.prepare(config)),
+                prepare: Box::new(move |config| {
+                    // An outlet that cannot start would end the sensor.
+                    let closed = account.and_then(|it| Places::refusal(config, it));
+                    closed.map_or_else(
+                        || link.prepare(config),
+                        |why| Err(Failure::new(Exit::Usage, why)),
+                    )
+                }),
             };
             match Reloader::start(args.clone(), running) {
                 Ok(reloader) => {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+pub(crate) use self::server::lock_of;
 pub use self::{
     client::{AskError, Following, Heard, ask},
     follow::{Draw, Wanted},

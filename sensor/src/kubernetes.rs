@@ -89,8 +89,13 @@ impl WatchStats {
         self.follows.store(true, Relaxed);
     }
 
-    fn failed(&self) {
+    /// Nobody follows any more.
+    fn ended(&self) {
         self.follows.store(false, Relaxed);
+    }
+
+    fn failed(&self) {
+        self.ended();
         self.failures.fetch_add(1, Relaxed);
     }
 }

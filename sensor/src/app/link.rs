@@ -278,6 +278,7 @@ impl Keeper {
             End::Bad(why) => {
                 // What it has said of pods may be as bad.
                 self.pods.iter().for_each(Pods::forget);
+                self.core.outlet.set_pods(0, 0);
                 ("misbehaved", why.as_str())
             }
         };

@@ -150,7 +150,7 @@ impl Outlet {
         };
         let places = Places::of(&config);
         places.make(None);
-        places.complain();
+        places.complain(&config);
         // The socket is a file: nothing may fail between making it and serving it.
         let tail = Arc::<Tail>::default();
         let control = control::Server::bind(&config.control.socket)?;

@@ -21,12 +21,15 @@ use std::{
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use tokio::runtime;
+use tracing::warn;
 
 pub(super) use self::client::Spawner;
 use super::outlet::{OUTLET_ARG, ignored};
 use crate::{
     account::Account,
+    config::Config,
     exit::{Exit, Failure},
+    logging,
     privilege::{self, Wish},
     probe::HELPER_ARG,
     sandbox::calls,
@@ -73,9 +76,13 @@ pub(super) fn spawner() -> Result<(), Failure> {
         low_port: account.is_none(),
         ..Wish::default()
     };
-    // Where a filter forbids it there was little to give up.
-    let _kept = privilege::shed_for_start(wish);
-    drop(calls::spawner());
+    logging::init(Config::default().log, false)?;
+    if let Err(error) = privilege::shed_for_start(wish) {
+        warn!("the spawner keeps its capabilities: {error}; allow capset(2)");
+    }
+    if let Err(error) = calls::spawner() {
+        warn!("the spawner's system calls are not filtered: {error}; allow seccomp(2)");
+    }
     let mut children = Children {
         account,
         ..Children::default()
@@ -177,7 +184,10 @@ impl Children {
         if let Some(account) = self.account {
             command.gid(account.gid).uid(account.uid);
         }
-        let mut child = command.spawn().ok()?;
+        let spawned = command.spawn();
+        let mut child = spawned
+            .inspect_err(|error| warn!("start {arg}: {error}"))
+            .ok()?;
         let (pid, stdin) = (child.id(), child.stdin.take());
         self.running.insert(pid, (child, stdin));
         Some(pid)

@@ -30,7 +30,7 @@ impl Form for OutletUser {
     }
 
     fn schema() -> Value {
-        json!({ "type": ["string", "integer"], "pattern": "^[a-z0-9_][a-z0-9_.-]{0,31}$", "minimum": 0 })
+        json!({ "type": ["string", "integer"], "pattern": "^([a-z_][a-z0-9_.-]{0,31}|[0-9]{1,10})$", "minimum": 0 })
     }
 
     fn read(raw: &Raw) -> Option<Self> {

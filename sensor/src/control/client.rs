@@ -224,3 +224,37 @@ fn connect_error(path: &Path, error: io::Error) -> AskError {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+
+    use super::*;
+
+    #[test]
+    fn only_the_group_that_root_has_let_is_entrusted() {
+        if !geteuid().is_root() {
+            println!("SKIP control: not root");
+            return;
+        }
+        const OUTLET: u32 = 65_432;
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("control.sock");
+        let entrusted = |owner, mode, gid| {
+            chown(dir.path(), Some(owner), Some(OUTLET)).unwrap();
+            fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+            is_entrusted(&socket, gid)
+        };
+        assert!(entrusted(0, 0o1770, OUTLET) && entrusted(0, 0o775, OUTLET));
+        for (owner, mode, gid) in [
+            (0, 0o1770, OUTLET + 1),
+            (0, 0o700, OUTLET),
+            (0, 0o1777, OUTLET),
+            (OUTLET, 0o1770, OUTLET),
+        ] {
+            assert!(!entrusted(owner, mode, gid), "{owner} {mode:o} {gid}");
+        }
+        chown(dir.path(), Some(0), Some(0)).unwrap();
+        assert!(!is_entrusted(Path::new("/no/such/directory/s"), OUTLET));
+    }
+}

@@ -173,12 +173,18 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|meta| (meta.dev(), meta.ino()))
 }
 
+/// The lock of the socket `path`.
+pub(crate) fn lock_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
+}
+
 /// Takes the lock beside the socket. Without it two agents that start together could both
 /// find a stale socket, and the second would remove the first one's new one. The lock file
 /// stays behind: removing it would let two agents lock two files of one name.
 fn lock(path: &Path) -> Result<File, BindError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
+    let name = lock_of(path);
     let io = |source| BindError::Io {
         what: "lock control socket",
         path: path.into(),

@@ -34,6 +34,12 @@ pub(super) struct Watch {
     said: Option<Trouble>,
 }
 
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.stats.ended();
+    }
+}
+
 impl Watch {
     pub(super) fn new(
         settings: Settings,

@@ -10,7 +10,7 @@ use std::{
 };
 
 use hmac::{Hmac, Mac as _};
-use rustix::{fs::OFlags, rand};
+use rustix::{fs::OFlags, process::geteuid, rand};
 use sha2::Sha256;
 use tempfile::NamedTempFile;
 
@@ -119,6 +119,12 @@ impl Key {
         }
         if metadata.mode() & 0o022 != 0 {
             return Err(refuse("others may write it: chmod go-w"));
+        }
+        // Who had made it would know it.
+        if metadata.uid() != 0 && metadata.uid() != geteuid().as_raw() {
+            return Err(refuse(
+                "it is neither root's nor this user's: remove it, or chown",
+            ));
         }
         let mut bytes = Vec::new();
         let most = LONGEST as u64 + 1;

@@ -2,21 +2,28 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, DirBuilder, Permissions},
-    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, chown},
+    fs::{self, DirBuilder, OpenOptions, Permissions},
+    io,
+    os::unix::fs::{
+        DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
+    },
     path::{Path, PathBuf},
 };
 
 use rustix::{
-    fs::{Access, AtFlags, CWD, accessat},
+    fs::{Access, AtFlags, CWD, OFlags, accessat},
     process::{getegid, geteuid},
 };
 use tracing::warn;
 
-use crate::{account::Account, app::sinks, config::Config};
+use crate::{account::Account, app::sinks, config::Config, control};
 
 /// Mode of a directory in which a group makes files, and removes only its own.
 const SHARED: u32 = 0o1770;
+/// Bits of a mode, of one of its three parts.
+const READS: u32 = 0o4;
+const WRITES: u32 = 0o2;
+const ENTERS: u32 = 0o1;
 
 /// Directories in which the outlet reads and writes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,18 +70,44 @@ impl Places {
     /// is said by who wants to write there.
     pub(crate) fn make(&self, account: Option<Account>) {
         for directory in self.write.iter().filter(|it| !it.exists()) {
-            let mut builder = DirBuilder::new();
-            let made = builder.recursive(true).mode(0o700).create(directory);
-            if let (Ok(()), Some(account)) = (made, account) {
-                let shared = chown(directory, None, Some(account.gid))
-                    .and_then(|()| fs::set_permissions(directory, Permissions::from_mode(SHARED)));
-                drop(shared);
+            let Some(account) = account else {
+                let mut builder = DirBuilder::new();
+                drop(builder.recursive(true).mode(0o700).create(directory));
+                continue;
+            };
+            if let Err(error) = share(directory, account) {
+                let shown = directory.display();
+                warn!("make {shown} for the outlet, which runs as {account}: {error}");
             }
         }
     }
 
-    /// Says which directories this user may not write to, and what to do about that.
-    pub(crate) fn complain(&self) {
+    /// Why an outlet that runs as `account` cannot do what `config` wants of it: the first
+    /// directory or file that is closed to it.
+    pub(crate) fn refusal(config: &Config, account: Account) -> Option<String> {
+        let places = Self::of(config);
+        let files = config.sinks.iter().flat_map(sinks::read);
+        let needs = places.write.into_iter().map(|it| (it, WRITES | ENTERS));
+        let needs = needs.chain(places.read.into_iter().map(|it| (it, ENTERS)));
+        let mut needs = needs.chain(files.map(|it| (it, READS)));
+        needs.find_map(|(path, needed)| {
+            let shown = path.display();
+            let meta = match fs::metadata(&path) {
+                Ok(meta) => meta,
+                Err(error) => return Some(format!("{shown}: {error}; make it first")),
+            };
+            (!account.may(&meta, needed)).then(|| {
+                format!(
+                    "{shown}: closed to the outlet, which runs as {account} (`outlet.user`): give \
+                     its group a part (a directory to write: mode 1770; a file to read: 0640)"
+                )
+            })
+        })
+    }
+
+    /// Says what this user may not write to, and what to do about that: directories, and of
+    /// the files of `config` those that were another's before.
+    pub(crate) fn complain(&self, config: &Config) {
         let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
         let access = Access::WRITE_OK | Access::EXEC_OK;
         for directory in &self.write {
@@ -87,7 +120,42 @@ impl Places {
                 );
             }
         }
+        let lock = control::lock_of(&config.control.socket);
+        let history = config.history.enabled.then(|| config.history.path.clone());
+        let files = config.sinks.iter().filter_map(sinks::written);
+        for file in files.chain(history).chain([lock]) {
+            let owner = fs::metadata(&file).map(|meta| meta.uid());
+            if let Ok(owner) = owner
+                && owner != uid
+            {
+                warn!(
+                    "{} belongs to uid {owner}, and the outlet runs as {uid} (`outlet.user`): \
+                     `chown {uid}:{gid}` it and what stands beside it under its name",
+                    file.display()
+                );
+            }
+        }
     }
+}
+
+/// Makes the directory, and those above it that are missing, so that the group of `account`
+/// may make files in it. What is there already stays as it is.
+fn share(directory: &Path, account: Account) -> io::Result<()> {
+    if let Some(above) = directory.parent() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o711)
+            .create(above)?;
+    }
+    DirBuilder::new().mode(0o700).create(directory)?;
+    // What was made, not what stands there by now.
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
+    let made = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits().cast_signed())
+        .open(directory)?;
+    fchown(&made, None, Some(account.gid))?;
+    made.set_permissions(Permissions::from_mode(SHARED))
 }
 
 fn directory(path: &Path) -> PathBuf {
@@ -100,6 +168,8 @@ fn directory(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
 
     fn places(sinks: &str) -> Places {
@@ -127,5 +197,60 @@ mod tests {
         assert!(pods.read.contains(Path::new("/a")) && pods.read.contains(Path::new("/b")));
         let bare = places("{name: f, type: file, path: /log}");
         assert!(bare.write.contains(Path::new("/")));
+    }
+
+    #[test]
+    fn what_is_closed_to_its_user_is_named_and_what_is_made_is_not() {
+        if !geteuid().is_root() {
+            println!("SKIP sandbox: not root");
+            return;
+        }
+        let account = Account {
+            uid: 65_432,
+            gid: 65_432,
+        };
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o711)).unwrap();
+        let token = dir.path().join("token");
+        fs::write(&token, "t").unwrap();
+        let text = format!(
+            "history: {{path: {0}/new/deep/history.db}}\ncontrol: {{socket: {0}/run/s}}\nsinks: \
+             [{{name: h, type: webhook, url: 'https://h/', spool: {0}/new/spool.db, token_file: \
+             {0}/token}}]",
+            dir.path().display()
+        );
+        let config = Config::from_outlet_yaml(&text).unwrap();
+        let refused = |part: &str| {
+            let why = Places::refusal(&config, account).unwrap_or_default();
+            assert!(why.contains(part), "{part}: {why}");
+        };
+        refused("make it first");
+        fs::create_dir(dir.path().join("run")).unwrap();
+        Places::of(&config).make(Some(account));
+        let meta = fs::metadata(dir.path().join("new/deep")).unwrap();
+        assert_eq!(
+            (meta.uid(), meta.gid(), meta.mode() & 0o7777),
+            (0, 65_432, SHARED)
+        );
+        // What is there stays as it is.
+        refused("/run: closed to the outlet");
+        fchown(
+            File::open(dir.path().join("run")).unwrap(),
+            Some(account.uid),
+            None,
+        )
+        .unwrap();
+        fs::set_permissions(&token, Permissions::from_mode(0o600)).unwrap();
+        // It is above another one, so it was there when its turn came.
+        fchown(
+            File::open(dir.path().join("new")).unwrap(),
+            Some(account.uid),
+            None,
+        )
+        .unwrap();
+        fs::set_permissions(dir.path().join("new"), Permissions::from_mode(0o700)).unwrap();
+        refused("/token: closed to the outlet");
+        fs::set_permissions(&token, Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(Places::refusal(&config, account), None);
     }
 }

@@ -130,10 +130,39 @@ impl<'a> Tail<'a> {
         if id.is_some_and(|id| !self.shown.first(id)) {
             return Ok(());
         }
-        let line = text("drawn").unwrap_or(line);
+        let line = text("drawn").map_or_else(|| line.to_owned(), only_colours);
         let mut out = io::stdout().lock();
         out.write_all(format!("{line}\n").as_bytes())?;
         Ok(out.flush()?)
+    }
+}
+
+/// What was drawn, without anything that a terminal obeys but colours and the ends of lines:
+/// who draws it talks to the network.
+fn only_colours(drawn: &str) -> String {
+    let mut shown = String::with_capacity(drawn.len());
+    let mut rest = drawn;
+    while let Some(at) = rest.find(|it: char| it.is_control() && it != '\n') {
+        let (plain, from) = rest.split_at(at);
+        shown.push_str(plain);
+        let colour = colour(from);
+        shown.push_str(colour);
+        let control = from.chars().next().map_or(0, char::len_utf8);
+        rest = from.get(control.max(colour.len())..).unwrap_or_default();
+    }
+    shown.push_str(rest);
+    shown
+}
+
+/// The sequence that `text` begins with, when it sets colours: `ESC [ numbers m`.
+fn colour(text: &str) -> &str {
+    let numbers = text.strip_prefix("\u{1b}[").unwrap_or_default();
+    let end = numbers.find(|it: char| !it.is_ascii_digit() && it != ';');
+    match end {
+        Some(end) if numbers.as_bytes().get(end) == Some(&b'm') => {
+            text.get(..end + 3).unwrap_or_default()
+        }
+        _ => "",
     }
 }
 
@@ -173,6 +202,23 @@ impl Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_what_is_drawn_only_colours_reach_the_terminal() {
+        let plain = "alert\n  \u{1b}[1;31mshell\u{1b}[0m";
+        assert_eq!(only_colours(plain), plain);
+        assert_eq!(only_colours("no sequence"), "no sequence");
+        for (hostile, left) in [
+            ("\u{1b}]0;title\u{7}a", "]0;titlea"),
+            ("\u{1b}[2Ja\u{1b}[31mb", "[2Ja\u{1b}[31mb"),
+            ("a\rb\u{9b}31mc\u{7f}", "ab31mc"),
+            ("\u{1b}", ""),
+            ("\u{1b}[", "["),
+            ("\u{1b}[\u{1b}[32mx", "[\u{1b}[32mx"),
+        ] {
+            assert_eq!(only_colours(hostile), left, "{hostile:?}");
+        }
+    }
     use crate::{alert::Level, sink::tail::LATEST};
 
     #[test]

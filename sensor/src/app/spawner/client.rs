@@ -3,6 +3,7 @@
 use std::{
     io::{self, IoSlice, Read as _},
     mem::MaybeUninit,
+    net::Shutdown,
     os::{
         fd::{AsFd as _, OwnedFd},
         unix::{net::UnixStream, process::CommandExt as _},
@@ -18,6 +19,7 @@ use super::{READY, REQUEST, SPAWNER_ARG, deed};
 use crate::{
     account::Account,
     app::link::{Launch, Launched, Process},
+    exit::{Exit, Failure},
 };
 
 /// How long an answer may take: a fork and an exec, or the end of a process.
@@ -32,8 +34,28 @@ impl Spawner {
     /// process has a second thread or gives anything up.
     ///
     /// # Errors
-    /// When the system refuses, or the spawner, which has said why.
-    pub(in crate::app) fn start(account: Option<Account>) -> io::Result<Self> {
+    /// When the system refuses, or the spawner, which has said why; with its exit code.
+    pub(in crate::app) fn start(account: Option<Account>) -> Result<Self, Failure> {
+        let failed = |error: io::Error| {
+            Failure::new(Exit::Internal, format_args!("start the spawner: {error}"))
+        };
+        let (stream, mut child) = Self::launch(account).map_err(failed)?;
+        Self::hear(&stream).map_err(|error| {
+            // It ends with what it has said, or because this end is closed now.
+            drop(stream.shutdown(Shutdown::Both));
+            let code = child.wait().ok().and_then(|status| status.code());
+            match code.and_then(|code| u8::try_from(code).ok()) {
+                Some(code @ 1..) => Failure::new(Exit::of(code), "the spawner could not start"),
+                _ => failed(error),
+            }
+        })?;
+        Ok(Self(
+            Arc::new(Mutex::new(stream)),
+            Arc::new(Mutex::new(child)),
+        ))
+    }
+
+    fn launch(account: Option<Account>) -> io::Result<(UnixStream, Child)> {
         let (stream, theirs) = UnixStream::pair()?;
         let mut command = Command::new("/proc/self/exe");
         command.arg0("lineage-sensor").arg(SPAWNER_ARG);
@@ -41,17 +63,14 @@ impl Spawner {
         let child = command.stdin(OwnedFd::from(theirs)).spawn()?;
         // Else the other end would stay open here.
         drop(command);
-        Self::over(stream, child)
+        stream.set_read_timeout(Some(WAIT))?;
+        stream.set_write_timeout(Some(WAIT))?;
+        Ok((stream, child))
     }
 
-    fn over(mut stream: UnixStream, child: Child) -> io::Result<Self> {
-        stream.set_read_timeout(Some(WAIT))?;
-        stream.read_exact(&mut [0; READY.len()])?;
-        stream.set_write_timeout(Some(WAIT))?;
-        Ok(Self(
-            Arc::new(Mutex::new(stream)),
-            Arc::new(Mutex::new(child)),
-        ))
+    /// Waits until it is what it shall be.
+    fn hear(mut stream: &UnixStream) -> io::Result<()> {
+        stream.read_exact(&mut [0; READY.len()])
     }
 
     /// Its pid.

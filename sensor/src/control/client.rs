@@ -231,13 +231,14 @@ mod tests {
 
     use super::*;
 
+    const OUTLET: u32 = 65_432;
+
     #[test]
     fn only_the_group_that_root_has_let_is_entrusted() {
         if !geteuid().is_root() {
             println!("SKIP control: not root");
             return;
         }
-        const OUTLET: u32 = 65_432;
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("control.sock");
         let entrusted = |owner, mode, gid| {

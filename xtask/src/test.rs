@@ -79,7 +79,7 @@ const ROTEL: &str = "rotel==0.0.1a15";
 
 /// Live tests of a full run alone: the second rung, what runs the container image, what
 /// waits for a minute of a rule, of cron or of the self-test, and the longest of the rest.
-const FULL_ONLY: [&str; 10] = [
+const FULL_ONLY: [&str; 14] = [
     "raw_tp::",
     "server::image::",
     "rows_that_take_their_time",
@@ -87,6 +87,10 @@ const FULL_ONLY: [&str; 10] = [
     "soak::",
     "the_self_test_is_made_again_and_its_failure_is_said",
     "an_outlet_that_hangs_is_replaced",
+    "an_outlet_of_its_own_user",
+    "the_self_test_finds_wrong_offsets",
+    "a_storm_of_requests_is_silent",
+    "the_doctor_names_each_hook",
     "a_storm_of_static_files_costs_no_events",
     "a_service_declared_by_its_image_runs_a_shell",
     "outage::",

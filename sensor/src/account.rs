@@ -112,7 +112,7 @@ fn find(user: &OutletUser, known: &[Entry], means: Means) -> Result<Option<Accou
         OutletUser::Auto => {
             let is_possible = means.may_change && means.low_port.is_none();
             let found = entry(known, USER).filter(|_| is_possible);
-            return Ok(found.filter(|found| found.uid != 0));
+            return Ok(found.filter(|found| found.uid != 0 && found.gid != 0));
         }
         OutletUser::Named(name) => (name.clone(), entry(known, name)),
         OutletUser::Numbered(uid) => {
@@ -136,24 +136,21 @@ fn find(user: &OutletUser, known: &[Entry], means: Means) -> Result<Option<Accou
         );
         return refuse(Exit::Usage, remedy);
     };
-    if found.uid == 0 {
-        return refuse(
-            Exit::Usage,
-            format_args!("is root; take another, or `none`"),
-        );
-    }
-    if found.gid == 0 {
-        return refuse(
-            Exit::Usage,
-            format_args!("is of the group root; take another, or `none`"),
-        );
+    let what = match (found.uid, found.gid) {
+        (0, _) => Some("root"),
+        (_, 0) => Some("of the group root"),
+        _ => None,
+    };
+    if let Some(what) = what {
+        let why = format_args!("is {what}; take another, or `none`");
+        return refuse(Exit::Usage, why);
     }
     if let Some(port) = means.low_port {
-        let why = "only root may listen on that; take a port from 1024 up, or `none`";
-        return refuse(
-            Exit::Usage,
-            format_args!("http.listen has port {port}: {why}"),
+        let why = format_args!(
+            "http.listen has port {port}: only root may listen on that; take a port from 1024 up, \
+             or `none`"
         );
+        return refuse(Exit::Usage, why);
     }
     if !means.may_change {
         let why = "the sensor is not root, or lacks CAP_SETUID and CAP_SETGID; grant them, or \

@@ -202,6 +202,7 @@ impl Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{alert::Level, sink::tail::LATEST};
 
     #[test]
     fn of_what_is_drawn_only_colours_reach_the_terminal() {
@@ -219,8 +220,6 @@ mod tests {
             assert_eq!(only_colours(hostile), left, "{hostile:?}");
         }
     }
-    use crate::{alert::Level, sink::tail::LATEST};
-
     #[test]
     fn what_was_shown_is_known_for_longer_than_an_agent_remembers() {
         assert!(SHOWN > LATEST * Level::ALL.len());

@@ -215,13 +215,9 @@ fn alerts_of_an_outage_come_in_order_though_outlet_and_collector_are_killed() {
         return;
     };
     let port = scene::free_port();
-    let spool = scene.path().join("spool.db");
     // Standard output is a pipe: a line that a killed outlet had begun would stay half.
-    let lines = format!(
-        "output: {{level: critical}}\nsinks: [{{name: hook, type: webhook, level: informational, \
-         url: \"http://127.0.0.1:{port}/in\", spool: {}}}]",
-        spool.display()
-    );
+    let hook = scene.webhook(port, "level: informational");
+    let lines = format!("output: {{level: critical}}\nsinks: [{hook}]");
     let mut sensor = Sensor::configured(&lines, &scene.path().join("first"));
     let site = stormy(&scene);
     let began = Instant::now();

@@ -49,6 +49,14 @@ fn bits(set: &str) -> u64 {
     u64::from_str_radix(set, 16).expect("hex digits")
 }
 
+/// This layer of the outlet's sandbox is closed, as it says.
+#[track_caller]
+fn holds(sensor: &Sensor, layer: &str) {
+    let label = format!("layer=\"{layer}\"");
+    let holds = sensor.metric_where("outlet_sandbox", &label);
+    assert!((holds - 1.0).abs() < f64::EPSILON, "{layer}: {holds}");
+}
+
 #[test]
 fn each_process_may_do_what_it_needs() {
     let Some(_scene) = Scene::begin("privilege::each_process_may_do_what_it_needs", &[]) else {
@@ -91,9 +99,7 @@ fn each_process_may_do_what_it_needs() {
     }
     let layers = ["capabilities", "files", "system_calls"];
     for layer in layers {
-        let label = format!("layer=\"{layer}\"");
-        let holds = sensor.metric_where("outlet_sandbox", &label);
-        assert!((holds - 1.0).abs() < f64::EPSILON, "{layer}: {holds}");
+        holds(&sensor, layer);
     }
     sensor.stop();
 }
@@ -243,8 +249,7 @@ fn an_outlet_of_its_own_user() {
     for status in statuses(hanging.pid) {
         assert_eq!(status["Groups"], "", "{status:?}");
     }
-    let user = sensor.metric_where("outlet_sandbox", "layer=\"user\"");
-    assert!((user - 1.0).abs() < f64::EPSILON, "{user}");
+    holds(&sensor, "user");
     // Root may ask it.
     assert!(sensor.ask(&["tree"]).status.success());
 

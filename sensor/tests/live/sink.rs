@@ -60,11 +60,7 @@ fn what_was_alerted_arrives_though_receiver_and_sensor_were_away() {
         return;
     };
     let port = scene::free_port();
-    let spool = scene.path().join("spool.db");
-    let hook = format!(
-        "{{name: hook, type: webhook, url: \"http://127.0.0.1:{port}/in\", batch: 7, spool: {}}}",
-        spool.display()
-    );
+    let hook = scene.webhook(port, "batch: 7");
     let lines = format!("sinks: [{hook}]");
     let mut sensor = Sensor::configured(&lines, &scene.path().join("first"));
     let site = Site::start(&scene, Start::Foreground, Pool::Steady);
